@@ -1,0 +1,58 @@
+; SPDX-License-Identifier: BSD-2-Clause
+;
+; A stub for each of the 32 exceptions (SDM vol. 3A, table 6-1): pushes an
+; error code where the CPU does not, the vector, and the registers, as
+; struct trapframe of <machine/trap.h> has them.
+
+	section .text
+	extern	trap
+
+%macro	STUB 1
+trap_stub_%1:
+%if %1 != 8 && (%1 < 10 || %1 > 14) && %1 != 17 && %1 != 21
+	push	dword 0
+%endif
+	push	dword %1
+	jmp	alltraps
+%endmacro
+
+%assign i 0
+%rep 32
+	STUB	i
+%assign i i+1
+%endrep
+
+alltraps:
+	pusha
+	cld
+	push	esp
+	call	trap
+	add	esp, 4
+	popa
+	add	esp, 8
+	iret
+
+	global	double_fault_entry
+	extern	double_fault
+double_fault_entry:			; a task of its own: a fresh stack
+	xor	ebp, ebp
+	call	double_fault
+
+	section .rodata
+	global	trap_stubs
+trap_stubs:
+%assign i 0
+%rep 32
+	dd	trap_stub_ %+ i
+%assign i i+1
+%endrep
+
+	section .bss
+	align	4096
+	global	boot_stack_guard, boot_stack_top
+boot_stack_guard:
+	resb	4096			; unmapped by pmap.c
+	resb	16384
+boot_stack_top:
+
+	section .note.GNU-stack noalloc noexec nowrite progbits

@@ -1,0 +1,49 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+#ifndef _MACHINE_ATOMIC_H_
+#define	_MACHINE_ATOMIC_H_
+
+/*
+ * atomic(9) for i386.  Every read-modify-write is a locked instruction and
+ * so a full barrier (SDM vol. 3A 8.2.3.9); plain loads are acquire and plain
+ * stores release under TSO (8.2.2), so those need only stop the compiler.
+ */
+
+#include <sys/types.h>
+
+static inline uint32_t
+atomic_load_acq_32(volatile uint32_t *p)
+{
+	return (__atomic_load_n(p, __ATOMIC_ACQUIRE));
+}
+
+static inline void
+atomic_store_rel_32(volatile uint32_t *p, uint32_t v)
+{
+	__atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+
+static inline uint32_t
+atomic_fetchadd_32(volatile uint32_t *p, uint32_t v)
+{
+	return (__atomic_fetch_add(p, v, __ATOMIC_SEQ_CST));
+}
+
+static inline uint32_t
+atomic_swap_32(volatile uint32_t *p, uint32_t v)
+{
+	return (__atomic_exchange_n(p, v, __ATOMIC_SEQ_CST));
+}
+
+/* True if *p was old and is now new; else *old is what was found. */
+static inline bool
+atomic_fcmpset_32(volatile uint32_t *p, uint32_t *old, uint32_t new)
+{
+	return (__atomic_compare_exchange_n(p, old, new, false,
+	    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+}
+
+#endif /* !_MACHINE_ATOMIC_H_ */

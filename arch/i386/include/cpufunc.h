@@ -1,0 +1,103 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+#ifndef _MACHINE_CPUFUNC_H_
+#define	_MACHINE_CPUFUNC_H_
+
+/* One inline function for each privileged instruction that C needs. */
+
+#include <sys/types.h>
+
+static inline void
+outb(uint16_t port, uint8_t v)
+{
+	__asm__ volatile("outb %0, %1" : : "a" (v), "Nd" (port));
+}
+
+static inline uint8_t
+inb(uint16_t port)
+{
+	uint8_t v;
+
+	__asm__ volatile("inb %1, %0" : "=a" (v) : "Nd" (port));
+	return (v);
+}
+
+static inline void
+do_cpuid(uint32_t leaf, uint32_t r[4])
+{
+	__asm__ volatile("cpuid" : "=a" (r[0]), "=b" (r[1]), "=c" (r[2]),
+	    "=d" (r[3]) : "a" (leaf), "c" (0));
+}
+
+static inline uint64_t
+rdmsr(uint32_t msr)
+{
+	uint64_t v;
+
+	__asm__ volatile("rdmsr" : "=A" (v) : "c" (msr));
+	return (v);
+}
+
+static inline void
+wrmsr(uint32_t msr, uint64_t v)
+{
+	__asm__ volatile("wrmsr" : : "c" (msr), "A" (v) : "memory");
+}
+
+static inline uint32_t
+rcr2(void)
+{
+	uint32_t v;
+
+	__asm__ volatile("movl %%cr2, %0" : "=r" (v));
+	return (v);
+}
+
+static inline uint32_t
+rcr4(void)
+{
+	uint32_t v;
+
+	__asm__ volatile("movl %%cr4, %0" : "=r" (v));
+	return (v);
+}
+
+static inline void
+load_cr4(uint32_t v)
+{
+	__asm__ volatile("movl %0, %%cr4" : : "r" (v) : "memory");
+}
+
+static inline uint32_t
+read_eflags(void)
+{
+	uint32_t v;
+
+	__asm__ volatile("pushfl; popl %0" : "=r" (v) : : "memory");
+	return (v);
+}
+
+#define	EFLAGS_IF	0x00000200u
+
+static inline void
+disable_intr(void)
+{
+	__asm__ volatile("cli" : : : "memory");
+}
+
+static inline void
+enable_intr(void)
+{
+	__asm__ volatile("sti" : : : "memory");
+}
+
+static inline void
+cpu_halt(void)
+{
+	__asm__ volatile("hlt" : : : "memory");
+}
+
+#endif /* !_MACHINE_CPUFUNC_H_ */

@@ -1,0 +1,70 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+#ifndef _MACHINE_HW_H_
+#define	_MACHINE_HW_H_
+
+/*
+ * The one small header through which page-table and TLB code reaches the
+ * hardware.  A host build puts a simulated machine under the same names.
+ */
+
+#include <sys/types.h>
+
+static inline uint32_t
+hw_load32(volatile uint32_t *p)
+{
+	return (*p);
+}
+
+static inline void
+hw_store32(volatile uint32_t *p, uint32_t v)
+{
+	*p = v;
+}
+
+/* Locked whether or not it says so (SDM vol. 2, XCHG): a full barrier. */
+static inline uint32_t
+hw_xchg32(volatile uint32_t *p, uint32_t v)
+{
+	__asm__ volatile("xchgl %0, %1" : "+r" (v), "+m" (*p) : : "memory");
+	return (v);
+}
+
+/* True if *p was *old and is now new; else *old is what was found. */
+static inline bool
+hw_cmpxchg8b(volatile uint64_t *p, uint64_t *old, uint64_t new)
+{
+	bool done;
+
+	__asm__ volatile("lock cmpxchg8b %1; sete %0"
+	    : "=q" (done), "+m" (*p), "+A" (*old)
+	    : "b" ((uint32_t)new), "c" ((uint32_t)(new >> 32))
+	    : "memory", "cc");
+	return (done);
+}
+
+static inline void
+hw_invlpg(vm_offset_t va)
+{
+	__asm__ volatile("invlpg %0" : : "m" (*(const char *)va) : "memory");
+}
+
+static inline uint32_t
+hw_read_cr3(void)
+{
+	uint32_t v;
+
+	__asm__ volatile("movl %%cr3, %0" : "=r" (v) : : "memory");
+	return (v);
+}
+
+static inline void
+hw_load_cr3(uint32_t v)
+{
+	__asm__ volatile("movl %0, %%cr3" : : "r" (v) : "memory");
+}
+
+#endif /* !_MACHINE_HW_H_ */

@@ -1,0 +1,40 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+#ifndef _MACHINE_PMAP_H_
+#define	_MACHINE_PMAP_H_
+
+/* PAE page tables of the kernel (SDM vol. 3A 4.4).  See arch/i386/pmap.c. */
+
+#include <sys/types.h>
+#include <machine/vmparam.h>
+
+typedef uint64_t pt_entry_t;
+
+#define	PG_V		0x001u		/* P, present */
+#define	PG_RW		0x002u
+#define	PG_U		0x004u
+#define	PG_A		0x020u
+#define	PG_M		0x040u		/* D, dirty */
+#define	PG_PS		0x080u
+#define	PG_G		0x100u
+#define	PG_NX		(1ull << 63)
+#define	PG_FRAME	0x000ffffffffff000ull
+
+extern pt_entry_t pg_nx;		/* PG_NX where the CPU has it, else 0 */
+extern vm_paddr_t dmap_limit;		/* end of what the direct map covers */
+
+struct physmem;
+
+u_int	pmap_maxphyaddr(void);
+void	pmap_bootstrap(const struct physmem *mem, vm_paddr_t mod_start,
+	    vm_paddr_t mod_end, u_int nsfbufs);
+pt_entry_t *pmap_sf_ptes(void);
+pt_entry_t *pmap_kpte(vm_offset_t va);
+
+/* The one checked accessor of the direct map. */
+void	*pmap_dmap(vm_paddr_t pa);
+
+#endif /* !_MACHINE_PMAP_H_ */

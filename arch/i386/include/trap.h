@@ -1,0 +1,21 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+#ifndef _MACHINE_TRAP_H_
+#define	_MACHINE_TRAP_H_
+
+#include <sys/types.h>
+
+/* What the stubs of exception.asm push, lowest address first. */
+struct trapframe {
+	uint32_t edi, esi, ebp, esp_unused, ebx, edx, ecx, eax;
+	uint32_t trapno, err;
+	uint32_t eip, cs, eflags;	/* the CPU pushes these */
+};
+
+void	trap_init(void);
+void	trap(struct trapframe *tf);
+
+#endif /* !_MACHINE_TRAP_H_ */

@@ -1,0 +1,26 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+#ifndef _MACHINE_VMPARAM_H_
+#define	_MACHINE_VMPARAM_H_
+
+/*
+ * The address space, a 2/2 split.  Sizes in MiB.
+ *
+ *	what			from		to		size
+ */
+#define	KERNBASE		0x80000000u
+#define	DMAP_MIN		0x80000000u /*	0xb0000000	 768 */
+#define	DMAP_SIZE		0x30000000u
+#define	VM_PAGES_MIN		0xb0000000u /*	0xd2000000	 544 */
+#define	VM_PAGES_SIZE		0x22000000u
+/*	unused			0xd2000000	0xd4000000	  32 */
+#define	SF_BUF_MIN		0xd4000000u /*	0xe4000000	 256 */
+#define	SF_BUF_SIZE		0x10000000u
+/*	unused			0xe4000000	0xffffffff	 448 */
+
+#define	VM_PAGES_MAX_FRAMES	(VM_PAGES_SIZE / 32)	/* 68 GiB of frames */
+
+#endif /* !_MACHINE_VMPARAM_H_ */

@@ -1,0 +1,305 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * The kernel's page tables.  Owns: the PDPT, the page directories of the
+ * upper two GiB, and every page table under them.
+ *
+ * All of it is built here, before anything runs that could hold a stale
+ * translation, and no directory entry changes afterwards; so the
+ * paging-structure caches (SDM vol. 3A 4.10.3) never matter.  Only entries of
+ * the sf_buf window change later, and only arch/i386/sf_buf_machdep.c
+ * changes them.
+ *
+ * Memory for the tables and for the page array comes from a bump allocator
+ * over the RAM that the loader left free; what is left over afterwards goes
+ * to vm/vm_page.c.
+ */
+
+#include <sys/types.h>
+#include <sys/systm.h>
+#include <sys/tunable.h>
+#include <machine/cpufunc.h>
+#include <machine/hw.h>
+#include <machine/pmap.h>
+#include <vm/vm_page.h>
+#include <boot/multiboot.h>
+
+#define	NPTE		512u
+#define	PDE_SIZE	0x200000u
+#define	LOW_RESERVED	0x100000u	/* firmware's, trampolines' */
+#define	MSR_EFER	0xc0000080u
+#define	EFER_NXE	0x800u
+#define	CR4_PGE		0x80u
+#define	CPUID_PGE	(1u << 13)
+#define	CPUID_EXT_NX	(1u << 20)
+
+extern char kern_start_pa[], kern_text[], kern_rodata[], kern_data[],
+    kern_end[], boot_stack_guard[];
+
+pt_entry_t pg_nx;
+vm_paddr_t dmap_limit;
+
+static pt_entry_t kern_pdpt[4] __attribute__((aligned(32)));
+static pt_entry_t kern_pd[2][NPTE] __attribute__((aligned(PAGE_SIZE)));
+static pt_entry_t *sf_ptes;
+static uint32_t pg_g;
+
+/* RAM that nobody owns yet: ranges shrink from their start. */
+static struct memrange avail[72];
+static u_int navail;
+
+static const char *const page_sizes[] = { "2m", "4k", NULL };
+static u_int page_size;
+TUNABLE_ENUM(pmap_pages, "pmap.pages", page_size, page_sizes,
+    "page size of the kernel's fixed mappings");
+
+/*
+ * pmap_maxphyaddr: width of a physical address in bits (SDM vol. 2, CPUID
+ * leaf 80000008H; 36 where PAE is there and the leaf is not).  Any context.
+ */
+u_int
+pmap_maxphyaddr(void)
+{
+	uint32_t r[4];
+
+	do_cpuid(0x80000000u, r);
+	if (r[0] < 0x80000008u)
+		return (36);
+	do_cpuid(0x80000008u, r);
+	return ((r[0] & 0xff) > 52 ? 52 : r[0] & 0xff);
+}
+
+void *
+pmap_dmap(vm_paddr_t pa)
+{
+	KASSERT(pa < dmap_limit, "pmap_dmap: 0x%llx is above the direct map's "
+	    "end 0x%llx (called from %p)", (unsigned long long)pa,
+	    (unsigned long long)dmap_limit, __caller());
+	return ((void *)(DMAP_MIN + (vm_offset_t)pa));
+}
+
+static void
+avail_add(vm_paddr_t start, vm_paddr_t end)
+{
+	if (start >= end)
+		return;
+	KASSERT(navail < nitems(avail), "pmap: more than %u pieces of RAM",
+	    (u_int)nitems(avail));
+	avail[navail].start = start;
+	avail[navail++].end = end;
+}
+
+/* Takes [start, end) out of what is available. */
+static void
+avail_remove(vm_paddr_t start, vm_paddr_t end)
+{
+	struct memrange r;
+
+	start = trunc_page(start);
+	end = round_page(end);
+	for (u_int i = 0; i < navail; i++) {
+		r = avail[i];
+		if (r.end <= start || r.start >= end)
+			continue;
+		avail[i--] = avail[--navail];
+		if (r.start < start)
+			avail_add(r.start, start);
+		if (r.end > end)
+			avail_add(end, r.end);
+	}
+}
+
+/*
+ * Zeroed, page-aligned memory below the direct map's limit: from the
+ * largest piece there, so that little ones stay whole.
+ */
+static void *
+boot_alloc(vm_size_t size)
+{
+	vm_paddr_t pa, end, best = 0;
+	u_int pick = 0;
+
+	size = round_page(size);
+	for (u_int i = 0; i < navail; i++) {
+		end = avail[i].end < dmap_limit ? avail[i].end : dmap_limit;
+		if (avail[i].start >= end || end - avail[i].start <= best)
+			continue;
+		best = end - avail[i].start;
+		pick = i;
+	}
+	KASSERT(best >= size, "pmap: %zu bytes of tables do not fit the "
+	    "largest free RAM, %llu bytes", size, (unsigned long long)best);
+	pa = avail[pick].start;
+	avail[pick].start += size;
+	return (memset(pmap_dmap(pa), 0, size));
+}
+
+static vm_paddr_t
+kva_to_pa(const void *p)
+{
+	return ((vm_paddr_t)((vm_offset_t)p - DMAP_MIN));
+}
+
+static pt_entry_t *
+pde_of(vm_offset_t va)
+{
+	return (&kern_pd[(va >> 30) - 2][(va >> 21) & (NPTE - 1)]);
+}
+
+/*
+ * pmap_kpte: the entry of a kernel address that is mapped by 4 KB pages;
+ * NULL where there is no page table.  Any context.
+ */
+pt_entry_t *
+pmap_kpte(vm_offset_t va)
+{
+	pt_entry_t pde = *pde_of(va);
+
+	if ((pde & PG_V) == 0 || (pde & PG_PS) != 0)
+		return (NULL);
+	return ((pt_entry_t *)pmap_dmap(pde & PG_FRAME) +
+	    ((va >> PAGE_SHIFT) & (NPTE - 1)));
+}
+
+static void
+map_4k(vm_offset_t va, vm_paddr_t pa, pt_entry_t bits)
+{
+	pt_entry_t *pde = pde_of(va);
+
+	if ((*pde & PG_V) == 0)
+		*pde = kva_to_pa(boot_alloc(PAGE_SIZE)) | PG_V | PG_RW;
+	*pmap_kpte(va) = pa | bits;
+}
+
+/* What the direct map may do with a frame: the image is in it (W^X). */
+static pt_entry_t
+dmap_bits(vm_paddr_t pa)
+{
+	vm_offset_t va = DMAP_MIN + (vm_offset_t)pa;
+
+	if (va >= (vm_offset_t)kern_text && va < (vm_offset_t)kern_rodata)
+		return (PG_V | pg_g);
+	if (va >= (vm_offset_t)kern_rodata && va < (vm_offset_t)kern_data)
+		return (PG_V | pg_g | pg_nx);
+	return (PG_V | PG_RW | pg_g | pg_nx);
+}
+
+static void
+map_dmap(void)
+{
+	vm_paddr_t image_end = kva_to_pa(kern_end);
+
+	for (vm_paddr_t pa = 0; pa < dmap_limit; pa += PDE_SIZE) {
+		if (page_size == 0 && pa >= image_end) {
+			*pde_of(DMAP_MIN + (vm_offset_t)pa) = pa | PG_V |
+			    PG_RW | PG_PS | pg_g | pg_nx;
+			continue;
+		}
+		for (vm_paddr_t p = pa; p < pa + PDE_SIZE; p += PAGE_SIZE)
+			map_4k(DMAP_MIN + (vm_offset_t)p, p, dmap_bits(p));
+	}
+}
+
+/* Backs the page array with the top of the largest piece of RAM there is. */
+static void
+map_page_array(uint32_t count)
+{
+	vm_size_t size = round_page(count * sizeof(struct vm_page));
+	vm_paddr_t pa;
+	u_int pick = 0;
+
+	for (u_int i = 1; i < navail; i++)
+		if (avail[i].end - avail[i].start >
+		    avail[pick].end - avail[pick].start)
+			pick = i;
+	KASSERT(avail[pick].end - avail[pick].start > size,
+	    "pmap: no room for %u page structures", count);
+	avail[pick].end -= size;
+	pa = avail[pick].end;
+	for (vm_size_t off = 0; off < size; off += PAGE_SIZE)
+		map_4k(VM_PAGES_MIN + off, pa + off,
+		    PG_V | PG_RW | pg_g | pg_nx);
+}
+
+/* One page table after another, so that a slot's number is its index. */
+static void
+make_sf_window(u_int nsfbufs)
+{
+	vm_offset_t va = SF_BUF_MIN;
+	u_int tables = (nsfbufs + NPTE - 1) / NPTE;
+
+	sf_ptes = boot_alloc(tables * PAGE_SIZE);
+	for (u_int i = 0; i < tables; i++, va += PDE_SIZE)
+		*pde_of(va) = (kva_to_pa(sf_ptes) + i * PAGE_SIZE) | PG_V |
+		    PG_RW;
+}
+
+pt_entry_t *
+pmap_sf_ptes(void)
+{
+	return (sf_ptes);
+}
+
+static void
+cpu_features(void)
+{
+	uint32_t r[4];
+
+	do_cpuid(1, r);
+	if (r[3] & CPUID_PGE) {
+		load_cr4(rcr4() | CR4_PGE);
+		pg_g = PG_G;
+	}
+	do_cpuid(0x80000000u, r);
+	if (r[0] < 0x80000001u)
+		return;
+	do_cpuid(0x80000001u, r);
+	if (r[3] & CPUID_EXT_NX) {
+		wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_NXE);
+		pg_nx = PG_NX;
+	}
+}
+
+/*
+ * pmap_bootstrap: from the loader's memory map to the kernel's own tables
+ * and a filled page allocator.  Once, on the boot CPU, interrupts off.
+ * mem: usable RAM, sorted and disjoint; [mod_start, mod_end): the module,
+ * which stays reserved; nsfbufs: slots of the sf_buf window.
+ */
+void
+pmap_bootstrap(const struct physmem *mem, vm_paddr_t mod_start,
+    vm_paddr_t mod_end, u_int nsfbufs)
+{
+	vm_paddr_t end;
+	uint32_t count;
+
+	KASSERT(mem->nram > 0, "pmap: no RAM at all");
+	cpu_features();
+	end = mem->ram[mem->nram - 1].end;
+	if (mod_end > end)
+		end = round_page(mod_end);
+	dmap_limit = end < DMAP_SIZE ? end & ~(vm_paddr_t)(PDE_SIZE - 1) :
+	    DMAP_SIZE;
+	for (u_int i = 0; i < mem->nram; i++)
+		avail_add(mem->ram[i].start, mem->ram[i].end);
+	avail_remove(0, LOW_RESERVED);
+	avail_remove((vm_offset_t)kern_start_pa, kva_to_pa(kern_end));
+	if (mod_end > mod_start)
+		avail_remove(mod_start, mod_end);
+	count = end > ptoa(VM_PAGES_MAX_FRAMES) ? VM_PAGES_MAX_FRAMES :
+	    atop(end);
+	for (u_int i = 2; i < 4; i++)
+		kern_pdpt[i] = kva_to_pa(kern_pd[i - 2]) | PG_V;
+	map_dmap();
+	*pmap_kpte((vm_offset_t)boot_stack_guard) = 0;
+	map_page_array(count);
+	make_sf_window(nsfbufs);
+	hw_load_cr3((uint32_t)kva_to_pa(kern_pdpt));
+
+	vm_page_startup((struct vm_page *)VM_PAGES_MIN, count, dmap_limit);
+	for (u_int i = 0; i < navail; i++)
+		vm_page_add_range(avail[i].start, avail[i].end);
+}

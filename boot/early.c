@@ -1,0 +1,128 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * What runs with paging off, at physical addresses: the CPUID gate, which
+ * names each feature that is missing and ends the machine, and the bootstrap
+ * page tables.  Compiled for the i486, for it must run on one.
+ *
+ * Invariant: nothing here may refer to anything linked above KERNBASE.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define	COM1		0x3f8
+#define	EXIT_PORT	0xf4	/* isa-debug-exit */
+#define	EXIT_NOTHING	0x13	/* nothing ran */
+#define	PG_P_RW		0x003
+#define	PG_PS		0x080
+#define	NPDE		512u
+#define	DMAP_PDES	384u	/* 768 MiB in 2 MB pages */
+#define	IDENT_PDES	8u	/* 16 MiB: this code while it runs */
+#define	EFLAGS_ID	0x00200000u
+
+uint64_t boot_pdpt[4] __attribute__((aligned(32)));
+static uint64_t ident_pd[NPDE] __attribute__((aligned(4096)));
+static uint64_t high_pd[NPDE] __attribute__((aligned(4096)));
+
+static const struct {
+	uint32_t bit;
+	char name[16];
+} wanted[] = {
+	{ 1u << 0, "FPU" },
+	{ 1u << 4, "TSC" },
+	{ 1u << 5, "MSR" },
+	{ 1u << 6, "PAE" },
+	{ 1u << 8, "CMPXCHG8B" },
+	{ 1u << 9, "local APIC" },
+};
+
+static inline void
+outb(uint16_t port, uint8_t v)
+{
+	__asm__ volatile("outb %0, %1" : : "a" (v), "Nd" (port));
+}
+
+static inline uint8_t
+inb(uint16_t port)
+{
+	uint8_t v;
+
+	__asm__ volatile("inb %1, %0" : "=a" (v) : "Nd" (port));
+	return (v);
+}
+
+/* Serial port and VGA memory both: either may be all that there is. */
+static void
+early_puts(const char *s)
+{
+	static volatile uint16_t *vga = (volatile uint16_t *)0xb8000;
+
+	for (; *s != '\0'; s++) {
+		/* Bounded: a UART that is absent must not stop the message. */
+		for (uint32_t n = 0; n < 100000; n++)
+			if (inb(COM1 + 5) & 0x20)
+				break;
+		outb(COM1, (uint8_t)*s);
+		*vga++ = (uint16_t)(0x0700 | (uint8_t)*s);
+	}
+}
+
+static void __attribute__((__noreturn__))
+early_end(void)
+{
+	early_puts("\r\n");
+	outb(EXIT_PORT, EXIT_NOTHING);
+	for (;;)
+		__asm__ volatile("cli; hlt");
+}
+
+/* EFLAGS.ID can be flipped only where CPUID exists (SDM vol. 1, 20.1.2). */
+static bool
+has_cpuid(void)
+{
+	uint32_t before, after;
+
+	__asm__ volatile("pushfl; popl %0; movl %0, %1; xorl %2, %1; "
+	    "pushl %1; popfl; pushfl; popl %1"
+	    : "=&r" (before), "=&r" (after) : "i" (EFLAGS_ID) : "cc");
+	return (((before ^ after) & EFLAGS_ID) != 0);
+}
+
+static void
+build_tables(void)
+{
+	for (uint32_t i = 0; i < IDENT_PDES; i++)
+		ident_pd[i] = ((uint64_t)i << 21) | PG_P_RW | PG_PS;
+	for (uint32_t i = 0; i < DMAP_PDES; i++)
+		high_pd[i] = ((uint64_t)i << 21) | PG_P_RW | PG_PS;
+	boot_pdpt[0] = (uintptr_t)ident_pd | 1;
+	boot_pdpt[2] = (uintptr_t)high_pd | 1;
+}
+
+void early_gate(void);
+
+void
+early_gate(void)
+{
+	uint32_t eax, ebx, ecx, edx = 0;
+	bool fit = true;
+
+	if (has_cpuid()) {
+		__asm__ volatile("cpuid" : "=a" (eax), "=b" (ebx), "=c" (ecx),
+		    "=d" (edx) : "a" (1));
+	}
+	for (uint32_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		if (edx & wanted[i].bit)
+			continue;
+		early_puts(fit ? "mayfly: this CPU lacks " : ", ");
+		early_puts(wanted[i].name);
+		fit = false;
+	}
+	if (!fit)
+		early_end();
+	build_tables();
+}

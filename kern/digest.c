@@ -1,0 +1,190 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * The main job: copies the boot module page by page through sf_bufs into
+ * pages above 4 GiB (others where there are none, with a word), reads it back
+ * through shared and through CPU-private sf_bufs, and prints the SHA-256 of
+ * each, which must agree with the module's own.
+ *
+ * The copy's pages are chained through their own last reference: a page
+ * table of page indices, itself kept in pages, would do the same; here the
+ * list is an array in wired pages read through sf_bufs.
+ */
+
+#include <sys/types.h>
+#include <sys/cons.h>
+#include <sys/digest.h>
+#include <sys/sf_buf.h>
+#include <sys/sha256.h>
+#include <sys/systm.h>
+#include <boot/multiboot.h>
+#include <vm/vm_page.h>
+
+#define	PER_INDEX	(PAGE_SIZE / sizeof(uint32_t))
+#define	INDEX_PAGES	256		/* 1 GiB of file */
+#define	DIGEST_LEN	32
+
+static struct vm_page *index_pages[INDEX_PAGES];
+
+static uint32_t *
+index_slot(uint32_t n, struct sf_buf **sf)
+{
+	*sf = sf_buf_alloc(index_pages[n / PER_INDEX], SFB_DEFAULT);
+	return ((uint32_t *)sf_buf_kva(*sf) + n % PER_INDEX);
+}
+
+static struct vm_page *
+copy_page_of(uint32_t n)
+{
+	struct sf_buf *sf;
+	uint32_t frame = *index_slot(n, &sf);
+
+	sf_buf_free(sf);
+	return (&vm_page_array[frame]);
+}
+
+static struct vm_page *
+alloc_high(void)
+{
+	static bool said;
+	struct vm_page *m = vm_page_alloc(VM_ALLOC_HIGH | VM_ALLOC_WIRED);
+
+	if (m != NULL)
+		return (m);
+	if (!said)
+		printf("digest: no (more) pages above 4 GiB, taking others\n");
+	said = true;
+	return (vm_page_alloc(VM_ALLOC_WIRED));
+}
+
+/* A page for the copy, entered into the index; false if there is none. */
+static struct vm_page *
+new_page(uint32_t n)
+{
+	struct vm_page *m;
+	struct sf_buf *sf;
+
+	if (n / PER_INDEX >= INDEX_PAGES)
+		return (NULL);
+	if (index_pages[n / PER_INDEX] == NULL &&
+	    (index_pages[n / PER_INDEX] = alloc_high()) == NULL)
+		return (NULL);
+	if ((m = alloc_high()) == NULL)
+		return (NULL);
+	*index_slot(n, &sf) = vm_page_index(m);
+	sf_buf_free(sf);
+	return (m);
+}
+
+/* Copies the module; false if memory ran out. */
+static bool
+copy_in(const struct bootinfo *bi, struct sha256_ctx *sha)
+{
+	struct sf_buf *from, *to;
+	struct vm_page *src, *dst;
+	vm_paddr_t pa;
+	uint32_t n = 0;
+	size_t len;
+
+	for (pa = bi->mod_start; pa < bi->mod_end; pa += len, n++) {
+		len = PAGE_SIZE - (size_t)(pa & PAGE_MASK);
+		if (len > bi->mod_end - pa)
+			len = (size_t)(bi->mod_end - pa);
+		src = PHYS_TO_VM_PAGE(pa);
+		if ((dst = new_page(n)) == NULL)
+			return (false);
+		vm_page_wire(src);
+		from = sf_buf_alloc(src, SFB_DEFAULT);
+		to = sf_buf_alloc(dst, SFB_DEFAULT);
+		memcpy((void *)sf_buf_kva(to), (const void *)(sf_buf_kva(from)
+		    + (vm_offset_t)(pa & PAGE_MASK)), len);
+		sha256_update(sha, (const void *)(sf_buf_kva(from) +
+		    (vm_offset_t)(pa & PAGE_MASK)), len);
+		sf_buf_free(to);
+		sf_buf_free(from);
+		vm_page_unwire(src, 0);
+	}
+	return (true);
+}
+
+static void
+read_back(uint64_t size, int flags, uint8_t digest[DIGEST_LEN])
+{
+	struct sha256_ctx sha;
+	struct sf_buf *sf;
+	size_t len;
+
+	sha256_init(&sha);
+	for (uint32_t n = 0; size > 0; n++, size -= len) {
+		len = size < PAGE_SIZE ? (size_t)size : PAGE_SIZE;
+		sf = sf_buf_alloc(copy_page_of(n), flags);
+		sha256_update(&sha, (const void *)sf_buf_kva(sf), len);
+		sf_buf_free(sf);
+	}
+	sha256_final(&sha, digest);
+}
+
+static void
+print_digest(const char *what, const uint8_t digest[DIGEST_LEN])
+{
+	char hex[2 * DIGEST_LEN + 1];
+
+	for (u_int i = 0; i < DIGEST_LEN; i++)
+		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	printf("digest: cpu 0 %s %s\n", what, hex);
+}
+
+static void
+print_counters(void)
+{
+	const struct sf_buf_stats *s = &sf_buf_stats;
+
+	printf("sf_buf: direct %llu hits %llu misses %llu pte-writes %llu "
+	    "local-invalidations %llu failures %llu\n",
+	    (unsigned long long)s->direct, (unsigned long long)s->hits,
+	    (unsigned long long)s->misses, (unsigned long long)s->pte_writes,
+	    (unsigned long long)s->local_invals,
+	    (unsigned long long)s->failures);
+}
+
+/*
+ * digest_module: the whole job.  Once, at the end of start-up.  Returns a
+ * value for machine_exit: passed only if every digest agrees.
+ */
+u_int
+digest_module(const struct bootinfo *bi)
+{
+	uint8_t whole[DIGEST_LEN], shared[DIGEST_LEN], private[DIGEST_LEN];
+	struct sha256_ctx sha;
+	uint64_t size = bi->mod_end - bi->mod_start;
+
+	if (!bi->has_mod) {
+		printf("digest: no file: the loader gave no module\n");
+		return (EXIT_NOTHING);
+	}
+	if ((bi->mod_start & PAGE_MASK) != 0) {
+		printf("digest: the module does not start on a page\n");
+		return (EXIT_NOTHING);
+	}
+	sha256_init(&sha);
+	if (!copy_in(bi, &sha)) {
+		printf("digest: the file, %llu bytes, fits in memory only "
+		    "once: no room for its copy\n", (unsigned long long)size);
+		return (EXIT_FAILED);
+	}
+	sha256_final(&sha, whole);
+	read_back(size, SFB_DEFAULT, shared);
+	read_back(size, SFB_CPUPRIVATE, private);
+	print_digest("shared ", shared);
+	print_digest("private", private);
+	print_counters();
+	if (memcmp(whole, shared, DIGEST_LEN) != 0 ||
+	    memcmp(whole, private, DIGEST_LEN) != 0) {
+		printf("digest: they differ from the module's\n");
+		return (EXIT_FAILED);
+	}
+	return (EXIT_PASSED);
+}

@@ -1,0 +1,94 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * From the bootstrap tables to the kernel's job: the order in which things
+ * come up, and what is done then.  The command line is parsed before
+ * anything that can panic.
+ */
+
+#include <sys/types.h>
+#include <sys/cons.h>
+#include <sys/digest.h>
+#include <sys/sf_buf.h>
+#include <sys/systm.h>
+#include <sys/test.h>
+#include <sys/tunable.h>
+#include <machine/pmap.h>
+#include <machine/trap.h>
+#include <boot/multiboot.h>
+#include <vm/vm_page.h>
+
+#define	MIN_RAM_MB	32
+
+extern char kern_start_pa[], kern_end[];
+
+void	kern_main(uint32_t magic, uint32_t info) __dead2;
+
+static struct bootinfo bi;
+
+/* The bootstrap tables map the direct map in full, RAM there or not. */
+static const void *
+boot_map(vm_paddr_t pa, vm_size_t len)
+{
+	if (pa >= DMAP_SIZE || len > DMAP_SIZE - pa)
+		return (NULL);
+	return ((const void *)(DMAP_MIN + (vm_offset_t)pa));
+}
+
+static void
+parse_boot(uint32_t magic, uint32_t info)
+{
+	char err[160];
+	vm_paddr_t ram = 0;
+	bool good;
+
+	good = multiboot_parse(magic, info, boot_map,
+	    (vm_offset_t)kern_start_pa, (vm_offset_t)kern_end - DMAP_MIN,
+	    1ull << pmap_maxphyaddr(), &bi);
+	if (tunable_parse(bi.cmdline, err, sizeof(err)) != 0) {
+		printf("mayfly: %s\n", err);
+		machine_exit(EXIT_NOTHING);
+	}
+	if (!good) {
+		printf("mayfly: %s\n", bi.error);
+		machine_exit(EXIT_NOTHING);
+	}
+	for (u_int i = 0; i < bi.mem.nram; i++)
+		ram += bi.mem.ram[i].end - bi.mem.ram[i].start;
+	if (ram < (MIN_RAM_MB << 20)) {
+		printf("mayfly: needs at least %u MiB of RAM, found %u KiB\n",
+		    MIN_RAM_MB, (u_int)(ram >> 10));
+		machine_exit(EXIT_NOTHING);
+	}
+}
+
+static void
+print_memory(void)
+{
+	printf("mayfly: pages free:");
+	for (int z = 0; z < VM_NZONES; z++)
+		printf(" %s %u", vm_page_zone_name((enum vm_zone)z),
+		    vm_page_zone_free((enum vm_zone)z));
+	printf("; %u sf_bufs%s\n", nsfbufs, pg_nx != 0 ? "" : "; no NX");
+}
+
+void
+kern_main(uint32_t magic, uint32_t info)
+{
+	u_int result;
+
+	cons_init();
+	parse_boot(magic, info);
+	pmap_bootstrap(&bi.mem, bi.mod_start, bi.mod_end, nsfbufs);
+	trap_init();
+	sf_buf_init();
+	print_memory();
+	if (test_wanted())
+		result = test_run();
+	else
+		result = digest_module(&bi);
+	machine_exit(result);
+}

@@ -1,0 +1,170 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * The memory and string functions of sys/systm.h, in portable C.  The compiler
+ * itself calls memcpy, memmove, memset and memcmp.
+ */
+
+#include <sys/systm.h>
+
+/*
+ * GCC recognises the loops below as memset, memcpy or strlen and would compile
+ * each of these functions into a call of itself.
+ */
+#pragma GCC optimize ("no-tree-loop-distribute-patterns")
+
+/* May alias: the bytes copied belong to objects of any type. */
+typedef unsigned long __attribute__((__may_alias__)) word_t;
+
+#define	WSIZE	sizeof(word_t)
+#define	WMASK	(WSIZE - 1)
+
+/* Whether a and b reach a word boundary after the same number of bytes. */
+#define	COALIGNED(a, b)	((((uintptr_t)(a) ^ (uintptr_t)(b)) & WMASK) == 0)
+
+/*
+ * Copies upwards.  Without restrict, because memmove uses it as well: each
+ * byte is read before a write can reach it as long as d is below s.
+ */
+static inline void
+copy_up(unsigned char *d, const unsigned char *s, size_t len)
+{
+
+	if (COALIGNED(d, s)) {
+		for (; len > 0 && ((uintptr_t)d & WMASK) != 0; len--)
+			*d++ = *s++;
+		for (; len >= WSIZE; len -= WSIZE) {
+			*(word_t *)d = *(const word_t *)s;
+			d += WSIZE;
+			s += WSIZE;
+		}
+	}
+	while (len-- > 0)
+		*d++ = *s++;
+}
+
+/* Copies downwards; d and s are the ends. */
+static inline void
+copy_down(unsigned char *d, const unsigned char *s, size_t len)
+{
+
+	if (COALIGNED(d, s)) {
+		for (; len > 0 && ((uintptr_t)d & WMASK) != 0; len--)
+			*--d = *--s;
+		for (; len >= WSIZE; len -= WSIZE) {
+			d -= WSIZE;
+			s -= WSIZE;
+			*(word_t *)d = *(const word_t *)s;
+		}
+	}
+	while (len-- > 0)
+		*--d = *--s;
+}
+
+void *
+memcpy(void *restrict dst, const void *restrict src, size_t len)
+{
+
+	copy_up(dst, src, len);
+	return (dst);
+}
+
+void *
+memmove(void *dst, const void *src, size_t len)
+{
+
+	/* Wraps to a large value when dst is below src. */
+	if ((uintptr_t)dst - (uintptr_t)src >= len)
+		copy_up(dst, src, len);
+	else
+		copy_down((unsigned char *)dst + len,
+		    (const unsigned char *)src + len, len);
+	return (dst);
+}
+
+void *
+memset(void *dst, int c, size_t len)
+{
+	unsigned char *d = dst;
+	word_t w;
+
+	w = (word_t)-1 / 0xff * (unsigned char)c;	/* c in each byte */
+	for (; len > 0 && ((uintptr_t)d & WMASK) != 0; len--)
+		*d++ = (unsigned char)c;
+	for (; len >= WSIZE; len -= WSIZE) {
+		*(word_t *)d = w;
+		d += WSIZE;
+	}
+	while (len-- > 0)
+		*d++ = (unsigned char)c;
+	return (dst);
+}
+
+int
+memcmp(const void *a, const void *b, size_t len)
+{
+	const unsigned char *p = a, *q = b;
+
+	for (; len > 0; len--, p++, q++) {
+		if (*p != *q)
+			return (*p - *q);
+	}
+	return (0);
+}
+
+size_t
+strlen(const char *s)
+{
+	const char *p;
+
+	for (p = s; *p != '\0'; p++)
+		continue;
+	return ((size_t)(p - s));
+}
+
+size_t
+strnlen(const char *s, size_t max)
+{
+	size_t n;
+
+	for (n = 0; n < max && s[n] != '\0'; n++)
+		continue;
+	return (n);
+}
+
+int
+strcmp(const char *a, const char *b)
+{
+
+	for (; *a != '\0' && *a == *b; a++, b++)
+		continue;
+	return ((unsigned char)*a - (unsigned char)*b);
+}
+
+int
+strncmp(const char *a, const char *b, size_t len)
+{
+
+	for (; len > 0; len--, a++, b++) {
+		if (*a != *b)
+			return ((unsigned char)*a - (unsigned char)*b);
+		if (*a == '\0')
+			break;
+	}
+	return (0);
+}
+
+char *
+strchr(const char *s, int c)
+{
+
+	/* The terminator counts as part of the string. */
+	for (; *s != (char)c; s++) {
+		if (*s == '\0')
+			return (NULL);
+	}
+	return ((char *)(uintptr_t)s);
+}

@@ -1,0 +1,21 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+#ifndef _SYS_ERRNO_H_
+#define	_SYS_ERRNO_H_
+
+/*
+ * Owns the error numbers that kernel functions return.  Invariant: 0 is
+ * success, and each number is the one that the BSDs give the name.
+ */
+
+#define	ENOENT		2	/* no such thing */
+#define	EINTR		4	/* interrupted */
+#define	ENOMEM		12	/* out of memory */
+#define	EBUSY		16	/* in use */
+#define	EINVAL		22	/* invalid argument */
+#define	EWOULDBLOCK	35	/* would block, or timed out */
+
+#endif /* !_SYS_ERRNO_H_ */

@@ -1,0 +1,51 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+#ifndef _SYS_SYSTM_H_
+#define	_SYS_SYSTM_H_
+
+/*
+ * What every file of the kernel may use: output, panic, assertions, and the
+ * string functions that the compiler itself calls.
+ */
+
+#include <stdarg.h>
+#include <sys/types.h>
+
+#define	__printflike(f, a)	__attribute__((__format__(__printf__, f, a)))
+#define	__dead2			__attribute__((__noreturn__))
+#define	__caller()		__builtin_return_address(0)
+
+/*
+ * printf: formats onto the console.  Any context.  Each call's text comes
+ * out unbroken.  Supports %c %s %d %i %u %x %X %p %% with flags 0 and -,
+ * width, precision for %s, and the lengths h hh l ll z.
+ */
+int	printf(const char *fmt, ...) __printflike(1, 2);
+int	vprintf(const char *fmt, va_list ap) __printflike(1, 0);
+int	snprintf(char *buf, size_t size, const char *fmt, ...)
+	    __printflike(3, 4);
+int	vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
+	    __printflike(3, 0);
+
+/* panic: a broken contract or a broken machine.  Any context; ends the run. */
+void	panic(const char *fmt, ...) __dead2 __printflike(1, 2);
+
+#define	KASSERT(cond, ...) do {						\
+	if (__builtin_expect(!(cond), 0))				\
+		panic(__VA_ARGS__);					\
+} while (0)
+
+void	*memcpy(void *restrict dst, const void *restrict src, size_t len);
+void	*memmove(void *dst, const void *src, size_t len);
+void	*memset(void *dst, int c, size_t len);
+int	memcmp(const void *a, const void *b, size_t len);
+size_t	strlen(const char *s);
+size_t	strnlen(const char *s, size_t max);
+int	strcmp(const char *a, const char *b);
+int	strncmp(const char *a, const char *b, size_t len);
+char	*strchr(const char *s, int c);
+
+#endif /* !_SYS_SYSTM_H_ */

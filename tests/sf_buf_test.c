@@ -1,0 +1,256 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/* Tests of the sf_buf contract, one case a sentence, and of wiring. */
+
+#include <sys/types.h>
+#include <sys/sf_buf.h>
+#include <sys/systm.h>
+#include <sys/test.h>
+#include <machine/hw.h>
+#include <machine/pmap.h>
+#include <machine/sf_buf.h>
+#include <vm/vm_page.h>
+
+#define	SIGNATURE	0x6d617966u
+
+/* The highest page: above the direct map wherever RAM reaches there. */
+static struct vm_page *
+wired_page(void)
+{
+	struct vm_page *m = vm_page_alloc(VM_ALLOC_WIRED);
+
+	KASSERT(m != NULL, "test: out of pages");
+	return (m);
+}
+
+static void
+drop_page(struct vm_page *m)
+{
+	vm_page_unwire(m, 0);
+	vm_page_free(m);
+}
+
+static volatile uint32_t *
+words(struct sf_buf *sf)
+{
+	return ((volatile uint32_t *)sf_buf_kva(sf));
+}
+
+TEST(maps_page, "sf_buf.maps_the_page")
+{
+	struct vm_page *m = wired_page();
+	struct sf_buf *sf = sf_buf_alloc(m, SFB_DEFAULT);
+
+	EXPECT(sf != NULL);
+	EXPECT(sf_buf_page(sf) == m);
+	words(sf)[0] = SIGNATURE;
+	words(sf)[1023] = ~SIGNATURE;
+	EXPECT_EQ(words(sf)[0], SIGNATURE);
+	EXPECT_EQ(m->wire_count, 1);
+	sf_buf_free(sf);
+	EXPECT_EQ(m->wire_count, 1);
+	drop_page(m);
+}
+
+TEST(shares, "sf_buf.one_page_shares_one_mapping")
+{
+	struct vm_page *m = wired_page();
+	struct sf_buf *a = sf_buf_alloc(m, SFB_DEFAULT);
+	struct sf_buf *b = sf_buf_alloc(m, SFB_NOWAIT);
+
+	EXPECT(a == b);
+	EXPECT_EQ(sf_buf_kva(a), sf_buf_kva(b));
+	sf_buf_free(a);
+	EXPECT(sf_buf_page_referenced(m));
+	words(b)[0] = SIGNATURE;
+	sf_buf_ref(b);
+	sf_buf_free(b);
+	EXPECT(sf_buf_page_referenced(m));
+	sf_buf_free(b);
+	EXPECT(!sf_buf_page_referenced(m));
+	drop_page(m);
+}
+
+TEST(cached, "sf_buf.a_freed_mapping_stays_cached")
+{
+	struct vm_page *m = wired_page();
+	struct sf_buf *sf = sf_buf_alloc(m, SFB_DEFAULT);
+	uint64_t writes;
+
+	sf_buf_free(sf);
+	writes = sf_buf_stats.pte_writes;
+	EXPECT(sf_buf_alloc(m, SFB_DEFAULT) == sf);
+	EXPECT_EQ(sf_buf_stats.pte_writes, writes);
+	sf_buf_free(sf);
+	drop_page(m);
+}
+
+/*
+ * Every slot is re-used for another page after its old translation was
+ * primed; a missing invalidation reads the old page's signature.
+ */
+TEST(reuse, "sf_buf.a_reused_slot_shows_the_new_page")
+{
+	static struct vm_page *pages[65536];
+	uint32_t n = nsfbufs < 2048 ? 2 * nsfbufs : nsfbufs + 64;
+	uint64_t misses = sf_buf_stats.misses, direct = sf_buf_stats.direct;
+	struct sf_buf *sf;
+
+	if (n > 8192)
+		n = 8192;
+	for (uint32_t i = 0; i < n; i++) {
+		pages[i] = wired_page();
+		sf = sf_buf_alloc(pages[i], SFB_DEFAULT);
+		words(sf)[7] = SIGNATURE + i;
+		sf_buf_free(sf);
+	}
+	for (uint32_t round = 0; round < 2; round++) {
+		for (uint32_t i = 0; i < n; i++) {
+			sf = sf_buf_alloc(pages[i], SFB_CPUPRIVATE);
+			EXPECT_EQ(words(sf)[7], SIGNATURE + i);
+			sf_buf_free(sf);
+		}
+	}
+	if (nsfbufs < n && sf_buf_stats.direct == direct)
+		EXPECT(sf_buf_stats.misses - misses >= 3 * n - nsfbufs);
+	for (uint32_t i = 0; i < n; i++)
+		drop_page(pages[i]);
+}
+
+TEST(exhaustion, "sf_buf.nowait_fails_only_when_all_are_referenced")
+{
+	static struct sf_buf *held[65536];
+	static struct vm_page *pages[65536];
+	uint64_t direct = sf_buf_stats.direct;
+	uint32_t n = 0;
+
+	if (nsfbufs > 4096)
+		return;
+	while (n <= nsfbufs) {
+		pages[n] = wired_page();
+		held[n] = sf_buf_alloc(pages[n], SFB_NOWAIT | SFB_CATCH);
+		if (held[n] == NULL)
+			break;
+		n++;
+	}
+	if (sf_buf_stats.direct == direct) {
+		EXPECT_EQ(n, nsfbufs);
+		EXPECT(sf_buf_alloc(pages[0], SFB_NOWAIT) == held[0]);
+		sf_buf_free(held[0]);
+		sf_buf_free(held[0]);
+		held[0] = sf_buf_alloc(pages[n], SFB_NOWAIT);
+		EXPECT(held[0] != NULL && sf_buf_page(held[0]) == pages[n]);
+	}
+	for (uint32_t i = 0; i < n; i++)
+		sf_buf_free(held[i]);
+	for (uint32_t i = 0; i < n + (n == nsfbufs); i++)
+		drop_page(pages[i]);
+}
+
+TEST(accessed, "sf_buf.the_accessed_bit_tells_what_a_tlb_may_hold")
+{
+	struct vm_page *m = wired_page();
+	vm_offset_t va;
+	uint32_t slot;
+	struct sf_buf *sf = sf_buf_alloc(m, SFB_DEFAULT);
+
+	if (!sf_buf_md_direct(VM_PAGE_TO_PHYS(m), &va)) {
+		slot = (sf_buf_kva(sf) - SF_BUF_MIN) >> PAGE_SHIFT;
+		EXPECT(!sf_buf_md_remove(slot));
+		sf_buf_md_enter(slot, VM_PAGE_TO_PHYS(m));
+		(void)words(sf)[0];
+		EXPECT(sf_buf_md_remove(slot));
+		sf_buf_md_invalidate(slot);
+		sf_buf_md_enter(slot, VM_PAGE_TO_PHYS(m));
+	}
+	sf_buf_free(sf);
+	drop_page(m);
+}
+
+PANIC_TEST(unwired, "panic.sf_buf_alloc_of_an_unwired_page")
+{
+	struct vm_page *m = wired_page();
+
+	vm_page_unwire(m, 0);
+	(void)sf_buf_alloc(m, SFB_DEFAULT);
+}
+
+PANIC_TEST(null_page, "panic.sf_buf_alloc_of_no_page")
+{
+	(void)sf_buf_alloc(NULL, SFB_DEFAULT);
+}
+
+PANIC_TEST(bad_flag, "panic.sf_buf_alloc_with_an_unknown_flag")
+{
+	(void)sf_buf_alloc(wired_page(), 0x80);
+}
+
+PANIC_TEST(double_free, "panic.sf_buf_double_free")
+{
+	struct sf_buf *sf = sf_buf_alloc(wired_page(), SFB_DEFAULT);
+
+	sf_buf_free(sf);
+	sf_buf_free(sf);
+}
+
+PANIC_TEST(double_free_direct, "panic.sf_buf_double_free_direct_map")
+{
+	struct sf_buf *sf = sf_buf_alloc(vm_page_alloc(VM_ALLOC_WIRED |
+	    VM_ALLOC_DIRECT), SFB_DEFAULT);
+
+	sf_buf_free(sf);
+	sf_buf_free(sf);
+}
+
+PANIC_TEST(free_wired, "panic.vm_page_free_of_a_wired_page")
+{
+	vm_page_free(wired_page());
+}
+
+PANIC_TEST(unwire_mapped, "panic.vm_page_unwire_of_a_mapped_page")
+{
+	struct vm_page *m = wired_page();
+
+	(void)sf_buf_alloc(m, SFB_DEFAULT);
+	vm_page_unwire(m, 0);
+}
+
+PANIC_TEST(unwire_below, "panic.vm_page_unwire_below_zero")
+{
+	struct vm_page *m = wired_page();
+
+	vm_page_unwire(m, 0);
+	vm_page_unwire(m, 0);
+}
+
+PANIC_TEST(write_text, "panic.write_to_kernel_text")
+{
+	*(volatile char *)(vm_offset_t)sf_buf_alloc = 0;
+}
+
+PANIC_TEST(execute, "panic.execution_of_an_sf_buf")
+{
+	struct sf_buf *sf = sf_buf_alloc(wired_page(), SFB_DEFAULT);
+
+	*(volatile char *)sf_buf_kva(sf) = (char)0xc3;	/* RET */
+	((void (*)(void))sf_buf_kva(sf))();
+}
+
+static int __attribute__((noinline))
+recurse(volatile int *up)
+{
+	volatile int pad[64];
+
+	pad[0] = *up + 1;
+	return (pad[0] == 0 ? 0 : recurse(pad) + pad[0]);
+}
+
+PANIC_TEST(overflow, "panic.stack_overflow")
+{
+	volatile int zero = 0;
+
+	printf("%d\n", recurse(&zero));
+}

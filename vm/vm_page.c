@@ -1,0 +1,566 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * Physical pages: owns the page array and the free lists, a buddy allocator
+ * for each zone.
+ *
+ * Invariants, whenever vm_page_lock is free:
+ *
+ *  - A frame is in exactly one state: PG_RESERVED, PG_ALLOCATED, or free.
+ *    The first frame of a free block has PG_FREE and the block's order;
+ *    the other frames of the block have no flag.
+ *  - A free block of order n has 2^n frames, starts at a multiple of 2^n,
+ *    lies within one zone and is on the list zones[zone].head[n].
+ *  - Two buddies of the same zone and order are never both free, except at
+ *    the highest order: freeing merges them.
+ *  - zones[z].free is the sum of the sizes of the blocks on z's lists.
+ *  - A free frame has no wiring and no referenced mapping.  It may well have
+ *    a cached mapping: `sf' and `sf_refs' belong to sf_buf(9), and past
+ *    vm_page_startup nothing here writes them.
+ *
+ * vm_page_lock protects next, prev, order, flags, caller and zones[].
+ * wire_count is atomic, for wiring needs no list.  A page's owner may read
+ * its flags unlocked: only the owner's own free can change them.
+ *
+ * No function panics with the lock held, so that a debugger which panic
+ * enters can still ask for the zones.
+ */
+
+#include <sys/types.h>
+#include <sys/systm.h>
+#include <sys/lock.h>
+#include <sys/sf_buf.h>
+#include <machine/atomic.h>
+#include <vm/vm_page.h>
+
+#define	NONE		0xffffffffu	/* no index: ends a free list */
+#define	MAXORDER	10u		/* the largest block is 4 MiB */
+#define	NORDERS		(MAXORDER + 1)
+
+#define	LOW_LIMIT	((vm_paddr_t)16 << 20)
+#define	MID_LIMIT	((vm_paddr_t)4 << 30)
+
+#define	VM_ALLOC_ALL	(VM_ALLOC_DIRECT | VM_ALLOC_HIGH | VM_ALLOC_LOW | \
+			    VM_ALLOC_WIRED)
+
+struct vm_page_zone {
+	uint32_t head[NORDERS];	/* first block of each order, or NONE */
+	uint32_t free;		/* pages */
+};
+
+struct vm_page *vm_page_array;
+uint32_t vm_page_count;
+
+static struct vm_page_zone zones[VM_NZONES];
+static struct spinlock vm_page_lock = SPINLOCK_INITIALIZER("vm_page");
+
+/* Puts the block at idx onto its list.  vm_page_lock is held. */
+static void
+block_insert(uint32_t idx, u_int order)
+{
+	struct vm_page *m = &vm_page_array[idx];
+	struct vm_page_zone *z = &zones[m->zone];
+
+	m->flags = PG_FREE;
+	m->order = (uint8_t)order;
+	m->prev = NONE;
+	m->next = z->head[order];
+	if (m->next != NONE)
+		vm_page_array[m->next].prev = idx;
+	z->head[order] = idx;
+	z->free += 1u << order;
+}
+
+/* Takes the free block at idx off its list.  vm_page_lock is held. */
+static void
+block_remove(uint32_t idx)
+{
+	struct vm_page *m = &vm_page_array[idx];
+	struct vm_page_zone *z = &zones[m->zone];
+
+	if (m->prev != NONE)
+		vm_page_array[m->prev].next = m->next;
+	else
+		z->head[m->order] = m->next;
+	if (m->next != NONE)
+		vm_page_array[m->next].prev = m->prev;
+	z->free -= 1u << m->order;
+	m->flags = 0;
+	m->next = m->prev = NONE;
+}
+
+/*
+ * Frees the block at idx, whose frames have no flag by now, and merges it
+ * with its buddies.  vm_page_lock is held.
+ */
+static void
+block_free(uint32_t idx, u_int order)
+{
+	struct vm_page *b;
+	uint32_t buddy;
+
+	for (; order < MAXORDER; order++) {
+		buddy = idx ^ (1u << order);
+		if (buddy >= vm_page_count)
+			break;
+		/*
+		 * A block never crosses a zone, so the zones of the two
+		 * heads are the zones of all the frames.
+		 */
+		b = &vm_page_array[buddy];
+		if ((b->flags & PG_FREE) == 0 || b->order != order ||
+		    b->zone != vm_page_array[idx].zone)
+			break;
+		block_remove(buddy);
+		idx &= ~(1u << order);
+	}
+	block_insert(idx, order);
+}
+
+/* True if a mapping of the frame is in use now, and not merely cached. */
+static bool
+page_referenced(struct vm_page *m)
+{
+	return (atomic_load_acq_32(&m->sf_refs) != 0 ||
+	    sf_buf_page_referenced(m));
+}
+
+/* The pointer comes from a caller: says whether it is in the array at all. */
+static void
+page_check(const struct vm_page *m, const char *func, const void *caller)
+{
+	uintptr_t off = (uintptr_t)m - (uintptr_t)vm_page_array;
+
+	if (off / sizeof(*m) >= vm_page_count || off % sizeof(*m) != 0)
+		panic("%s: %p is not a page, caller %p", func, (const void *)m,
+		    caller);
+}
+
+/* vm_page_alloc(9) for `caller'. */
+static struct vm_page *
+page_alloc(int req, u_int order, const void *caller)
+{
+	/* Scarce zones last, so that the plain request spares them. */
+	static const uint8_t any[] = { VM_ZONE_HIGH, VM_ZONE_MID,
+	    VM_ZONE_DIRECT, VM_ZONE_LOW };
+	const uint8_t *try;
+	struct vm_page_zone *z;
+	struct vm_page *m;
+	uint32_t idx, i;
+	u_int n, nzones, o;
+
+	if ((req & ~VM_ALLOC_ALL) != 0 || order > MAXORDER)
+		panic("vm_page_alloc: bad request 0x%x order %u, caller %p",
+		    (u_int)req, order, caller);
+	if ((req & VM_ALLOC_HIGH) != 0 &&
+	    (req & (VM_ALLOC_LOW | VM_ALLOC_DIRECT)) != 0)
+		panic("vm_page_alloc: contradictory request 0x%x order %u, "
+		    "caller %p", (u_int)req, order, caller);
+
+	if ((req & VM_ALLOC_LOW) != 0) {
+		try = &any[3];
+		nzones = 1;
+	} else if ((req & VM_ALLOC_DIRECT) != 0) {
+		try = &any[2];
+		nzones = 2;
+	} else if ((req & VM_ALLOC_HIGH) != 0) {
+		try = &any[0];
+		nzones = 1;
+	} else {
+		try = any;
+		nzones = nitems(any);
+	}
+
+	idx = NONE;
+	o = order;
+	spin_lock(&vm_page_lock);
+	for (n = 0; n < nzones && idx == NONE; n++) {
+		z = &zones[try[n]];
+		for (o = order; o <= MAXORDER; o++) {
+			idx = z->head[o];
+			if (idx != NONE)
+				break;
+		}
+	}
+	if (idx == NONE) {
+		spin_unlock(&vm_page_lock);
+		return (NULL);
+	}
+	block_remove(idx);
+	while (o > order) {
+		o--;
+		block_insert(idx + (1u << o), o);
+	}
+	m = &vm_page_array[idx];
+	for (i = 0; i < 1u << order; i++) {
+		m[i].flags = PG_ALLOCATED;
+		m[i].caller = caller;
+		atomic_store_rel_32(&m[i].wire_count,
+		    (req & VM_ALLOC_WIRED) != 0);
+	}
+	spin_unlock(&vm_page_lock);
+	return (m);
+}
+
+/* Panics for a page that is not allocated. */
+static void __dead2
+page_free_bad(const struct vm_page *m, u_int flags, const void *before,
+    const void *caller)
+{
+	if ((flags & PG_RESERVED) != 0)
+		panic("vm_page_free: frame 0x%x is reserved, caller %p",
+		    vm_page_index(m), caller);
+	panic("vm_page_free: frame 0x%x is free already, freed by %p, "
+	    "caller %p", vm_page_index(m), before, caller);
+}
+
+/* vm_page_free(9) for `caller'. */
+static void
+page_free(struct vm_page *m, u_int order, const void *caller)
+{
+	const void *before;
+	uint32_t i, idx, size, wired;
+	u_int flags;
+
+	page_check(m, "vm_page_free", caller);
+	idx = vm_page_index(m);
+	if (order > MAXORDER)
+		panic("vm_page_free: frame 0x%x has bad order %u, caller %p",
+		    idx, order, caller);
+	size = 1u << order;
+	if ((idx & (size - 1)) != 0 || size > vm_page_count - idx ||
+	    m[size - 1].zone != m->zone)
+		panic("vm_page_free: frame 0x%x heads no block of order %u, "
+		    "caller %p", idx, order, caller);
+
+	/*
+	 * Unlocked, as sf_buf_page_referenced may take a lock of its own.
+	 * The caller owns the pages, so nobody else may wire or map them.
+	 */
+	for (i = 0; i < size; i++) {
+		if ((m[i].flags & PG_ALLOCATED) == 0)
+			page_free_bad(&m[i], m[i].flags, m[i].caller, caller);
+		wired = atomic_load_acq_32(&m[i].wire_count);
+		if (wired != 0)
+			panic("vm_page_free: frame 0x%x is wired, count %u, "
+			    "caller %p", idx + i, wired, caller);
+		if (page_referenced(&m[i]))
+			panic("vm_page_free: frame 0x%x has a referenced "
+			    "mapping, caller %p", idx + i, caller);
+	}
+
+	spin_lock(&vm_page_lock);
+	for (i = 0; i < size; i++) {
+		/* Again: two CPUs may be freeing the same page. */
+		flags = m[i].flags;
+		if ((flags & PG_ALLOCATED) == 0) {
+			before = m[i].caller;
+			spin_unlock(&vm_page_lock);
+			page_free_bad(&m[i], flags, before, caller);
+		}
+		m[i].flags = 0;
+		m[i].caller = caller;
+	}
+	block_free(idx, order);
+	spin_unlock(&vm_page_lock);
+}
+
+/*
+ * vm_page_startup: makes `array' the page array, every frame PG_RESERVED and
+ * in its zone.
+ *
+ * Context:	boot, one CPU, once, before any other function here.
+ * Sleeps:	no.  Locks: takes none.
+ * Units:	`count' in frames; dmap_limit in bytes, the physical address
+ *		where the direct map ends; a frame partly above is outside.
+ * Ownership:	the array (memory for `count' entries, contents immaterial)
+ *		is this file's for ever.
+ * Errors:	panics if dmap_limit is above 4 GiB, or leaves frames below
+ *		16 MiB out of the direct map: VM_ALLOC_DIRECT falls back on
+ *		VM_ZONE_LOW.
+ */
+void
+vm_page_startup(struct vm_page *array, uint32_t count, vm_paddr_t dmap_limit)
+{
+	const void *caller = __caller();
+	struct vm_page *m;
+	uint32_t i;
+	u_int n, o;
+
+	if (dmap_limit > MID_LIMIT ||
+	    (dmap_limit < LOW_LIMIT && count > atop(dmap_limit)))
+		panic("vm_page_startup: bad direct map limit 0x%llx for 0x%x "
+		    "frames, caller %p", (unsigned long long)dmap_limit,
+		    count, caller);
+
+	for (n = 0; n < VM_NZONES; n++) {
+		zones[n].free = 0;
+		for (o = 0; o < NORDERS; o++)
+			zones[n].head[o] = NONE;
+	}
+	for (i = 0; i < count; i++) {
+		m = &array[i];
+		m->next = m->prev = NONE;
+		m->wire_count = 0;
+		m->sf = 0;
+		m->sf_refs = 0;
+		m->order = 0;
+		if (i < atop(LOW_LIMIT))
+			m->zone = VM_ZONE_LOW;
+		else if (i < atop(dmap_limit))
+			m->zone = VM_ZONE_DIRECT;
+		else if (i < atop(MID_LIMIT))
+			m->zone = VM_ZONE_MID;
+		else
+			m->zone = VM_ZONE_HIGH;
+		m->flags = PG_RESERVED;
+		m->pad = 0;
+		m->caller = caller;
+	}
+	vm_page_array = array;
+	vm_page_count = count;
+}
+
+/*
+ * vm_page_add_range: releases the reserved frames that lie wholly within
+ * [start, end) to the allocator.  What lies beyond the array is ignored, and
+ * so is an empty range.
+ *
+ * Context:	boot, or later a thread (to give back a boot module).
+ * Sleeps:	no.  Locks: vm_page_lock, dropped after each block.
+ *		Time is linear in the frames.
+ * Units:	bytes of physical address; need not be aligned.
+ * Ownership:	the frames pass from the caller to the allocator.
+ * Errors:	panics on a frame that is not PG_RESERVED (two ranges
+ *		overlap), is wired, or has a referenced mapping.
+ */
+void
+vm_page_add_range(vm_paddr_t start, vm_paddr_t end)
+{
+	const void *caller = __caller();
+	vm_paddr_t first, last;
+	struct vm_page *m;
+	uint32_t i, idx, limit, size;
+	u_int order;
+	uint8_t flags;
+
+	/* Not round_page: it wraps at the end of the address space. */
+	first = (start >> PAGE_SHIFT) + ((start & PAGE_MASK) != 0);
+	last = end >> PAGE_SHIFT;
+	if (last > vm_page_count)
+		last = vm_page_count;
+	if (first >= last)
+		return;
+
+	limit = (uint32_t)last;
+	for (idx = (uint32_t)first; idx < limit; idx += size) {
+		m = &vm_page_array[idx];
+		order = MAXORDER;
+		size = 1u << order;
+		while ((idx & (size - 1)) != 0 || size > limit - idx ||
+		    m[size - 1].zone != m->zone) {
+			order--;
+			size >>= 1;
+		}
+		for (i = 0; i < size; i++) {
+			if (atomic_load_acq_32(&m[i].wire_count) != 0)
+				panic("vm_page_add_range: frame 0x%x is "
+				    "wired, caller %p", idx + i, caller);
+			/*
+			 * A frame never mapped needs no question: at boot
+			 * there is no sf_buf(9) to ask yet.
+			 */
+			if (atomic_load_acq_32(&m[i].sf_refs) != 0 ||
+			    (atomic_load_acq_32(&m[i].sf) != 0 &&
+			    sf_buf_page_referenced(&m[i])))
+				panic("vm_page_add_range: frame 0x%x has a "
+				    "referenced mapping, caller %p", idx + i,
+				    caller);
+		}
+		spin_lock(&vm_page_lock);
+		for (i = 0; i < size; i++) {
+			flags = m[i].flags;
+			if (flags != PG_RESERVED) {
+				spin_unlock(&vm_page_lock);
+				panic("vm_page_add_range: frame 0x%x is not "
+				    "reserved, flags 0x%x, caller %p",
+				    idx + i, flags, caller);
+			}
+			m[i].flags = 0;
+			m[i].caller = caller;
+		}
+		block_free(idx, order);
+		spin_unlock(&vm_page_lock);
+	}
+}
+
+/*
+ * vm_page_alloc: allocates one page; vm_page_alloc_order with order 0.
+ */
+struct vm_page *
+vm_page_alloc(int req)
+{
+	return (page_alloc(req, 0, __caller()));
+}
+
+/*
+ * vm_page_alloc_order: allocates 2^order contiguous frames, aligned to their
+ * size.  Without a place in `req' the zones are tried from the highest to
+ * the lowest; VM_ALLOC_DIRECT tries DIRECT and then LOW; VM_ALLOC_HIGH and
+ * VM_ALLOC_LOW only their own.  DIRECT together with LOW means LOW.
+ *
+ * Context:	any in which a spin lock may be taken.
+ * Sleeps:	no.  Locks: vm_page_lock.
+ * Units:	order is the binary logarithm of the frames, 0 to 10.
+ * Ownership:	the pages are the caller's, until vm_page_free_order.  Their
+ *		contents are undefined.  With VM_ALLOC_WIRED each has one
+ *		wiring, which is the caller's to drop; otherwise none.
+ *		A page may come with a cached mapping, in m->sf.
+ * Returns:	the first page, or NULL if no zone asked for has a block.
+ * Errors:	panics on unknown or contradictory bits in `req' (HIGH with
+ *		DIRECT or LOW) and on an order above 10.
+ */
+struct vm_page *
+vm_page_alloc_order(int req, u_int order)
+{
+	return (page_alloc(req, order, __caller()));
+}
+
+/*
+ * vm_page_free: frees one page; vm_page_free_order with order 0.
+ */
+void
+vm_page_free(struct vm_page *m)
+{
+	page_free(m, 0, __caller());
+}
+
+/*
+ * vm_page_free_order: frees 2^order pages.  An allocated block may also be
+ * freed in pieces, each aligned to its own size.  That the pages are all of
+ * one allocation is not checked.
+ *
+ * Context:	any in which a spin lock may be taken.
+ * Sleeps:	no.  Locks: vm_page_lock; what sf_buf_page_referenced takes.
+ * Units:	order is the binary logarithm of the frames, 0 to 10.
+ * Ownership:	the pages pass from the caller to the allocator.  A cached
+ *		mapping stays: m->sf is left as it is.
+ * Errors:	panics on a page that is not allocated (naming who freed it
+ *		before), is wired, or has a referenced mapping; and on an
+ *		m that is no page, or heads no block of that order.
+ */
+void
+vm_page_free_order(struct vm_page *m, u_int order)
+{
+	page_free(m, order, __caller());
+}
+
+/*
+ * vm_page_wire: adds a wiring; a wired page cannot be freed.  The page is
+ * allocated, or reserved: the boot modules are, and they get mapped too.
+ *
+ * Context:	any.  Sleeps: no.  Locks: none; atomic.
+ * Ownership:	the caller owns the page or holds a wiring already, so that
+ *		it cannot be freed meanwhile; the new wiring is the caller's,
+ *		to drop by vm_page_unwire.
+ * Errors:	panics on a free page and when the count would overflow.
+ */
+void
+vm_page_wire(struct vm_page *m)
+{
+	const void *caller = __caller();
+	uint32_t old;
+
+	page_check(m, "vm_page_wire", caller);
+	if ((m->flags & (PG_ALLOCATED | PG_RESERVED)) == 0)
+		panic("vm_page_wire: frame 0x%x is free, last caller %p, "
+		    "caller %p", vm_page_index(m), m->caller, caller);
+	old = atomic_load_acq_32(&m->wire_count);
+	do {
+		if (old == UINT32_MAX)
+			panic("vm_page_wire: frame 0x%x overflows, caller %p",
+			    vm_page_index(m), caller);
+	} while (!atomic_fcmpset_32(&m->wire_count, &old, old + 1));
+}
+
+/*
+ * vm_page_unwire: drops a wiring.  It does not free the page, not even with
+ * the last one.  `activate' is the queue that vm_page_unwire(9) puts the
+ * page on, 1 for active and 0 for inactive; there are no paging queues yet,
+ * so it has no effect.
+ *
+ * Context:	any.  Sleeps: no.
+ * Locks:	none; atomic.  For the last wiring, what
+ *		sf_buf_page_referenced takes.
+ * Ownership:	the wiring was the caller's.  Who owns the page still does.
+ * Errors:	panics if the page has no wiring, if the last one goes while
+ *		a mapping is referenced, and on another `activate'.
+ */
+void
+vm_page_unwire(struct vm_page *m, int activate)
+{
+	const void *caller = __caller();
+	uint32_t old;
+
+	page_check(m, "vm_page_unwire", caller);
+	if (activate != 0 && activate != 1)
+		panic("vm_page_unwire: frame 0x%x: bad activate %d, "
+		    "caller %p", vm_page_index(m), activate, caller);
+	old = atomic_load_acq_32(&m->wire_count);
+	do {
+		if (old == 0)
+			panic("vm_page_unwire: frame 0x%x is not wired, "
+			    "caller %p", vm_page_index(m), caller);
+		if (old == 1 && page_referenced(m))
+			panic("vm_page_unwire: frame 0x%x has a referenced "
+			    "mapping, caller %p", vm_page_index(m), caller);
+	} while (!atomic_fcmpset_32(&m->wire_count, &old, old - 1));
+}
+
+/*
+ * vm_page_zone_free: how much of a zone is free.
+ *
+ * Context:	any in which a spin lock may be taken.
+ * Sleeps:	no.  Locks: vm_page_lock.
+ * Returns:	pages; out of date as soon as it is returned.
+ * Errors:	panics on a zone that does not exist.
+ */
+uint32_t
+vm_page_zone_free(enum vm_zone zone)
+{
+	uint32_t n;
+
+	if ((u_int)zone >= VM_NZONES)
+		panic("vm_page_zone_free: bad zone %u, caller %p",
+		    (u_int)zone, __caller());
+	spin_lock(&vm_page_lock);
+	n = zones[zone].free;
+	spin_unlock(&vm_page_lock);
+	return (n);
+}
+
+/*
+ * vm_page_zone_name: a zone's name, for messages.
+ *
+ * Context:	any.  Sleeps: no.  Locks: none.
+ * Returns:	a constant string; never freed.
+ * Errors:	panics on a zone that does not exist.
+ */
+const char *
+vm_page_zone_name(enum vm_zone zone)
+{
+	static const char *const names[VM_NZONES] = {
+		[VM_ZONE_LOW] = "low",
+		[VM_ZONE_DIRECT] = "direct",
+		[VM_ZONE_MID] = "mid",
+		[VM_ZONE_HIGH] = "high",
+	};
+
+	if ((u_int)zone >= VM_NZONES)
+		panic("vm_page_zone_name: bad zone %u, caller %p",
+		    (u_int)zone, __caller());
+	return (names[zone]);
+}

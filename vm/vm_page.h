@@ -1,0 +1,72 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+#ifndef _VM_VM_PAGE_H_
+#define	_VM_VM_PAGE_H_
+
+/*
+ * The page array: one struct vm_page for each frame from 0 to the end of
+ * RAM, holes included.  A frame's index in the array is its frame number.
+ */
+
+#include <sys/types.h>
+
+struct vm_page {
+	uint32_t next;		/* free list: index of the next, or NONE */
+	uint32_t prev;		/* free list: index of the previous */
+	uint32_t wire_count;	/* vm_page_wire(9); atomic */
+	uint32_t sf;		/* slot that maps this frame, plus 1; atomic */
+	uint32_t sf_refs;	/* references by the direct map; atomic */
+	uint8_t order;		/* of the free block that this page heads */
+	uint8_t zone;		/* enum vm_zone, fixed at start */
+	uint8_t flags;		/* PG_* */
+	uint8_t pad;
+	const void *caller;	/* who allocated or freed it last */
+};
+_Static_assert(sizeof(struct vm_page) <= 32, "struct vm_page grew");
+
+#define	PG_FREE		0x01	/* heads a block on a free list */
+#define	PG_RESERVED	0x02	/* a hole, firmware or the kernel's image */
+#define	PG_ALLOCATED	0x04	/* handed out by vm_page_alloc */
+
+enum vm_zone {
+	VM_ZONE_LOW,		/* below 16 MiB: ISA DMA, trampoline */
+	VM_ZONE_DIRECT,		/* below the direct map's limit */
+	VM_ZONE_MID,		/* below 4 GiB: 32-bit DMA */
+	VM_ZONE_HIGH,		/* 4 GiB and above */
+	VM_NZONES
+};
+
+/* Requests for vm_page_alloc: where from (default: the highest that has). */
+#define	VM_ALLOC_DIRECT	0x01	/* must be in the direct map */
+#define	VM_ALLOC_HIGH	0x02	/* must be at 4 GiB or above */
+#define	VM_ALLOC_LOW	0x04	/* must be below 16 MiB */
+#define	VM_ALLOC_WIRED	0x10	/* comes with one wiring */
+
+extern struct vm_page *vm_page_array;
+extern uint32_t vm_page_count;		/* frames covered by the array */
+
+static inline uint32_t
+vm_page_index(const struct vm_page *m)
+{
+	return ((uint32_t)(m - vm_page_array));
+}
+
+#define	VM_PAGE_TO_PHYS(m)	ptoa(vm_page_index(m))
+#define	PHYS_TO_VM_PAGE(pa)	(&vm_page_array[atop(pa)])
+
+void	vm_page_startup(struct vm_page *array, uint32_t count,
+	    vm_paddr_t dmap_limit);
+void	vm_page_add_range(vm_paddr_t start, vm_paddr_t end);
+struct vm_page *vm_page_alloc(int req);
+struct vm_page *vm_page_alloc_order(int req, u_int order);
+void	vm_page_free(struct vm_page *m);
+void	vm_page_free_order(struct vm_page *m, u_int order);
+void	vm_page_wire(struct vm_page *m);
+void	vm_page_unwire(struct vm_page *m, int activate);
+uint32_t vm_page_zone_free(enum vm_zone zone);	/* pages */
+const char *vm_page_zone_name(enum vm_zone zone);
+
+#endif /* !_VM_VM_PAGE_H_ */
