@@ -5,13 +5,12 @@
 
 /*
  * The main job: copies the boot module page by page through sf_bufs into
- * pages above 4 GiB (others where there are none, with a word), reads it back
- * through shared and through CPU-private sf_bufs, and prints the SHA-256 of
+ * pages above 4 GiB (others where there are none, with a word); then every CPU
+ * reads it back through shared and through CPU-private sf_bufs, and prints the SHA-256 of
  * each, which must agree with the module's own.
  *
- * The copy's pages are chained through their own last reference: a page
- * table of page indices, itself kept in pages, would do the same; here the
- * list is an array in wired pages read through sf_bufs.
+ * Which page of the copy follows which is an array of page indices, itself in
+ * wired pages that are read through sf_bufs.
  */
 
 #include <sys/types.h>
@@ -20,6 +19,8 @@
 #include <sys/sf_buf.h>
 #include <sys/sha256.h>
 #include <sys/systm.h>
+#include <machine/pcpu.h>
+#include <machine/smp.h>
 #include <boot/multiboot.h>
 #include <vm/vm_page.h>
 
@@ -127,27 +128,41 @@ read_back(uint64_t size, int flags, uint8_t digest[DIGEST_LEN])
 	sha256_final(&sha, digest);
 }
 
+/* One for each CPU: what it read, shared first. */
+static uint8_t digests[MAXCPU][2][DIGEST_LEN];
+
 static void
-print_digest(const char *what, const uint8_t digest[DIGEST_LEN])
+digest_on_this_cpu(void *arg)
+{
+	const uint64_t *size = arg;
+	u_int cpu = curcpu_id();
+
+	read_back(*size, SFB_DEFAULT, digests[cpu][0]);
+	read_back(*size, SFB_CPUPRIVATE, digests[cpu][1]);
+}
+
+static void
+print_digest(u_int cpu, const char *what, const uint8_t digest[DIGEST_LEN])
 {
 	char hex[2 * DIGEST_LEN + 1];
 
 	for (u_int i = 0; i < DIGEST_LEN; i++)
 		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-	printf("digest: cpu 0 %s %s\n", what, hex);
+	printf("digest: cpu %u %s %s\n", cpu, what, hex);
 }
 
 static void
 print_counters(void)
 {
-	const struct sf_buf_stats *s = &sf_buf_stats;
+	struct sf_buf_stats s;
 
+	sf_buf_stats_read(&s);
 	printf("sf_buf: direct %llu hits %llu misses %llu pte-writes %llu "
-	    "local-invalidations %llu failures %llu\n",
-	    (unsigned long long)s->direct, (unsigned long long)s->hits,
-	    (unsigned long long)s->misses, (unsigned long long)s->pte_writes,
-	    (unsigned long long)s->local_invals,
-	    (unsigned long long)s->failures);
+	    "shootdowns %llu failures %llu\n",
+	    (unsigned long long)s.direct, (unsigned long long)s.hits,
+	    (unsigned long long)s.misses, (unsigned long long)s.pte_writes,
+	    (unsigned long long)s.shootdowns,
+	    (unsigned long long)s.failures);
 }
 
 /*
@@ -157,7 +172,8 @@ print_counters(void)
 u_int
 digest_module(const struct bootinfo *bi)
 {
-	uint8_t whole[DIGEST_LEN], shared[DIGEST_LEN], private[DIGEST_LEN];
+	uint8_t whole[DIGEST_LEN];
+	bool agree = true;
 	struct sha256_ctx sha;
 	uint64_t size = bi->mod_end - bi->mod_start;
 
@@ -176,13 +192,16 @@ digest_module(const struct bootinfo *bi)
 		return (EXIT_FAILED);
 	}
 	sha256_final(&sha, whole);
-	read_back(size, SFB_DEFAULT, shared);
-	read_back(size, SFB_CPUPRIVATE, private);
-	print_digest("shared ", shared);
-	print_digest("private", private);
+	mp_run_all(digest_on_this_cpu, &size);
+	for (u_int i = 0; i < mp_ncpus; i++) {
+		print_digest(i, "shared ", digests[i][0]);
+		print_digest(i, "private", digests[i][1]);
+		agree = agree &&
+		    memcmp(whole, digests[i][0], DIGEST_LEN) == 0 &&
+		    memcmp(whole, digests[i][1], DIGEST_LEN) == 0;
+	}
 	print_counters();
-	if (memcmp(whole, shared, DIGEST_LEN) != 0 ||
-	    memcmp(whole, private, DIGEST_LEN) != 0) {
+	if (!agree) {
 		printf("digest: they differ from the module's\n");
 		return (EXIT_FAILED);
 	}

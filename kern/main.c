@@ -17,7 +17,8 @@
 #include <sys/test.h>
 #include <sys/tunable.h>
 #include <machine/pmap.h>
-#include <machine/trap.h>
+#include <machine/pcpu.h>
+#include <machine/smp.h>
 #include <boot/multiboot.h>
 #include <vm/vm_page.h>
 
@@ -72,7 +73,7 @@ print_memory(void)
 	for (int z = 0; z < VM_NZONES; z++)
 		printf(" %s %u", vm_page_zone_name((enum vm_zone)z),
 		    vm_page_zone_free((enum vm_zone)z));
-	printf("; %u sf_bufs%s\n", nsfbufs, pg_nx != 0 ? "" : "; no NX");
+	printf("; %u CPUs; %u sf_bufs%s\n", mp_ncpus, nsfbufs, pg_nx != 0 ? "" : "; no NX");
 }
 
 void
@@ -80,11 +81,14 @@ kern_main(uint32_t magic, uint32_t info)
 {
 	u_int result;
 
+	trap_init_cpu(pcpus[0]);
 	cons_init();
 	parse_boot(magic, info);
 	pmap_bootstrap(&bi.mem, bi.mod_start, bi.mod_end, nsfbufs);
-	trap_init();
+	trap_init_cpu(pcpus[0]);	/* anew: the double-fault task has a CR3 */
 	sf_buf_init();
+	clock_init();
+	mp_start();
 	print_memory();
 	if (test_wanted())
 		result = test_run();

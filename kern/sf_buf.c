@@ -35,6 +35,7 @@
 #include <sys/tunable.h>
 #include <machine/atomic.h>
 #include <machine/hw.h>
+#include <machine/pcpu.h>
 #include <machine/sf_buf.h>
 #include <vm/vm_page.h>
 
@@ -59,8 +60,6 @@ struct sf_buf {
 
 uint32_t nsfbufs = 1024;
 TUNABLE_UINT(nsfbufs, "nsfbufs", nsfbufs, 4, 65536, "slots of the pool");
-
-struct sf_buf_stats sf_buf_stats;
 
 static struct sf_buf slots[65536];
 
@@ -201,10 +200,10 @@ unmap_claimed(struct sf_buf *sf)
 	struct vm_page *m = &vm_page_array[sf->state.page];
 
 	(void)atomic_fcmpset_32(&m->sf, &hint, 0);
-	sf_buf_stats.pte_writes++;
+	curpcpu()->pc_sf.pte_writes++;
 	if (sf_buf_md_remove(slot_of(sf))) {
-		sf_buf_md_invalidate(slot_of(sf));
-		sf_buf_stats.local_invals++;
+		sf_buf_md_shootdown(slot_of(sf));
+		curpcpu()->pc_sf.shootdowns++;
 	}
 }
 
@@ -245,24 +244,29 @@ evict(void)
 }
 
 /*
- * Maps m in a clean slot that we own and publishes it.  The entry is written
- * before the slot's word, whose locked exchange orders the two: whoever
- * takes a reference finds the entry in place.
+ * Maps m in a clean slot that we own and publishes it; NULL if another CPU
+ * published a mapping of m first, and then the slot is clean again.  The
+ * entry is written before the slot's word, whose locked exchange orders the
+ * two: whoever takes a reference finds the entry in place.  Until m->sf names
+ * the slot nobody else can reference it, so the loser may just take it back.
  */
 static struct sf_buf *
 map_clean(struct sf_buf *sf, struct vm_page *m, const void *caller)
 {
-	uint32_t hint = 0;
+	uint32_t seen = 0, page = vm_page_index(m);
 
 	sf_buf_md_enter(slot_of(sf), VM_PAGE_TO_PHYS(m));
-	sf_buf_stats.pte_writes++;
+	curpcpu()->pc_sf.pte_writes++;
 	sf->caller = caller;
-	while (!change(sf, sf->state.page, sf->state.count, vm_page_index(m),
-	    1))
+	while (!change(sf, sf->state.page, sf->state.count, page, 1))
 		continue;
-	while (!atomic_fcmpset_32(&m->sf, &hint, slot_of(sf) + 1))
+	if (atomic_fcmpset_32(&m->sf, &seen, slot_of(sf) + 1))
+		return (sf);
+	while (!change(sf, page, sf->state.count, page, CLAIMED))
 		continue;
-	return (sf);
+	unmap_claimed(sf);
+	push_clean(sf);
+	return (NULL);
 }
 
 static void
@@ -296,22 +300,24 @@ sf_buf_alloc(struct vm_page *m, int flags)
 		KASSERT(atomic_fetchadd_32(&m->sf_refs, 1) != 0xffffffffu,
 		    "sf_buf_alloc: too many references of page %u (called "
 		    "from %p)", vm_page_index(m), caller);
-		sf_buf_stats.direct++;
+		curpcpu()->pc_sf.direct++;
 		return ((struct sf_buf *)m);
 	}
-	if ((sf = lookup(m, caller)) != NULL) {
-		sf_buf_stats.hits++;
-		return (sf);
+	while ((sf = lookup(m, caller)) == NULL) {
+		if ((sf = pop_clean()) == NULL && (sf = evict()) == NULL) {
+			curpcpu()->pc_sf.failures++;
+			KASSERT((flags & SFB_NOWAIT) != 0, "sf_buf_alloc: all "
+			    "%u sf_bufs are referenced and there is no thread "
+			    "to sleep (called from %p)", nsfbufs, caller);
+			return (NULL);
+		}
+		if ((sf = map_clean(sf, m, caller)) != NULL) {
+			curpcpu()->pc_sf.misses++;
+			return (sf);
+		}
 	}
-	if ((sf = pop_clean()) == NULL && (sf = evict()) == NULL) {
-		sf_buf_stats.failures++;
-		KASSERT((flags & SFB_NOWAIT) != 0, "sf_buf_alloc: all %u "
-		    "sf_bufs are referenced and there is no thread to sleep "
-		    "(called from %p)", nsfbufs, caller);
-		return (NULL);
-	}
-	sf_buf_stats.misses++;
-	return (map_clean(sf, m, caller));
+	curpcpu()->pc_sf.hits++;
+	return (sf);
 }
 
 /*
@@ -391,6 +397,24 @@ sf_buf_page_referenced(struct vm_page *m)
 	return (sf->state.page == vm_page_index(m) &&
 	    (sf->state.count & CLAIMED) == 0 &&
 	    (sf->state.count & COUNT) != 0);
+}
+
+/* sf_buf_stats_read: the counters, added up over the CPUs. */
+void
+sf_buf_stats_read(struct sf_buf_stats *sum)
+{
+	const struct sf_buf_stats *s;
+
+	memset(sum, 0, sizeof(*sum));
+	for (u_int i = 0; i < mp_ncpus; i++) {
+		s = &pcpus[i]->pc_sf;
+		sum->hits += s->hits;
+		sum->misses += s->misses;
+		sum->pte_writes += s->pte_writes;
+		sum->shootdowns += s->shootdowns;
+		sum->failures += s->failures;
+		sum->direct += s->direct;
+	}
 }
 
 /* Slots that are referenced now. */

@@ -7,10 +7,19 @@
 
 #include <sys/types.h>
 #include <sys/cons.h>
+#include <sys/lock.h>
 #include <sys/systm.h>
+#include <machine/atomic.h>
+#include <machine/cpufunc.h>
+#include <machine/pcpu.h>
+#include <machine/smp.h>
 
 #define	LINE_MAX	512
 #define	BACKTRACE_MAX	24
+
+static struct spinlock cons_lock = SPINLOCK_INITIALIZER("console");
+static volatile uint32_t panicking;
+static u_int panic_cpu;
 
 int
 vprintf(const char *fmt, va_list ap)
@@ -18,8 +27,13 @@ vprintf(const char *fmt, va_list ap)
 	char line[LINE_MAX];
 	int len = vsnprintf(line, sizeof(line), fmt, ap);
 
+	/* After a panic one CPU is left, and the lock's holder may be stopped. */
+	if (panicking == 0)
+		spin_lock(&cons_lock);
 	cons_write(line, (size_t)len < sizeof(line) ? (size_t)len :
 	    sizeof(line) - 1);
+	if (panicking == 0)
+		spin_unlock(&cons_lock);
 	return (len);
 }
 
@@ -48,13 +62,18 @@ backtrace(const uintptr_t *frame)
 void
 panic(const char *fmt, ...)
 {
-	static bool again;
 	va_list ap;
 
-	if (again)
-		machine_exit(EXIT_PANIC);
-	again = true;
-	printf("panic: ");
+	disable_intr();
+	if (atomic_swap_32(&panicking, 1) != 0) {
+		if (panic_cpu == curcpu_id())
+			machine_exit(EXIT_PANIC);	/* while in a panic */
+		for (;;)
+			cpu_halt();			/* another is first */
+	}
+	panic_cpu = curcpu_id();
+	mp_stop_others();
+	printf("panic: CPU %u: ", panic_cpu);
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
 	va_end(ap);

@@ -17,9 +17,10 @@ struct spinlock {
 	volatile uint32_t locked;
 	const char *name;
 	const void *holder;	/* call site of the holder */
+	u_int cpu;		/* the holder's number plus 1 */
 };
 
-#define	SPINLOCK_INITIALIZER(n)	{ 0, (n), NULL }
+#define	SPINLOCK_INITIALIZER(n)	{ 0, (n), NULL, 0 }
 
 void	spin_lock(struct spinlock *l);
 void	spin_unlock(struct spinlock *l);

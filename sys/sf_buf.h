@@ -29,11 +29,11 @@ void	sf_buf_init(void);
 u_int	sf_buf_audit(void);
 u_int	sf_buf_inuse(void);
 
-/* What everything costs; sf_buf_stat is the table of it. */
+/* What everything costs; each CPU counts its own. */
 struct sf_buf_stats {
-	uint64_t hits, misses, pte_writes, local_invals, failures, direct;
+	uint64_t hits, misses, pte_writes, shootdowns, failures, direct;
 };
-extern struct sf_buf_stats sf_buf_stats;
+void	sf_buf_stats_read(struct sf_buf_stats *sum);
 extern uint32_t nsfbufs;
 
 #endif /* !_SYS_SF_BUF_H_ */

@@ -9,9 +9,13 @@
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/test.h>
+#include <machine/atomic.h>
+#include <machine/cpufunc.h>
 #include <machine/hw.h>
+#include <machine/pcpu.h>
 #include <machine/pmap.h>
 #include <machine/sf_buf.h>
+#include <machine/smp.h>
 #include <vm/vm_page.h>
 
 #define	SIGNATURE	0x6d617966u
@@ -31,6 +35,15 @@ drop_page(struct vm_page *m)
 {
 	vm_page_unwire(m, 0);
 	vm_page_free(m);
+}
+
+static struct sf_buf_stats
+stats(void)
+{
+	struct sf_buf_stats s;
+
+	sf_buf_stats_read(&s);
+	return (s);
 }
 
 static volatile uint32_t *
@@ -81,9 +94,9 @@ TEST(cached, "sf_buf.a_freed_mapping_stays_cached")
 	uint64_t writes;
 
 	sf_buf_free(sf);
-	writes = sf_buf_stats.pte_writes;
+	writes = stats().pte_writes;
 	EXPECT(sf_buf_alloc(m, SFB_DEFAULT) == sf);
-	EXPECT_EQ(sf_buf_stats.pte_writes, writes);
+	EXPECT_EQ(stats().pte_writes, writes);
 	sf_buf_free(sf);
 	drop_page(m);
 }
@@ -96,7 +109,7 @@ TEST(reuse, "sf_buf.a_reused_slot_shows_the_new_page")
 {
 	static struct vm_page *pages[65536];
 	uint32_t n = nsfbufs < 2048 ? 2 * nsfbufs : nsfbufs + 64;
-	uint64_t misses = sf_buf_stats.misses, direct = sf_buf_stats.direct;
+	uint64_t misses = stats().misses, direct = stats().direct;
 	struct sf_buf *sf;
 
 	if (n > 8192)
@@ -114,8 +127,8 @@ TEST(reuse, "sf_buf.a_reused_slot_shows_the_new_page")
 			sf_buf_free(sf);
 		}
 	}
-	if (nsfbufs < n && sf_buf_stats.direct == direct)
-		EXPECT(sf_buf_stats.misses - misses >= 3 * n - nsfbufs);
+	if (nsfbufs < n && stats().direct == direct)
+		EXPECT(stats().misses - misses >= 3 * n - nsfbufs);
 	for (uint32_t i = 0; i < n; i++)
 		drop_page(pages[i]);
 }
@@ -124,7 +137,7 @@ TEST(exhaustion, "sf_buf.nowait_fails_only_when_all_are_referenced")
 {
 	static struct sf_buf *held[65536];
 	static struct vm_page *pages[65536];
-	uint64_t direct = sf_buf_stats.direct;
+	uint64_t direct = stats().direct;
 	uint32_t n = 0;
 
 	if (nsfbufs > 4096)
@@ -136,7 +149,7 @@ TEST(exhaustion, "sf_buf.nowait_fails_only_when_all_are_referenced")
 			break;
 		n++;
 	}
-	if (sf_buf_stats.direct == direct) {
+	if (stats().direct == direct) {
 		EXPECT_EQ(n, nsfbufs);
 		EXPECT(sf_buf_alloc(pages[0], SFB_NOWAIT) == held[0]);
 		sf_buf_free(held[0]);
@@ -159,15 +172,138 @@ TEST(accessed, "sf_buf.the_accessed_bit_tells_what_a_tlb_may_hold")
 
 	if (!sf_buf_md_direct(VM_PAGE_TO_PHYS(m), &va)) {
 		slot = (sf_buf_kva(sf) - SF_BUF_MIN) >> PAGE_SHIFT;
+		/* The mapping may be a cached one that was read. */
+		if (sf_buf_md_remove(slot))
+			sf_buf_md_shootdown(slot);
+		sf_buf_md_enter(slot, VM_PAGE_TO_PHYS(m));
 		EXPECT(!sf_buf_md_remove(slot));
 		sf_buf_md_enter(slot, VM_PAGE_TO_PHYS(m));
 		(void)words(sf)[0];
 		EXPECT(sf_buf_md_remove(slot));
-		sf_buf_md_invalidate(slot);
+		sf_buf_md_shootdown(slot);
 		sf_buf_md_enter(slot, VM_PAGE_TO_PHYS(m));
 	}
 	sf_buf_free(sf);
 	drop_page(m);
+}
+
+/* What the CPUs of a parallel case share. */
+static struct shared {
+	struct sf_buf *sf;
+	struct vm_page **pages;
+	uint32_t npages, want, rounds;
+	volatile uint32_t wrong, failed;
+} shared;
+
+static void
+read_on_this_cpu(void *arg)
+{
+	struct shared *s = arg;
+
+	if (words(s->sf)[7] != s->want)
+		atomic_fetchadd_32(&s->wrong, 1);
+}
+
+/*
+ * Every CPU primes the old translation of one address, the slot is evicted
+ * by misses on other pages until it maps another, and every CPU must see
+ * that one.  The counters prove that the slot was re-used.
+ */
+TEST(all_cpus, "smp.every_cpu_sees_the_new_page_of_a_reused_slot")
+{
+	struct vm_page *first = wired_page(), *m;
+	struct sf_buf *sf = sf_buf_alloc(first, SFB_DEFAULT);
+	vm_offset_t va = sf_buf_kva(sf);
+	static struct vm_page *others[8192];
+	uint64_t direct = stats().direct;
+	uint32_t n = 0;
+
+	shared = (struct shared){ .sf = sf, .want = SIGNATURE };
+	words(sf)[7] = SIGNATURE;
+	mp_run_all(read_on_this_cpu, &shared);
+	EXPECT_EQ(shared.wrong, 0);
+	sf_buf_free(sf);
+	while (va >= SF_BUF_MIN && n < nitems(others)) {
+		others[n++] = m = wired_page();
+		shared.sf = sf_buf_alloc(m, SFB_DEFAULT);
+		if (sf_buf_kva(shared.sf) == va) {
+			shared.want = words(shared.sf)[7] = ~SIGNATURE;
+			mp_run_all(read_on_this_cpu, &shared);
+			sf_buf_free(shared.sf);
+			break;
+		}
+		sf_buf_free(shared.sf);
+	}
+	EXPECT(va < SF_BUF_MIN || stats().direct != direct ||
+	    nsfbufs > 4096 || shared.want != SIGNATURE);
+	EXPECT_EQ(shared.wrong, 0);
+	while (n > 0)
+		drop_page(others[--n]);
+	drop_page(first);
+}
+
+/* Allocates, checks the page's signature and frees, at random. */
+static void
+churn(void *arg)
+{
+	struct shared *s = arg;
+	uint32_t x = curcpu_id() * 2654435761u + 1, i;
+	struct sf_buf *sf;
+
+	for (uint32_t r = 0; r < s->rounds; r++) {
+		x = x * 1664525u + 1013904223u;
+		i = (x >> 8) % s->npages;
+		sf = sf_buf_alloc(s->pages[i], SFB_NOWAIT);
+		if (sf == NULL) {
+			atomic_fetchadd_32(&s->failed, 1);
+			continue;
+		}
+		if (words(sf)[7] != SIGNATURE + i ||
+		    sf_buf_page(sf) != s->pages[i])
+			atomic_fetchadd_32(&s->wrong, 1);
+		sf_buf_free(sf);
+	}
+}
+
+TEST(churning, "smp.all_cpus_churn_and_read_no_stale_page")
+{
+	static struct vm_page *pages[512];
+	struct sf_buf *sf;
+
+	shared = (struct shared){ .pages = pages, .npages = nitems(pages),
+	    .rounds = 4000 / mp_ncpus };
+	if (nsfbufs > 256)
+		shared.npages = 48;	/* mostly hits and lost races */
+	for (uint32_t i = 0; i < nitems(pages); i++) {
+		pages[i] = wired_page();
+		sf = sf_buf_alloc(pages[i], SFB_DEFAULT);
+		words(sf)[7] = SIGNATURE + i;
+		sf_buf_free(sf);
+	}
+	mp_run_all(churn, &shared);
+	EXPECT_EQ(shared.wrong, 0);
+	EXPECT(shared.failed == 0 || nsfbufs <= mp_ncpus + 1);
+	for (uint32_t i = 0; i < nitems(pages); i++)
+		drop_page(pages[i]);
+}
+
+/* Interrupts stay off for ever: nobody answers for this CPU. */
+static void
+deaf(void *arg)
+{
+	(void)arg;
+	if (curcpu_id() == 0) {
+		DELAY(10000);
+		tlb_shootdown(SF_BUF_MIN);
+	}
+	disable_intr();
+	for (;;)
+		__asm__ volatile("pause");
+}
+
+PANIC_TEST(deaf_cpu, "panic.an_ipi_that_is_never_answered")
+{
+	mp_run_all(deaf, NULL);
 }
 
 PANIC_TEST(unwired, "panic.sf_buf_alloc_of_an_unwired_page")

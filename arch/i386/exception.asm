@@ -21,6 +21,11 @@ trap_stub_%1:
 	STUB	i
 %assign i i+1
 %endrep
+%assign i 0xf0				; the vectors of mp.c's interrupts
+%rep 16
+	STUB	i
+%assign i i+1
+%endrep
 
 alltraps:
 	pusha
@@ -43,6 +48,11 @@ double_fault_entry:			; a task of its own: a fresh stack
 trap_stubs:
 %assign i 0
 %rep 32
+	dd	trap_stub_ %+ i
+%assign i i+1
+%endrep
+%assign i 0xf0
+%rep 16
 	dd	trap_stub_ %+ i
 %assign i i+1
 %endrep

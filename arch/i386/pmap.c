@@ -33,6 +33,8 @@
 #define	MSR_EFER	0xc0000080u
 #define	EFER_NXE	0x800u
 #define	CR4_PGE		0x80u
+#define	PG_PCD		0x010u
+#define	PG_PWT		0x008u
 #define	CPUID_PGE	(1u << 13)
 #define	CPUID_EXT_NX	(1u << 20)
 
@@ -46,6 +48,7 @@ static pt_entry_t kern_pdpt[4] __attribute__((aligned(32)));
 static pt_entry_t kern_pd[2][NPTE] __attribute__((aligned(PAGE_SIZE)));
 static pt_entry_t *sf_ptes;
 static uint32_t pg_g;
+static vm_offset_t kva_next = KVA_MIN;
 
 /* RAM that nobody owns yet: ranges shrink from their start. */
 static struct memrange avail[72];
@@ -297,9 +300,78 @@ pmap_bootstrap(const struct physmem *mem, vm_paddr_t mod_start,
 	*pmap_kpte((vm_offset_t)boot_stack_guard) = 0;
 	map_page_array(count);
 	make_sf_window(nsfbufs);
+	for (vm_offset_t va = KVA_MIN; va < KVA_MIN + KVA_SIZE; va += PDE_SIZE)
+		*pde_of(va) = kva_to_pa(boot_alloc(PAGE_SIZE)) | PG_V | PG_RW;
 	hw_load_cr3((uint32_t)kva_to_pa(kern_pdpt));
 
 	vm_page_startup((struct vm_page *)VM_PAGES_MIN, count, dmap_limit);
 	for (u_int i = 0; i < navail; i++)
 		vm_page_add_range(avail[i].start, avail[i].end);
+}
+
+/*
+ * pmap_init_ap: gives a CPU that just started what the tables need, EFER.NXE
+ * and CR4.PGE, and only then the tables.
+ */
+void
+pmap_init_ap(void)
+{
+	cpu_features();
+	hw_load_cr3((uint32_t)kva_to_pa(kern_pdpt));
+}
+
+/*
+ * Pages of kernel address space that are never given back, an unmapped page
+ * in front of them; 0 if there are none.  Start-up only.
+ */
+static vm_offset_t
+kva_take(u_int npages)
+{
+	vm_offset_t va = kva_next + PAGE_SIZE;
+
+	if (npages >= (KVA_MIN + KVA_SIZE - va) >> PAGE_SHIFT)
+		return (0);
+	kva_next = va + (npages << PAGE_SHIFT);
+	return (va);
+}
+
+/*
+ * pmap_mapdev: maps physical memory that is not RAM, uncached, for good.
+ * Start-up only.  NULL if address space ran out.
+ */
+void *
+pmap_mapdev(vm_paddr_t pa, vm_size_t size)
+{
+	vm_offset_t off = (vm_offset_t)(pa & PAGE_MASK);
+	u_int npages = (u_int)(round_page(off + size) >> PAGE_SHIFT);
+	vm_offset_t va = kva_take(npages);
+
+	if (va == 0)
+		return (NULL);
+	for (u_int i = 0; i < npages; i++)
+		*pmap_kpte(va + (i << PAGE_SHIFT)) = (trunc_page(pa) + ptoa(i)) |
+		    PG_V | PG_RW | PG_PCD | PG_PWT | pg_nx;
+	return ((void *)(va + off));
+}
+
+/*
+ * pmap_alloc_mapped: zeroed memory of its own pages behind a guard page, for
+ * good.  Start-up only.  NULL if pages or address space ran out.
+ */
+void *
+pmap_alloc_mapped(vm_size_t size)
+{
+	u_int npages = (u_int)(round_page(size) >> PAGE_SHIFT);
+	vm_offset_t va = kva_take(npages);
+	struct vm_page *m;
+
+	if (va == 0)
+		return (NULL);
+	for (u_int i = 0; i < npages; i++) {
+		if ((m = vm_page_alloc(VM_ALLOC_WIRED)) == NULL)
+			return (NULL);
+		*pmap_kpte(va + (i << PAGE_SHIFT)) = VM_PAGE_TO_PHYS(m) |
+		    PG_V | PG_RW | pg_nx;
+	}
+	return (memset((void *)va, 0, npages << PAGE_SHIFT));
 }

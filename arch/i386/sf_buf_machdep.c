@@ -22,6 +22,7 @@
 #include <machine/hw.h>
 #include <machine/pmap.h>
 #include <machine/sf_buf.h>
+#include <machine/smp.h>
 
 #define	PG_ENTER	(PG_V | PG_RW)
 
@@ -97,11 +98,14 @@ sf_buf_md_remove(u_int slot)
 	return ((old & PG_A) != 0);
 }
 
-/* Drops this CPU's translation of the slot's address. */
+/*
+ * Drops the translation of the slot's address on every CPU, and returns when
+ * that is done.  Thread context, as tlb_shootdown().
+ */
 void
-sf_buf_md_invalidate(u_int slot)
+sf_buf_md_shootdown(u_int slot)
 {
-	hw_invlpg(sf_buf_md_kva(slot));
+	tlb_shootdown(sf_buf_md_kva(slot));
 }
 
 /*

@@ -4,15 +4,18 @@
  */
 
 /*
- * Descriptor tables and exceptions.  Owns the GDT, the IDT and two tasks:
- * the one that everything runs in, and the double-fault task, which has a
- * stack of its own, for the usual cause is that there is none left.
+ * Descriptor tables and exceptions.  Owns the GDT, the IDT and for each
+ * CPU two tasks: the one that everything runs in, and the double-fault task,
+ * which has a stack of its own, for the usual cause is that there is none
+ * left.
  */
 
 #include <sys/types.h>
 #include <sys/systm.h>
 #include <machine/cpufunc.h>
 #include <machine/hw.h>
+#include <machine/pcpu.h>
+#include <machine/smp.h>
 #include <machine/trap.h>
 
 #define	GSEL_CODE	0x08
@@ -21,8 +24,11 @@
 #define	GSEL_DFTSS	0x20
 #define	T_DOUBLEFLT	8
 #define	T_PAGEFLT	14
+#define	GSEL_PCPU	0x28
+#define	T_NMI		2
 #define	NTRAPS		32
-#define	DF_STACK	4096
+#define	FIRST_IPI	0xf0
+#define	NIPIS		16
 
 struct tss {			/* SDM vol. 3A, figure 7-2 */
 	uint32_t link, esp0, ss0, esp1, ss1, esp2, ss2;
@@ -36,14 +42,11 @@ struct region {
 	uint32_t base;
 } __attribute__((packed));
 
-extern const uint32_t trap_stubs[NTRAPS];
+extern const uint32_t trap_stubs[NTRAPS + NIPIS];
 void	double_fault_entry(void);
 void	double_fault(void) __dead2;
 
-static uint64_t gdt[5];
-static uint64_t idt[NTRAPS];
-static struct tss main_tss, df_tss;
-static uint8_t df_stack[DF_STACK] __attribute__((aligned(16)));
+static uint64_t idt[256];
 
 static const char *const names[NTRAPS] = {
 	"divide error", "debug", "NMI", "breakpoint", "overflow",
@@ -63,20 +66,23 @@ descriptor(uint32_t base, uint32_t limit, uint32_t access, uint32_t flags)
 }
 
 static void
-load_gdt(void)
+load_gdt(struct pcpu *pc)
 {
-	struct region r = { sizeof(gdt) - 1, (uint32_t)(vm_offset_t)gdt };
+	uint64_t *gdt = pc->pc_gdt;
+	struct region r = { sizeof(pc->pc_gdt) - 1,
+	    (uint32_t)(vm_offset_t)gdt };
 
 	gdt[1] = descriptor(0, 0xfffff, 0x9a, 0xc);
 	gdt[2] = descriptor(0, 0xfffff, 0x92, 0xc);
-	gdt[3] = descriptor((uint32_t)(vm_offset_t)&main_tss,
-	    sizeof(main_tss) - 1, 0x89, 0);
-	gdt[4] = descriptor((uint32_t)(vm_offset_t)&df_tss,
-	    sizeof(df_tss) - 1, 0x89, 0);
+	gdt[3] = descriptor((uint32_t)(vm_offset_t)pc->pc_tss[0],
+	    sizeof(struct tss) - 1, 0x89, 0);
+	gdt[4] = descriptor((uint32_t)(vm_offset_t)pc->pc_tss[1],
+	    sizeof(struct tss) - 1, 0x89, 0);
+	gdt[5] = descriptor((uint32_t)(vm_offset_t)pc, 0xfffff, 0x92, 0xc);
 	__asm__ volatile("lgdt %0; ljmp %1, $1f; 1: movl %2, %%ds; "
-	    "movl %2, %%es; movl %2, %%ss; movl %2, %%fs; movl %2, %%gs; "
+	    "movl %2, %%es; movl %2, %%ss; movl %2, %%gs; movl %4, %%fs; "
 	    "ltr %w3" : : "m" (r), "i" (GSEL_CODE), "r" (GSEL_DATA),
-	    "r" (GSEL_TSS) : "memory");
+	    "r" (GSEL_TSS), "r" (GSEL_PCPU) : "memory");
 }
 
 static void
@@ -84,25 +90,36 @@ load_idt(void)
 {
 	struct region r = { sizeof(idt) - 1, (uint32_t)(vm_offset_t)idt };
 
-	for (u_int i = 0; i < NTRAPS; i++)
-		idt[i] = (uint64_t)((trap_stubs[i] & 0xffff0000) | 0x8e00) <<
-		    32 | GSEL_CODE << 16 | (trap_stubs[i] & 0xffff);
+	for (u_int i = 0; i < NTRAPS + NIPIS; i++)
+		idt[i < NTRAPS ? i : i - NTRAPS + FIRST_IPI] =
+		    (uint64_t)((trap_stubs[i] & 0xffff0000) | 0x8e00) << 32 |
+		    GSEL_CODE << 16 | (trap_stubs[i] & 0xffff);
 	idt[T_DOUBLEFLT] = (uint64_t)0x8500 << 32 | GSEL_DFTSS << 16;
 	__asm__ volatile("lidt %0" : : "m" (r) : "memory");
 }
 
-/* trap_init: once, when the final page tables are loaded. */
+/*
+ * trap_init_cpu: this CPU's descriptor tables, and from here on curpcpu().
+ * Once on each CPU, interrupts off, when the final page tables are loaded.
+ */
 void
-trap_init(void)
+trap_init_cpu(void *pcpu)
 {
-	main_tss.iomap = df_tss.iomap = sizeof(struct tss);
-	df_tss.cr3 = hw_read_cr3();
-	df_tss.eip = (uint32_t)(vm_offset_t)double_fault_entry;
-	df_tss.esp = (uint32_t)(vm_offset_t)(df_stack + DF_STACK);
-	df_tss.eflags = 0x2;
-	df_tss.cs = GSEL_CODE;
-	df_tss.ds = df_tss.es = df_tss.ss = df_tss.fs = df_tss.gs = GSEL_DATA;
-	load_gdt();
+	struct pcpu *pc = pcpu;
+	struct tss *df = (struct tss *)pc->pc_tss[1];
+
+	pc->pc_self = pc;
+	((struct tss *)pc->pc_tss[0])->iomap = sizeof(struct tss);
+	df->iomap = sizeof(struct tss);
+	df->cr3 = hw_read_cr3();
+	df->eip = (uint32_t)(vm_offset_t)double_fault_entry;
+	df->esp = (uint32_t)(vm_offset_t)(pc->pc_df_stack +
+	    sizeof(pc->pc_df_stack));
+	df->eflags = 0x2;
+	df->cs = GSEL_CODE;
+	df->ds = df->es = df->ss = df->gs = GSEL_DATA;
+	df->fs = GSEL_PCPU;
+	load_gdt(pc);
 	load_idt();
 }
 
@@ -110,9 +127,11 @@ trap_init(void)
 void
 double_fault(void)
 {
+	struct tss *tss = (struct tss *)curpcpu()->pc_tss[0];
+
 	panic("double fault at %p, esp %p (stack overflow?), cr2 %p",
-	    (void *)(vm_offset_t)main_tss.eip,
-	    (void *)(vm_offset_t)main_tss.esp, (void *)(vm_offset_t)rcr2());
+	    (void *)(vm_offset_t)tss->eip,
+	    (void *)(vm_offset_t)tss->esp, (void *)(vm_offset_t)rcr2());
 }
 
 void
@@ -121,6 +140,13 @@ trap(struct trapframe *tf)
 	const char *name = tf->trapno < NTRAPS && names[tf->trapno] != NULL ?
 	    names[tf->trapno] : "trap";
 
+	if (tf->trapno >= FIRST_IPI) {
+		ipi_handle(tf->trapno);
+		return;
+	}
+	if (tf->trapno == T_NMI && ipi_nmi())
+		for (;;)
+			cpu_halt();
 	printf("eip %08x eflags %08x eax %08x ebx %08x ecx %08x edx %08x\n"
 	    "esi %08x edi %08x ebp %08x\n", tf->eip, tf->eflags, tf->eax,
 	    tf->ebx, tf->ecx, tf->edx, tf->esi, tf->edi, tf->ebp);

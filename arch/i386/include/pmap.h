@@ -34,6 +34,10 @@ void	pmap_bootstrap(const struct physmem *mem, vm_paddr_t mod_start,
 pt_entry_t *pmap_sf_ptes(void);
 pt_entry_t *pmap_kpte(vm_offset_t va);
 
+void	pmap_init_ap(void);
+void	*pmap_mapdev(vm_paddr_t pa, vm_size_t size);
+void	*pmap_alloc_mapped(vm_size_t size);
+
 /* The one checked accessor of the direct map. */
 void	*pmap_dmap(vm_paddr_t pa);
 

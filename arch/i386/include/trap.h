@@ -15,7 +15,6 @@ struct trapframe {
 	uint32_t eip, cs, eflags;	/* the CPU pushes these */
 };
 
-void	trap_init(void);
 void	trap(struct trapframe *tf);
 
 #endif /* !_MACHINE_TRAP_H_ */

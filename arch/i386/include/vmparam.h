@@ -19,7 +19,9 @@
 /*	unused			0xd2000000	0xd4000000	  32 */
 #define	SF_BUF_MIN		0xd4000000u /*	0xe4000000	 256 */
 #define	SF_BUF_SIZE		0x10000000u
-/*	unused			0xe4000000	0xffffffff	 448 */
+#define	KVA_MIN			0xe4000000u /*	0xe8000000	  64 */
+#define	KVA_SIZE		0x04000000u
+/*	unused			0xe8000000	0xffffffff	 384 */
 
 #define	VM_PAGES_MAX_FRAMES	(VM_PAGES_SIZE / 32)	/* 68 GiB of frames */
 
