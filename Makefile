@@ -20,6 +20,7 @@ CFLAGS	= -m32 -march=i586 -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie \
 	  -fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-builtin \
 	  -Wall -Wextra -I. -I$(B)/include -MMD -MP
 LDFLAGS	= -m elf_i386 -nostdlib -z noexecstack -T linker.ld
+KSYMS	= NM='$(CROSS)nm' sh scripts/ksyms
 HOSTCFLAGS = -std=gnu11 -Wall -Wextra -g -fsanitize=address,undefined
 
 CSRC	= $(wildcard boot/*.c kern/*.c vm/*.c arch/i386/*.c tests/*.c)
@@ -33,9 +34,25 @@ RUN	= SMP='$(SMP)' MEM='$(MEM)' CPU='$(CPU)' MACHINE='$(MACHINE)' \
 
 all: $(B)/mayfly.elf
 
-$(B)/mayfly.elf: $(OBJS) linker.ld
+$(B)/mayfly.elf: $(OBJS) $(B)/ksyms.o linker.ld
 	@echo "LD  $@"
-	$(Q)$(CROSS)$(LD) $(LDFLAGS) -o $@ $(OBJS)
+	$(Q)$(CROSS)$(LD) $(LDFLAGS) -o $@.tmp $(OBJS) $(B)/ksyms.o
+	$(Q)$(KSYMS) $@.tmp >$(B)/ksyms.check
+	$(Q)cmp $(B)/ksyms.asm $(B)/ksyms.check || { \
+	    echo 'the second link moved a function' >&2; exit 1; }
+	$(Q)mv $@.tmp $@
+
+# The first link has an empty table; its functions make the second's.  The
+# table lies behind all else, so nothing moves, which the second link checks.
+$(B)/ksyms.asm: $(OBJS) linker.ld scripts/ksyms
+	@echo "SYM $@"
+	$(Q)$(KSYMS) >$(B)/ksyms0.asm
+	$(Q)$(NASM) -f elf32 -o $(B)/ksyms0.o $(B)/ksyms0.asm
+	$(Q)$(CROSS)$(LD) $(LDFLAGS) -o $(B)/ksyms0.elf $(OBJS) $(B)/ksyms0.o
+	$(Q)$(KSYMS) $(B)/ksyms0.elf >$@.tmp && mv $@.tmp $@
+
+$(B)/ksyms.o: $(B)/ksyms.asm
+	$(Q)$(NASM) -f elf32 -o $@ $<
 
 $(B)/include/machine:
 	$(Q)mkdir -p $(B)/include && ln -sfn ../../arch/i386/include $@

@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 #include <sys/cons.h>
+#include <sys/ksym.h>
 #include <sys/lock.h>
 #include <sys/systm.h>
 #include <machine/atomic.h>
@@ -49,12 +50,24 @@ printf(const char *fmt, ...)
 	return (len);
 }
 
-/* Frame pointers end at the 0 that boot/start.asm loads. */
+/*
+ * Frame pointers end at the 0 that boot/start.asm loads.  What is looked up is
+ * the call, not the return address behind it: after a call that does not
+ * return, that may already belong to the next function.
+ */
 static void
 backtrace(const uintptr_t *frame)
 {
+	const char *name;
+	uintptr_t offset;
+
 	for (int i = 0; i < BACKTRACE_MAX && frame != NULL; i++) {
-		printf("  at %p\n", (const void *)frame[1]);
+		name = ksym_lookup(frame[1] - 1, &offset);
+		if (name != NULL)
+			printf("  at %p %s+0x%zx\n", (const void *)frame[1],
+			    name, (size_t)offset + 1);
+		else
+			printf("  at %p\n", (const void *)frame[1]);
 		frame = (const uintptr_t *)frame[0];
 	}
 }

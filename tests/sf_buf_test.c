@@ -367,6 +367,13 @@ PANIC_TEST(write_text, "panic.write_to_kernel_text")
 	*(volatile char *)(vm_offset_t)sf_buf_alloc = 0;
 }
 
+PANIC_TEST(write_ksyms, "panic.write_to_kernel_symbols")
+{
+	extern char kern_ksyms[];
+
+	*(volatile char *)kern_ksyms = 0;
+}
+
 PANIC_TEST(execute, "panic.execution_of_an_sf_buf")
 {
 	struct sf_buf *sf = sf_buf_alloc(wired_page(), SFB_DEFAULT);

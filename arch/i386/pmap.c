@@ -39,7 +39,7 @@
 #define	CPUID_EXT_NX	(1u << 20)
 
 extern char kern_start_pa[], kern_text[], kern_rodata[], kern_data[],
-    kern_end[], boot_stack_guard[];
+    kern_ksyms[], kern_end[], boot_stack_guard[];
 
 pt_entry_t pg_nx;
 vm_paddr_t dmap_limit;
@@ -186,6 +186,8 @@ dmap_bits(vm_paddr_t pa)
 	if (va >= (vm_offset_t)kern_text && va < (vm_offset_t)kern_rodata)
 		return (PG_V | pg_g);
 	if (va >= (vm_offset_t)kern_rodata && va < (vm_offset_t)kern_data)
+		return (PG_V | pg_g | pg_nx);
+	if (va >= (vm_offset_t)kern_ksyms && va < (vm_offset_t)kern_end)
 		return (PG_V | pg_g | pg_nx);
 	return (PG_V | PG_RW | pg_g | pg_nx);
 }

@@ -11,6 +11,7 @@
  */
 
 #include <sys/types.h>
+#include <sys/ksym.h>
 #include <sys/systm.h>
 #include <machine/cpufunc.h>
 #include <machine/hw.h>
@@ -123,14 +124,28 @@ trap_init_cpu(void *pcpu)
 	load_idt();
 }
 
+/* As ksym_lookup(), with something to print for an address without a name. */
+static const char *
+function(uintptr_t pc, uintptr_t *offset)
+{
+	const char *name = ksym_lookup(pc, offset);
+
+	if (name != NULL)
+		return (name);
+	*offset = pc;
+	return ("?");
+}
+
 /* The task switch left the state of the fault in the other TSS. */
 void
 double_fault(void)
 {
 	struct tss *tss = (struct tss *)curpcpu()->pc_tss[0];
+	uintptr_t offset;
+	const char *name = function(tss->eip, &offset);
 
-	panic("double fault at %p, esp %p (stack overflow?), cr2 %p",
-	    (void *)(vm_offset_t)tss->eip,
+	panic("double fault at %p (%s+0x%zx), esp %p (stack overflow?), cr2 %p",
+	    (void *)(vm_offset_t)tss->eip, name, (size_t)offset,
 	    (void *)(vm_offset_t)tss->esp, (void *)(vm_offset_t)rcr2());
 }
 
@@ -139,6 +154,8 @@ trap(struct trapframe *tf)
 {
 	const char *name = tf->trapno < NTRAPS && names[tf->trapno] != NULL ?
 	    names[tf->trapno] : "trap";
+	uintptr_t offset;
+	const char *where = function(tf->eip, &offset);
 
 	if (tf->trapno >= FIRST_IPI) {
 		ipi_handle(tf->trapno);
@@ -151,11 +168,12 @@ trap(struct trapframe *tf)
 	    "esi %08x edi %08x ebp %08x\n", tf->eip, tf->eflags, tf->eax,
 	    tf->ebx, tf->ecx, tf->edx, tf->esi, tf->edi, tf->ebp);
 	if (tf->trapno == T_PAGEFLT)
-		panic("page fault at %p: %s of %p, %s (error code 0x%x)",
-		    (void *)(vm_offset_t)tf->eip, (tf->err & 0x10) != 0 ?
+		panic("page fault at %p (%s+0x%zx): %s of %p, %s "
+		    "(error code 0x%x)", (void *)(vm_offset_t)tf->eip, where,
+		    (size_t)offset, (tf->err & 0x10) != 0 ?
 		    "execution" : (tf->err & 2) != 0 ? "write" : "read",
 		    (void *)(vm_offset_t)rcr2(), (tf->err & 1) != 0 ?
 		    "not allowed" : "not present", tf->err);
-	panic("%s at %p (error code 0x%x)", name,
-	    (void *)(vm_offset_t)tf->eip, tf->err);
+	panic("%s at %p (%s+0x%zx) (error code 0x%x)", name,
+	    (void *)(vm_offset_t)tf->eip, where, (size_t)offset, tf->err);
 }

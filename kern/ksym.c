@@ -1,0 +1,44 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * Names for addresses of code.  The table is made by scripts/ksyms from the
+ * kernel's first link, and put into the second; it is never written.  Nothing
+ * here may panic, for panic() comes here.
+ */
+
+#include <sys/types.h>
+#include <sys/ksym.h>
+
+struct ksym {
+	uintptr_t addr;
+	const char *name;
+};
+
+/* Sorted by address, each of which occurs once. */
+extern const struct ksym ksym_table[];
+extern const uint32_t ksym_count;
+extern const char kern_text[], kern_rodata[];
+
+const char *
+ksym_lookup(uintptr_t pc, uintptr_t *offset)
+{
+	uint32_t lo = 0, hi = ksym_count, mid;
+
+	if (pc < (uintptr_t)kern_text || pc >= (uintptr_t)kern_rodata)
+		return (NULL);
+	/* What is below lo starts at pc or before, what is from hi on after. */
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (ksym_table[mid].addr <= pc)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == 0)
+		return (NULL);
+	*offset = pc - ksym_table[lo - 1].addr;
+	return (ksym_table[lo - 1].name);
+}
