@@ -19,6 +19,7 @@
 #include <sys/sf_buf.h>
 #include <sys/sha256.h>
 #include <sys/systm.h>
+#include <sys/thread.h>
 #include <machine/pcpu.h>
 #include <machine/smp.h>
 #include <boot/multiboot.h>
@@ -192,7 +193,7 @@ digest_module(const struct bootinfo *bi)
 		return (EXIT_FAILED);
 	}
 	sha256_final(&sha, whole);
-	mp_run_all(digest_on_this_cpu, &size);
+	run_on_all_cpus(digest_on_this_cpu, &size);
 	for (u_int i = 0; i < mp_ncpus; i++) {
 		print_digest(i, "shared ", digests[i][0]);
 		print_digest(i, "private", digests[i][1]);

@@ -11,6 +11,7 @@
 
 #include <sys/types.h>
 #include <sys/ksym.h>
+#include <sys/systm.h>
 
 struct ksym {
 	uintptr_t addr;
@@ -41,4 +42,16 @@ ksym_lookup(uintptr_t pc, uintptr_t *offset)
 		return (NULL);
 	*offset = pc - ksym_table[lo - 1].addr;
 	return (ksym_table[lo - 1].name);
+}
+
+const char *
+ksym_format(uintptr_t pc, char buf[KSYM_STRLEN])
+{
+	uintptr_t offset;
+	const char *name = ksym_lookup(pc, &offset);
+
+	if (name == NULL)
+		return ("?");
+	snprintf(buf, KSYM_STRLEN, "%s+0x%zx", name, (size_t)offset);
+	return (buf);
 }

@@ -15,6 +15,7 @@
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/test.h>
+#include <sys/thread.h>
 #include <sys/tunable.h>
 #include <machine/pmap.h>
 #include <machine/pcpu.h>
@@ -82,12 +83,14 @@ kern_main(uint32_t magic, uint32_t info)
 	u_int result;
 
 	trap_init_cpu(pcpus[0]);
+	thread_init();
 	cons_init();
 	parse_boot(magic, info);
 	pmap_bootstrap(&bi.mem, bi.mod_start, bi.mod_end, nsfbufs);
 	trap_init_cpu(pcpus[0]);	/* anew: the double-fault task has a CR3 */
 	sf_buf_init();
 	clock_init();
+	thread_init_idle();
 	mp_start();
 	print_memory();
 	if (test_wanted())

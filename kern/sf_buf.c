@@ -67,7 +67,7 @@ static struct sf_buf slots[65536];
  * The pool's lock guards, as (p) above, the stack of clean slots, which no
  * TLB holds anything of, and the queue of candidates, oldest first.
  */
-static struct spinlock pool_lock = SPINLOCK_INITIALIZER("sf_buf pool");
+static struct spinlock pool_lock = SPINLOCK_INITIALIZER("sf_buf pool", RANK_SF_POOL);
 static struct sf_buf *clean;
 static struct sf_buf *oldest, *newest;
 
@@ -460,3 +460,6 @@ sf_buf_init(void)
 		push_clean(&slots[i]);
 	}
 }
+
+void sf_buf_tick(void) {}
+void sf_buf_explain(vm_offset_t va) {(void)va;}

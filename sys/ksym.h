@@ -14,4 +14,8 @@
  */
 const char *ksym_lookup(uintptr_t pc, uintptr_t *offset);
 
+/* ksym_format: "name+0x12", or "?", into buf, which it returns. */
+#define	KSYM_STRLEN	64
+const char *ksym_format(uintptr_t pc, char buf[KSYM_STRLEN]);
+
 #endif /* !_SYS_KSYM_H_ */

@@ -28,6 +28,8 @@ bool	sf_buf_page_referenced(struct vm_page *m);
 void	sf_buf_init(void);
 u_int	sf_buf_audit(void);
 u_int	sf_buf_inuse(void);
+void	sf_buf_tick(void);
+void	sf_buf_explain(vm_offset_t va);
 
 /* What everything costs; each CPU counts its own. */
 struct sf_buf_stats {

@@ -9,6 +9,7 @@
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/test.h>
+#include <sys/thread.h>
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
 #include <machine/hw.h>
@@ -220,7 +221,7 @@ TEST(all_cpus, "smp.every_cpu_sees_the_new_page_of_a_reused_slot")
 
 	shared = (struct shared){ .sf = sf, .want = SIGNATURE };
 	words(sf)[7] = SIGNATURE;
-	mp_run_all(read_on_this_cpu, &shared);
+	run_on_all_cpus(read_on_this_cpu, &shared);
 	EXPECT_EQ(shared.wrong, 0);
 	sf_buf_free(sf);
 	while (va >= SF_BUF_MIN && n < nitems(others)) {
@@ -228,7 +229,7 @@ TEST(all_cpus, "smp.every_cpu_sees_the_new_page_of_a_reused_slot")
 		shared.sf = sf_buf_alloc(m, SFB_DEFAULT);
 		if (sf_buf_kva(shared.sf) == va) {
 			shared.want = words(shared.sf)[7] = ~SIGNATURE;
-			mp_run_all(read_on_this_cpu, &shared);
+			run_on_all_cpus(read_on_this_cpu, &shared);
 			sf_buf_free(shared.sf);
 			break;
 		}
@@ -280,7 +281,7 @@ TEST(churning, "smp.all_cpus_churn_and_read_no_stale_page")
 		words(sf)[7] = SIGNATURE + i;
 		sf_buf_free(sf);
 	}
-	mp_run_all(churn, &shared);
+	run_on_all_cpus(churn, &shared);
 	EXPECT_EQ(shared.wrong, 0);
 	EXPECT(shared.failed == 0 || nsfbufs <= mp_ncpus + 1);
 	for (uint32_t i = 0; i < nitems(pages); i++)
@@ -294,7 +295,7 @@ deaf(void *arg)
 	(void)arg;
 	if (curcpu_id() == 0) {
 		DELAY(10000);
-		tlb_shootdown(SF_BUF_MIN);
+		tlb_flush_all_wait();
 	}
 	disable_intr();
 	for (;;)
@@ -303,7 +304,7 @@ deaf(void *arg)
 
 PANIC_TEST(deaf_cpu, "panic.an_ipi_that_is_never_answered")
 {
-	mp_run_all(deaf, NULL);
+	run_on_all_cpus(deaf, NULL);
 }
 
 PANIC_TEST(unwired, "panic.sf_buf_alloc_of_an_unwired_page")

@@ -55,7 +55,7 @@ struct vm_page *vm_page_array;
 uint32_t vm_page_count;
 
 static struct vm_page_zone zones[VM_NZONES];
-static struct spinlock vm_page_lock = SPINLOCK_INITIALIZER("vm_page");
+static struct spinlock vm_page_lock = SPINLOCK_INITIALIZER("vm_page", RANK_PAGE);
 
 /* Puts the block at idx onto its list.  vm_page_lock is held. */
 static void

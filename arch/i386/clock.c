@@ -5,12 +5,19 @@
 
 /*
  * Time: the TSC, calibrated once against channel 2 of the 8254, whose gate
- * and output are bits of port 0x61.  Every wait for the timer is bounded.
+ * and output are bits of port 0x61; and the clock interrupt, which each CPU
+ * takes HZ times a second from its own local APIC, but not while it is idle.
+ * Every wait for the timer is bounded.
  */
 
 #include <sys/types.h>
+#include <sys/sf_buf.h>
+#include <sys/sleepq.h>
 #include <sys/systm.h>
+#include <sys/thread.h>
+#include <sys/watchdog.h>
 #include <machine/cpufunc.h>
+#include <machine/pcpu.h>
 #include <machine/smp.h>
 
 #define	PIT_HZ		1193182u
@@ -24,6 +31,7 @@
 #define	CALIBRATE_MS	10u
 #define	MAX_POLLS	10000000u
 #define	FALLBACK_TICKS	1000000u	/* 1 GHz */
+#define	WATCHDOG_TICKS	(1000 * ticks_per_ms)
 
 uint64_t ticks_per_ms;
 
@@ -63,5 +71,46 @@ DELAY(u_int us)
 	uint64_t until = cpu_ticks() + ticks_per_ms * us / 1000;
 
 	while (cpu_ticks() < until)
-		__asm__ volatile("pause");
+		cpu_spinwait();
+}
+
+/*
+ * clock_intr: the clock interrupt.  sf_buf_tick() closes this CPU's batch, so
+ * it comes before tlb_tick(), which flushes for it.
+ */
+void
+clock_intr(void)
+{
+	curpcpu()->pc_ticks++;
+	sf_buf_tick();
+	tlb_tick();
+	timeout_tick();
+	watchdog_tick();
+	sched_tick();
+}
+
+/*
+ * clock_idle: stops the clock of a CPU that goes idle, but for the first
+ * timeout that somebody sleeps for here, and on CPU 0 for the watchdog; and
+ * starts it again.  Interrupts off.
+ */
+void
+clock_idle(bool entering)
+{
+	uint64_t next, now;
+
+	if (!lapic_present())
+		return;
+	if (!entering) {
+		lapic_timer_periodic();
+		return;
+	}
+	next = timeout_next();
+	now = cpu_ticks();
+	if (curcpu_id() == 0 && (next == 0 || next > now + WATCHDOG_TICKS))
+		next = now + WATCHDOG_TICKS;
+	if (next == 0)
+		lapic_timer_oneshot(0);
+	else
+		lapic_timer_oneshot(next > now ? next - now : 1);
 }

@@ -1,8 +1,8 @@
 ; SPDX-License-Identifier: BSD-2-Clause
 ;
-; A stub for each of the 32 exceptions (SDM vol. 3A, table 6-1): pushes an
-; error code where the CPU does not, the vector, and the registers, as
-; struct trapframe of <machine/trap.h> has them.
+; A stub for each vector: pushes an error code where the CPU does not (SDM
+; vol. 3A, table 6-1), the vector, and the registers, as struct trapframe of
+; <machine/trap.h> has them.
 
 	section .text
 	extern	trap
@@ -17,12 +17,7 @@ trap_stub_%1:
 %endmacro
 
 %assign i 0
-%rep 32
-	STUB	i
-%assign i i+1
-%endrep
-%assign i 0xf0				; the vectors of mp.c's interrupts
-%rep 16
+%rep 256
 	STUB	i
 %assign i i+1
 %endrep
@@ -47,12 +42,7 @@ double_fault_entry:			; a task of its own: a fresh stack
 	global	trap_stubs
 trap_stubs:
 %assign i 0
-%rep 32
-	dd	trap_stub_ %+ i
-%assign i i+1
-%endrep
-%assign i 0xf0
-%rep 16
+%rep 256
 	dd	trap_stub_ %+ i
 %assign i i+1
 %endrep

@@ -377,3 +377,36 @@ pmap_alloc_mapped(vm_size_t size)
 	}
 	return (memset((void *)va, 0, npages << PAGE_SHIFT));
 }
+
+static void *stacks;
+void *
+kstack_alloc(void)
+{
+	void *s = stacks;
+
+	if (s == NULL)
+		return (pmap_alloc_mapped(KSTACK_SIZE));
+	stacks = *(void **)s;
+	return (s);
+}
+
+void
+kstack_free(void *stack)
+{
+	*(void **)stack = stacks;
+	stacks = stack;
+}
+
+/* pmap_is_mapped: whether a kernel address has a page.  Any context. */
+bool
+pmap_is_mapped(vm_offset_t va)
+{
+	pt_entry_t pde;
+
+	if (va < KERNBASE)
+		return (false);
+	pde = *pde_of(va);
+	if ((pde & PG_V) == 0 || (pde & PG_PS) != 0)
+		return ((pde & PG_V) != 0);
+	return ((*pmap_kpte(va) & PG_V) != 0);
+}

@@ -105,7 +105,7 @@ sf_buf_md_remove(u_int slot)
 void
 sf_buf_md_shootdown(u_int slot)
 {
-	tlb_shootdown(sf_buf_md_kva(slot));
+	(void)slot; tlb_flush_all_wait();
 }
 
 /*

@@ -12,7 +12,10 @@
 
 #include <sys/types.h>
 #include <sys/ksym.h>
+#include <sys/panic.h>
+#include <sys/sf_buf.h>
 #include <sys/systm.h>
+#include <sys/thread.h>
 #include <machine/cpufunc.h>
 #include <machine/hw.h>
 #include <machine/pcpu.h>
@@ -23,13 +26,12 @@
 #define	GSEL_DATA	0x10
 #define	GSEL_TSS	0x18
 #define	GSEL_DFTSS	0x20
-#define	T_DOUBLEFLT	8
-#define	T_PAGEFLT	14
 #define	GSEL_PCPU	0x28
 #define	T_NMI		2
+#define	T_DOUBLEFLT	8
+#define	T_PAGEFLT	14
 #define	NTRAPS		32
-#define	FIRST_IPI	0xf0
-#define	NIPIS		16
+#define	NVECTORS	256
 
 struct tss {			/* SDM vol. 3A, figure 7-2 */
 	uint32_t link, esp0, ss0, esp1, ss1, esp2, ss2;
@@ -43,11 +45,11 @@ struct region {
 	uint32_t base;
 } __attribute__((packed));
 
-extern const uint32_t trap_stubs[NTRAPS + NIPIS];
+extern const uint32_t trap_stubs[NVECTORS];
 void	double_fault_entry(void);
 void	double_fault(void) __dead2;
 
-static uint64_t idt[256];
+static uint64_t idt[NVECTORS];
 
 static const char *const names[NTRAPS] = {
 	"divide error", "debug", "NMI", "breakpoint", "overflow",
@@ -91,10 +93,9 @@ load_idt(void)
 {
 	struct region r = { sizeof(idt) - 1, (uint32_t)(vm_offset_t)idt };
 
-	for (u_int i = 0; i < NTRAPS + NIPIS; i++)
-		idt[i < NTRAPS ? i : i - NTRAPS + FIRST_IPI] =
-		    (uint64_t)((trap_stubs[i] & 0xffff0000) | 0x8e00) << 32 |
-		    GSEL_CODE << 16 | (trap_stubs[i] & 0xffff);
+	for (u_int i = 0; i < NVECTORS && curcpu_id() == 0; i++)
+		idt[i] = (uint64_t)((trap_stubs[i] & 0xffff0000) | 0x8e00)
+		    << 32 | GSEL_CODE << 16 | (trap_stubs[i] & 0xffff);
 	idt[T_DOUBLEFLT] = (uint64_t)0x8500 << 32 | GSEL_DFTSS << 16;
 	__asm__ volatile("lidt %0" : : "m" (r) : "memory");
 }
@@ -124,56 +125,89 @@ trap_init_cpu(void *pcpu)
 	load_idt();
 }
 
-/* As ksym_lookup(), with something to print for an address without a name. */
-static const char *
-function(uintptr_t pc, uintptr_t *offset)
-{
-	const char *name = ksym_lookup(pc, offset);
-
-	if (name != NULL)
-		return (name);
-	*offset = pc;
-	return ("?");
-}
-
 /* The task switch left the state of the fault in the other TSS. */
 void
 double_fault(void)
 {
-	struct tss *tss = (struct tss *)curpcpu()->pc_tss[0];
-	uintptr_t offset;
-	const char *name = function(tss->eip, &offset);
+	struct pcpu *pc = curpcpu();
+	const struct tss *tss = (const struct tss *)pc->pc_tss[0];
+	static struct trapframe tf;	/* the first panic's only */
+	char where[KSYM_STRLEN];
 
-	panic("double fault at %p (%s+0x%zx), esp %p (stack overflow?), cr2 %p",
-	    (void *)(vm_offset_t)tss->eip, name, (size_t)offset,
-	    (void *)(vm_offset_t)tss->esp, (void *)(vm_offset_t)rcr2());
+	tf = (struct trapframe){ .edi = tss->edi, .esi = tss->esi,
+	    .ebp = tss->ebp, .ebx = tss->ebx, .edx = tss->edx,
+	    .ecx = tss->ecx, .eax = tss->eax, .trapno = T_DOUBLEFLT,
+	    .eip = tss->eip, .cs = tss->cs, .eflags = tss->eflags };
+	panic_frame(&tf, "double fault at %s, esp %p (stack overflow of %s?), "
+	    "cr2 %p", ksym_format(tss->eip, where),
+	    (void *)(vm_offset_t)tss->esp, pc->pc_curthread->td_name,
+	    (void *)(vm_offset_t)rcr2());
 }
 
+static void __dead2
+page_fault(struct trapframe *tf)
+{
+	vm_offset_t va = rcr2();
+	char where[KSYM_STRLEN];
+
+	sf_buf_explain(va);
+	panic_frame(tf, "page fault at %s: %s of %p, %s (error code 0x%x)",
+	    ksym_format(tf->eip, where), (tf->err & 0x10) != 0 ?
+	    "execution" : (tf->err & 2) != 0 ? "write" : "read", (void *)va,
+	    (tf->err & 1) != 0 ? "not allowed" : "not present", tf->err);
+}
+
+static void __dead2
+exception(struct trapframe *tf)
+{
+	char where[KSYM_STRLEN];
+
+	if (tf->trapno == T_NMI && mp_stopping()) {
+		curpcpu()->pc_stopped = tf;
+		for (;;)
+			cpu_halt();
+	}
+	if (tf->trapno == T_PAGEFLT)
+		page_fault(tf);
+	panic_frame(tf, "%s at %s (error code 0x%x)",
+	    tf->trapno < NTRAPS && names[tf->trapno] != NULL ?
+	    names[tf->trapno] : "trap", ksym_format(tf->eip, where), tf->err);
+}
+
+static void
+interrupt(u_int vector)
+{
+	struct pcpu *pc = curpcpu();
+
+	if (vector == VECTOR_SPURIOUS)
+		return;		/* takes no EOI (SDM vol. 3A 10.9) */
+	pc->pc_intr_depth++;
+	lapic_eoi();
+	if (vector == VECTOR_CLOCK)
+		clock_intr();
+	else if (vector >= VECTOR_IPI && vector < VECTOR_IPI + IPI_NVERBS)
+		ipi_handle((enum ipi_verb)(vector - VECTOR_IPI));
+	else
+		panic("interrupt on vector 0x%x, which nobody has", vector);
+	pc->pc_intr_depth--;
+	if (pc->pc_need_resched != 0)
+		sched_preempt();
+}
+
+/*
+ * trap: every exception and interrupt, on the stack of whom it interrupted;
+ * interrupts are off.  A CPU found idle leaves idle here, before anything
+ * that may touch an sf_buf (tlb.c).
+ */
 void
 trap(struct trapframe *tf)
 {
-	const char *name = tf->trapno < NTRAPS && names[tf->trapno] != NULL ?
-	    names[tf->trapno] : "trap";
-	uintptr_t offset;
-	const char *where = function(tf->eip, &offset);
-
-	if (tf->trapno >= FIRST_IPI) {
-		ipi_handle(tf->trapno);
-		return;
+	if ((curpcpu()->pc_tlb & TLB_IDLE) != 0) {
+		tlb_leave_idle();
+		clock_idle(false);
 	}
-	if (tf->trapno == T_NMI && ipi_nmi())
-		for (;;)
-			cpu_halt();
-	printf("eip %08x eflags %08x eax %08x ebx %08x ecx %08x edx %08x\n"
-	    "esi %08x edi %08x ebp %08x\n", tf->eip, tf->eflags, tf->eax,
-	    tf->ebx, tf->ecx, tf->edx, tf->esi, tf->edi, tf->ebp);
-	if (tf->trapno == T_PAGEFLT)
-		panic("page fault at %p (%s+0x%zx): %s of %p, %s "
-		    "(error code 0x%x)", (void *)(vm_offset_t)tf->eip, where,
-		    (size_t)offset, (tf->err & 0x10) != 0 ?
-		    "execution" : (tf->err & 2) != 0 ? "write" : "read",
-		    (void *)(vm_offset_t)rcr2(), (tf->err & 1) != 0 ?
-		    "not allowed" : "not present", tf->err);
-	panic("%s at %p (%s+0x%zx) (error code 0x%x)", name,
-	    (void *)(vm_offset_t)tf->eip, where, (size_t)offset, tf->err);
+	if (tf->trapno >= NTRAPS)
+		interrupt(tf->trapno);
+	else
+		exception(tf);
 }

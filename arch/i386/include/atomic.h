@@ -46,4 +46,21 @@ atomic_fcmpset_32(volatile uint32_t *p, uint32_t *old, uint32_t new)
 	    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
 }
 
+static inline void
+atomic_set_32(volatile uint32_t *p, uint32_t bits)
+{
+	__atomic_fetch_or(p, bits, __ATOMIC_SEQ_CST);
+}
+
+#define	atomic_store_rel_ptr(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
+
+#define	atomic_swap_ptr(p, v)	__atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)
+
+/* True if *p was old and is now new. */
+#define	atomic_cmpset_ptr(p, old, new) __extension__({			\
+	__typeof__(*(p) + 0) old_ = (old);				\
+	__atomic_compare_exchange_n(p, &old_, new, false,		\
+	    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);			\
+})
+
 #endif /* !_MACHINE_ATOMIC_H_ */

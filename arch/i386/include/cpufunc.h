@@ -57,6 +57,15 @@ rcr2(void)
 }
 
 static inline uint32_t
+rcr0(void)
+{
+	uint32_t v;
+
+	__asm__ volatile("movl %%cr0, %0" : "=r" (v));
+	return (v);
+}
+
+static inline uint32_t
 rcr4(void)
 {
 	uint32_t v;
@@ -92,6 +101,46 @@ static inline void
 enable_intr(void)
 {
 	__asm__ volatile("sti" : : : "memory");
+}
+
+static inline bool
+intr_enabled(void)
+{
+	return ((read_eflags() & EFLAGS_IF) != 0);
+}
+
+/* Interrupts off, and back to what they were. */
+static inline uint32_t
+intr_save(void)
+{
+	uint32_t flags = read_eflags();
+
+	disable_intr();
+	return (flags);
+}
+
+static inline void
+intr_restore(uint32_t flags)
+{
+	if ((flags & EFLAGS_IF) != 0)
+		enable_intr();
+}
+
+/*
+ * Sleeps until an interrupt; on return they are on.  STI takes effect after
+ * the instruction that follows it (SDM vol. 2, STI): none is lost between.
+ */
+static inline void
+cpu_idle(void)
+{
+	__asm__ volatile("sti; hlt" : : : "memory");
+}
+
+/* In the loop of a wait for another CPU (SDM vol. 2, PAUSE). */
+static inline void
+cpu_spinwait(void)
+{
+	__asm__ volatile("pause" : : : "memory");
 }
 
 static inline void

@@ -67,4 +67,7 @@ hw_load_cr3(uint32_t v)
 	__asm__ volatile("movl %0, %%cr3" : : "r" (v) : "memory");
 }
 
+/* In ipi.c, for it needs the local APIC; verb is an enum ipi_verb. */
+void	hw_send_ipi(u_int cpu, u_int verb);
+
 #endif /* !_MACHINE_HW_H_ */

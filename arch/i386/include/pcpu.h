@@ -8,50 +8,68 @@
 
 /*
  * What each CPU owns.  A CPU finds its own by %fs, whose segment's base is
- * its struct pcpu; only the owner writes it, but for the fields marked (a),
- * which are changed by locked instructions.
+ * its struct pcpu.  Who may write a field:
+ *
+ *	(o)	the owner, with interrupts off or so that it does not matter
+ *	(a)	anyone, by locked instructions
+ *	(t)	the owner, by the rules in arch/i386/tlb.c
+ *	(c)	counters, only ever added to, by the owner
  */
 
 #include <sys/types.h>
 #include <sys/sf_buf.h>
+#include <sys/thread.h>
 
 #define	MAXCPU		255
+#define	MAXHELD		8	/* spin locks that one CPU holds at once */
 
-struct cpuset {
-	volatile uint32_t bits[(MAXCPU + 31) / 32];
-};
-
-/* What a CPU may be asked to do by an interrupt. */
+/* What a CPU may be interrupted for by another. */
 enum ipi_verb {
-	IPI_INVLPG,		/* drop the translation of one page */
-	IPI_WORK,		/* run what pc_work says, in its main loop */
+	IPI_FLUSH,		/* flush the TLB, publish the epoch */
+	IPI_CALL,		/* run a function: smp_call() */
+	IPI_RESCHED,		/* look at the run queue */
 	IPI_NVERBS
 };
 
+struct spinlock;
+struct smp_call;
+struct trapframe;
+
 struct pcpu {
 	struct pcpu *pc_self;
+	struct thread *pc_curthread;		/* (o) */
 	u_int pc_cpuid;
 	u_int pc_apicid;
-	u_int pc_spin_nest;		/* spin locks held */
-	uint32_t pc_saved_flags;	/* EFLAGS before the first of them */
-	u_int pc_intr_depth;		/* interrupt handlers running */
-	volatile uint32_t pc_online;
-	void (*volatile pc_work)(void *); /* (a) NULL: none */
-	void *volatile pc_work_arg;
-	vm_offset_t pc_inval_va;	/* what it asks others to drop */
-	struct cpuset pc_pending;	/* (a) who has yet to drop it */
-	struct cpuset pc_requests;	/* (a) who asks this CPU */
-	uint64_t pc_ipis_sent[IPI_NVERBS];
-	uint64_t pc_ipis_taken[IPI_NVERBS];
-	struct sf_buf_stats pc_sf;
+	u_int pc_spin_nest;			/* (o) spin locks held */
+	uint32_t pc_saved_flags;		/* (o) EFLAGS before the first */
+	struct spinlock *pc_held[MAXHELD];	/* (o) which */
+	u_int pc_intr_depth;			/* (o) handlers running */
+	volatile uint32_t pc_need_resched;	/* (o) */
+	struct thread *pc_switched_from;	/* (o) see sched_finish() */
+	struct thread pc_idlethread;
+	volatile uint32_t pc_online;		/* (o) 1 once it runs */
+	volatile uint32_t pc_tlb;		/* (t) seen epoch and idle */
+	volatile uint32_t pc_flush_wanted;	/* (a) an IPI_FLUSH is due */
+	struct smp_call *volatile pc_call;	/* (a) for IPI_CALL */
+	volatile uint32_t pc_ticks;		/* (o) clock interrupts */
+	struct trapframe *volatile pc_stopped;	/* (o) by a panic, here */
+	uint64_t pc_ipis_sent[IPI_NVERBS];	/* (c) */
+	uint64_t pc_ipis_taken[IPI_NVERBS];	/* (c) */
+	uint64_t pc_flushes;			/* (c) whole TLB, for any cause */
+	uint64_t pc_switches;			/* (c) of threads */
+	struct sf_buf_stats pc_sf;		/* (c) */
 	uint64_t pc_gdt[6];
-	uint32_t pc_tss[2][26];		/* main, double fault */
+	uint32_t pc_tss[2][26];			/* main, double fault */
 	uint8_t pc_df_stack[4096] __attribute__((aligned(16)));
 };
 
 extern struct pcpu *pcpus[MAXCPU];
 extern u_int mp_ncpus;			/* CPUs that run */
 
+/*
+ * The pcpu of the CPU that this runs on now: good as long as the caller
+ * cannot migrate.
+ */
 static inline struct pcpu *
 curpcpu(void)
 {
@@ -61,17 +79,31 @@ curpcpu(void)
 	return (pc);
 }
 
+/* Follows the thread wherever it runs, so the compiler may keep it. */
+static inline struct thread *
+curthread(void)
+{
+	struct thread *td;
+
+	__asm__("movl %%fs:%c1, %0" : "=r" (td) :
+	    "i" (offsetof(struct pcpu, pc_curthread)));
+	return (td);
+}
+
 static inline u_int
 curcpu_id(void)
 {
 	return (curpcpu()->pc_cpuid);
 }
 
-#define	CPU_BIT(n)		(1u << ((n) % 32))
-#define	CPU_ISSET(n, s)		(((s)->bits[(n) / 32] & CPU_BIT(n)) != 0)
-#define	CPU_SET_ATOMIC(n, s)						\
-	__atomic_fetch_or(&(s)->bits[(n) / 32], CPU_BIT(n), __ATOMIC_SEQ_CST)
-#define	CPU_CLR_ATOMIC(n, s)						\
-	__atomic_fetch_and(&(s)->bits[(n) / 32], ~CPU_BIT(n), __ATOMIC_SEQ_CST)
+/*
+ * Adds 1 to a 64-bit counter of whatever CPU this runs on.  A move to another
+ * CPU between the two instructions puts the carry there, where it counts as
+ * much: only sums over the CPUs are ever read.
+ */
+#define	PCPU_COUNT(field)						\
+	__asm__ volatile("addl $1, %%fs:%c0; adcl $0, %%fs:%c1" : :	\
+	    "i" (offsetof(struct pcpu, field)),				\
+	    "i" (offsetof(struct pcpu, field) + 4) : "memory", "cc")
 
 #endif /* !_MACHINE_PCPU_H_ */

@@ -34,6 +34,10 @@ void	pmap_bootstrap(const struct physmem *mem, vm_paddr_t mod_start,
 pt_entry_t *pmap_sf_ptes(void);
 pt_entry_t *pmap_kpte(vm_offset_t va);
 
+#define	KSTACK_SIZE	16384u
+void	*kstack_alloc(void);
+void	kstack_free(void *stack);
+bool	pmap_is_mapped(vm_offset_t va);
 void	pmap_init_ap(void);
 void	*pmap_mapdev(vm_paddr_t pa, vm_size_t size);
 void	*pmap_alloc_mapped(vm_size_t size);

@@ -6,21 +6,69 @@
 #ifndef _MACHINE_SMP_H_
 #define	_MACHINE_SMP_H_
 
-#include <sys/types.h>
+/* What the CPUs do to each other: mp.c, ipi.c, tlb.c, lapic.c, clock.c. */
 
+#include <sys/types.h>
+#include <machine/pcpu.h>
+
+#define	CPUSET_WORDS	((MAXCPU + 31) / 32)
+
+struct trapframe;
+
+/* mp.c */
 void	mp_start(void);
-void	mp_run_all(void (*fn)(void *), void *arg);
 void	mp_stop_others(void);
-void	ipi_handle(u_int vector);
-bool	ipi_nmi(void);
+bool	mp_stopping(void);
+void	trap_init_cpu(void *pcpu);
+
+/* ipi.c */
+void	ipi_handle(enum ipi_verb verb);
+void	smp_call(u_int cpu, void (*fn)(void *), void *arg);
+bool	wait_expired(uint64_t start, bool *warned);
+extern u_int ipi_timeout_ms;
+
+/* tlb.c: the epochs.  See there for the order of everything. */
+uint32_t tlb_close(void);
+bool	tlb_is_clean(uint32_t stamp);
+void	tlb_force(uint32_t stamp);
+void	tlb_force_nowait(uint32_t stamp);
+bool	tlb_may_wait(void);
+void	tlb_flush_all_wait(void);
+void	tlb_flush_here(void);
 void	tlb_serve(void);
-void	tlb_shootdown(vm_offset_t va);
+void	tlb_tick(void);
+void	tlb_enter_idle(void);
+void	tlb_leave_idle(void);
+#define	TLB_IDLE	1u		/* in pc_tlb; the rest is the epoch */
+
+/* lapic.c */
+#define	VECTOR_ISA	0x30u		/* to 0x3f: ISA IRQ 0 to 15 */
+#define	VECTOR_CLOCK	0xe0u
+#define	VECTOR_IPI	0xf0u		/* plus the verb */
+#define	VECTOR_SPURIOUS	0xffu
+#define	LAPIC_DEFAULT_PA 0xfee00000u	/* SDM vol. 3A 10.4.1 */
+void	lapic_init(uint32_t pa);
+void	lapic_enable(void);
+bool	lapic_present(void);
+u_int	lapic_id(void);
+void	lapic_eoi(void);
+void	lapic_send(u_int apicid, uint32_t command);
+void	lapic_timer_calibrate(void);
+void	lapic_timer_periodic(void);
+void	lapic_timer_oneshot(uint64_t ticks);	/* 0: stops it */
+#define	ICR_FIXED	0x4000u
+#define	ICR_NMI		0x4400u
+#define	ICR_INIT	0x4500u
+#define	ICR_STARTUP	0x4600u
+
+/* clock.c */
+#define	HZ		100u
 void	clock_init(void);
+void	clock_intr(void);
+void	clock_idle(bool entering);
 void	DELAY(u_int us);
 uint64_t cpu_ticks(void);
 extern uint64_t ticks_per_ms;
-extern u_int mp_ncpus;
-void	trap_init_cpu(void *pcpu);
 
 /* acpi.c */
 struct madt_info {

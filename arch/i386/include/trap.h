@@ -17,4 +17,10 @@ struct trapframe {
 
 void	trap(struct trapframe *tf);
 
+/* stack.c: for a panic. */
+void	backtrace(const void *frame);
+void	backtrace_frame(const struct trapframe *tf);
+void	trapframe_print(const struct trapframe *tf);
+void	cpu_print_registers(void);
+
 #endif /* !_MACHINE_TRAP_H_ */

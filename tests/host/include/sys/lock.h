@@ -18,7 +18,7 @@ struct spinlock {
 	int held;
 };
 
-#define	SPINLOCK_INITIALIZER(n)	{ .name = (n), .held = 0 }
+#define	SPINLOCK_INITIALIZER(n, rank)	{ .name = (n), .held = 0 }
 
 extern int host_locks_held;
 

@@ -1,0 +1,126 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * What one CPU makes another do: run a function, look at its run queue, or
+ * flush its TLB (tlb.c).  All waiting is bounded: after a second a word on
+ * the console, after ipi.timeout a panic that shows every CPU.
+ */
+
+#include <sys/types.h>
+#include <sys/systm.h>
+#include <sys/tunable.h>
+#include <machine/atomic.h>
+#include <machine/cpufunc.h>
+#include <machine/hw.h>
+#include <machine/pcpu.h>
+#include <machine/smp.h>
+
+#define	WARN_MS		1000u
+
+u_int ipi_timeout_ms = 30000;
+TUNABLE_UINT(ipi_timeout, "ipi.timeout", ipi_timeout_ms, 100, 600000,
+    "milliseconds after which a CPU that does not answer is a panic");
+
+struct smp_call {
+	void (*fn)(void *);
+	void *arg;
+	volatile uint32_t done;
+};
+
+/*
+ * wait_expired: for a loop that waits for another CPU since `start', in TSC
+ * ticks: warns once, and says true when the wait is over.  Any context.
+ */
+bool
+wait_expired(uint64_t start, bool *warned)
+{
+	uint64_t waited = cpu_ticks() - start;
+
+	if (waited > WARN_MS * ticks_per_ms && !*warned) {
+		*warned = true;
+		printf("CPU %u waits for another for a second (called from "
+		    "%p)\n", curcpu_id(), __caller());
+	}
+	return (waited > ipi_timeout_ms * ticks_per_ms);
+}
+
+/*
+ * hw_send_ipi: interrupts another CPU, or this one.  Any context.  The
+ * sender's stores before it are seen by the handler: the write to the APIC
+ * is uncached, which drains the store buffer first (SDM vol. 3A 8.3, 11.10).
+ */
+void
+hw_send_ipi(u_int cpu, u_int verb)
+{
+	struct pcpu *pc = pcpus[cpu];
+
+	uint32_t flags = intr_save();
+
+	curpcpu()->pc_ipis_sent[verb]++;
+	intr_restore(flags);
+	lapic_send(pc->pc_apicid, ICR_FIXED | (VECTOR_IPI + verb));
+}
+
+/*
+ * smp_call: runs fn(arg) on a CPU, in interrupt context, and returns when
+ * that is done.  Thread context, interrupts on, no spin lock held.  One call
+ * at a time has the target's mailbox; the others wait for it.
+ */
+void
+smp_call(u_int cpu, void (*fn)(void *), void *arg)
+{
+	struct smp_call call = { fn, arg, 0 };
+	uint64_t start = cpu_ticks();
+	bool warned = false;
+
+	KASSERT(cpu < mp_ncpus && tlb_may_wait(), "smp_call: CPU %u from a "
+	    "context that may not wait, or of none (called from %p)", cpu,
+	    __caller());
+	while (!atomic_cmpset_ptr(&pcpus[cpu]->pc_call, NULL, &call))
+		KASSERT(!wait_expired(start, &warned), "smp_call: CPU %u does "
+		    "not take calls (called from %p)", cpu, __caller());
+	hw_send_ipi(cpu, IPI_CALL);
+	while (atomic_load_acq_32(&call.done) == 0) {
+		cpu_spinwait();
+		KASSERT(!wait_expired(start, &warned), "smp_call: CPU %u does "
+		    "not answer (called from %p)", cpu, __caller());
+	}
+}
+
+static void
+take_call(struct pcpu *pc)
+{
+	struct smp_call *call = pc->pc_call;
+
+	if (call == NULL)
+		return;
+	call->fn(call->arg);
+	/* Free the mailbox first: after `done' the call is off its stack. */
+	atomic_store_rel_ptr(&pc->pc_call, NULL);
+	atomic_store_rel_32(&call->done, 1);
+}
+
+/* ipi_handle: an interrupt from another CPU.  Interrupts off. */
+void
+ipi_handle(enum ipi_verb verb)
+{
+	struct pcpu *pc = curpcpu();
+
+	pc->pc_ipis_taken[verb]++;
+	switch (verb) {
+	case IPI_FLUSH:
+		tlb_serve();
+		break;
+	case IPI_CALL:
+		take_call(pc);
+		break;
+	case IPI_RESCHED:
+		pc->pc_need_resched = 1;
+		break;
+	default:
+		panic("ipi: unknown verb %u", (u_int)verb);
+	}
+}

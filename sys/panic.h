@@ -1,0 +1,25 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+#ifndef _SYS_PANIC_H_
+#define	_SYS_PANIC_H_
+
+/* What a panic shows, and how it ends: kern/panic.c. */
+
+#include <sys/types.h>
+
+struct trapframe;
+
+/*
+ * panic_frame: a panic whose cause is what tf interrupted.  panic() itself is
+ * in <sys/systm.h>.  Any context.
+ */
+void	panic_frame(struct trapframe *tf, const char *fmt, ...)
+	    __attribute__((__noreturn__, __format__(__printf__, 2, 3)));
+
+/* panicked: whether a panic has begun, on any CPU.  Any context. */
+bool	panicked(void);
+
+#endif /* !_SYS_PANIC_H_ */
