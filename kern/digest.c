@@ -158,11 +158,15 @@ print_counters(void)
 	struct sf_buf_stats s;
 
 	sf_buf_stats_read(&s);
-	printf("sf_buf: direct %llu hits %llu misses %llu pte-writes %llu "
-	    "shootdowns %llu failures %llu\n",
-	    (unsigned long long)s.direct, (unsigned long long)s.hits,
-	    (unsigned long long)s.misses, (unsigned long long)s.pte_writes,
-	    (unsigned long long)s.shootdowns,
+	printf("sf_buf: direct %llu hits %llu misses %llu revived %llu "
+	    "pte-writes %llu\n", (unsigned long long)s.direct,
+	    (unsigned long long)s.hits, (unsigned long long)s.misses,
+	    (unsigned long long)s.revived, (unsigned long long)s.pte_writes);
+	printf("sf_buf: private %llu invlpgs %llu forced %llu IPIs sent %llu "
+	    "CPUs interrupted %llu sleeps %llu failures %llu\n",
+	    (unsigned long long)s.privates, (unsigned long long)s.invlpgs,
+	    (unsigned long long)s.forced, (unsigned long long)s.ipis_sent,
+	    (unsigned long long)s.interrupted, (unsigned long long)s.sleeps,
 	    (unsigned long long)s.failures);
 }
 

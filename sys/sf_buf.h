@@ -6,7 +6,10 @@
 #ifndef _SYS_SF_BUF_H_
 #define	_SYS_SF_BUF_H_
 
-/* Ephemeral mappings of wired pages: sf_buf(9).  See kern/sf_buf.c. */
+/*
+ * Ephemeral mappings of wired pages: sf_buf(9), which says more than the
+ * contracts here.  kern/sf_buf.c.
+ */
 
 #include <sys/types.h>
 
@@ -18,24 +21,58 @@ struct vm_page;
 #define	SFB_CPUPRIVATE	0x2	/* right on the calling CPU is enough */
 #define	SFB_NOWAIT	0x4	/* never sleeps; wins over SFB_CATCH */
 
+/*
+ * sf_buf_alloc: maps the wired page m into kernel address space and returns
+ * a reference.  Neither wires it nor makes it resident.  NULL: with SFB_NOWAIT,
+ * when it would have to sleep; with SFB_CATCH, when a signal was pending and
+ * it would have to sleep, or one came while it slept.  With SFB_CPUPRIVATE
+ * the caller must be pinned to its CPU, and the address is only for that CPU.
+ * Thread context; with SFB_NOWAIT any but NMI.  Panics on a page that is not
+ * wired, on NULL and on unknown flags.
+ */
 struct sf_buf *sf_buf_alloc(struct vm_page *m, int flags);
+
+/*
+ * sf_buf_free: drops one reference.  The mapping stays cached, the wiring is
+ * the caller's.  Any context but NMI; never sleeps.
+ */
 void	sf_buf_free(struct sf_buf *sf);
+
+/* sf_buf_ref: one more reference of what the caller holds.  Any but NMI. */
 void	sf_buf_ref(struct sf_buf *sf);
+
+/* The address of the mapping, and its page, while it is referenced. */
 vm_offset_t sf_buf_kva(struct sf_buf *sf);
 struct vm_page *sf_buf_page(struct sf_buf *sf);
 
-bool	sf_buf_page_referenced(struct vm_page *m);
-void	sf_buf_init(void);
-u_int	sf_buf_audit(void);
-u_int	sf_buf_inuse(void);
-void	sf_buf_tick(void);
-void	sf_buf_explain(vm_offset_t va);
-
 /* What everything costs; each CPU counts its own. */
 struct sf_buf_stats {
-	uint64_t hits, misses, pte_writes, shootdowns, failures, direct;
+	uint64_t hits;		/* found a mapping of the page */
+	uint64_t misses;	/* took a slot for it */
+	uint64_t revived;	/* took back the removed mapping of the page */
+	uint64_t direct;	/* served by the direct map */
+	uint64_t privates;	/* misses that took a CPU-private slot */
+	uint64_t pte_writes;
+	uint64_t invlpgs;	/* local invalidations */
+	uint64_t forced;	/* forced flushes */
+	uint64_t sleeps;
+	uint64_t failures;	/* NULL returned */
+	uint64_t peak;		/* referenced slots, sampled on misses */
+	uint64_t ipis_sent;	/* to flush; in sums only */
+	uint64_t interrupted;	/* CPUs, to flush; in sums only */
 };
+
+/* sf_buf_stats_read: the sums over the CPUs.  Any context. */
 void	sf_buf_stats_read(struct sf_buf_stats *sum);
+
+u_int	sf_buf_inuse(void);		/* referenced slots; looks at all */
+u_int	sf_buf_audit(void);		/* prints and counts wrong entries */
+bool	sf_buf_page_referenced(struct vm_page *m);
+void	sf_buf_explain(vm_offset_t va);
+void	sf_buf_tick(void);
+void	sf_buf_init(void);
+bool	sf_buf_evict(struct vm_page *m);	/* for tests */
 extern uint32_t nsfbufs;
+extern bool sf_strict;
 
 #endif /* !_SYS_SF_BUF_H_ */

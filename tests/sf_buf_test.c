@@ -123,7 +123,7 @@ TEST(reuse, "sf_buf.a_reused_slot_shows_the_new_page")
 	}
 	for (uint32_t round = 0; round < 2; round++) {
 		for (uint32_t i = 0; i < n; i++) {
-			sf = sf_buf_alloc(pages[i], SFB_CPUPRIVATE);
+			sf = sf_buf_alloc(pages[i], SFB_DEFAULT);
 			EXPECT_EQ(words(sf)[7], SIGNATURE + i);
 			sf_buf_free(sf);
 		}
@@ -175,14 +175,14 @@ TEST(accessed, "sf_buf.the_accessed_bit_tells_what_a_tlb_may_hold")
 		slot = (sf_buf_kva(sf) - SF_BUF_MIN) >> PAGE_SHIFT;
 		/* The mapping may be a cached one that was read. */
 		if (sf_buf_md_remove(slot))
-			sf_buf_md_shootdown(slot);
-		sf_buf_md_enter(slot, VM_PAGE_TO_PHYS(m));
+			tlb_flush_all_wait();
+		sf_buf_md_enter(slot, VM_PAGE_TO_PHYS(m), false);
 		EXPECT(!sf_buf_md_remove(slot));
-		sf_buf_md_enter(slot, VM_PAGE_TO_PHYS(m));
+		sf_buf_md_enter(slot, VM_PAGE_TO_PHYS(m), false);
 		(void)words(sf)[0];
 		EXPECT(sf_buf_md_remove(slot));
-		sf_buf_md_shootdown(slot);
-		sf_buf_md_enter(slot, VM_PAGE_TO_PHYS(m));
+		tlb_flush_all_wait();
+		sf_buf_md_enter(slot, VM_PAGE_TO_PHYS(m), false);
 	}
 	sf_buf_free(sf);
 	drop_page(m);

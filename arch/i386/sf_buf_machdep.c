@@ -22,7 +22,6 @@
 #include <machine/hw.h>
 #include <machine/pmap.h>
 #include <machine/sf_buf.h>
-#include <machine/smp.h>
 
 #define	PG_ENTER	(PG_V | PG_RW)
 
@@ -40,11 +39,12 @@ pte_word(u_int slot, u_int high)
 	return ((volatile uint32_t *)&ptes[slot] + high);
 }
 
+/* sf_buf_md_init: once, at start; strict: never from the direct map. */
 void
-sf_buf_md_init(void)
+sf_buf_md_init(bool strict)
 {
 	ptes = pmap_sf_ptes();
-	sf_dmap = dmap_mode == 0;
+	sf_dmap = dmap_mode == 0 && !strict;
 }
 
 vm_offset_t
@@ -68,12 +68,13 @@ sf_buf_md_direct(vm_paddr_t pa, vm_offset_t *va)
  * translation of the address is left anywhere (SDM vol. 3A 4.10.4.3).  Any
  * context; the caller owns the slot.  The high word is stored before the low
  * one, which holds P: the other way round a walker could pair the new low
- * word with an old high one and map a frame that is 4 GiB off.
+ * word with an old high one and map a frame that is 4 GiB off.  `accessed':
+ * some TLB may hold this very translation already, and A must say so.
  */
 void
-sf_buf_md_enter(u_int slot, vm_paddr_t pa)
+sf_buf_md_enter(u_int slot, vm_paddr_t pa, bool accessed)
 {
-	pt_entry_t pte = pa | PG_ENTER | pg_nx;
+	pt_entry_t pte = pa | PG_ENTER | (accessed ? PG_A : 0) | pg_nx;
 
 	KASSERT((hw_load32(pte_word(slot, 0)) & PG_V) == 0,
 	    "sf_buf: slot %u is mapped already", slot);
@@ -98,14 +99,11 @@ sf_buf_md_remove(u_int slot)
 	return ((old & PG_A) != 0);
 }
 
-/*
- * Drops the translation of the slot's address on every CPU, and returns when
- * that is done.  Thread context, as tlb_shootdown().
- */
+/* sf_buf_md_invalidate: drops the slot's translation on this CPU only. */
 void
-sf_buf_md_shootdown(u_int slot)
+sf_buf_md_invalidate(u_int slot)
 {
-	(void)slot; tlb_flush_all_wait();
+	hw_invlpg(sf_buf_md_kva(slot));
 }
 
 /*

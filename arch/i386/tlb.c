@@ -124,12 +124,14 @@ tlb_serve(void)
 		flush_and_publish(pc);
 }
 
-/* tlb_may_wait: whether this context may wait for other CPUs. */
+/*
+ * tlb_may_wait: whether this context may wait for other CPUs.  Interrupts are
+ * off in every handler and under every spin lock, so they tell it all.
+ */
 bool
 tlb_may_wait(void)
 {
-	return (intr_enabled() && curpcpu()->pc_spin_nest == 0 &&
-	    curpcpu()->pc_intr_depth == 0 && !panicked());
+	return (intr_enabled() && !panicked());
 }
 
 /*
