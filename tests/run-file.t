@@ -1,0 +1,105 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# scripts/run-file with good and bad files, as TAP.  Each boots a small
+# machine, or none.  A run that must fail has to fail with the right status
+# and to say why: a status alone could have another cause.
+
+cd "$(dirname "$0")/.." || exit 2
+dir=$(mktemp -d) || exit 2
+trap 'rm -rf "$dir"' EXIT
+trap 'exit 1' HUP INT TERM
+
+export SMP=2 MEM=64M LOG="$dir/log"
+unset CPU MACHINE APPEND BOOT KERNEL FILE
+n=0
+
+# check NAME STATUS PATTERN COMMAND... - one test: COMMAND ends with STATUS,
+# and a line of what it says matches PATTERN.
+check()
+{
+	name=$1 want=$2 pattern=$3
+	shift 3
+	n=$((n + 1))
+	timeout -k 5 120 "$@" </dev/null >"$dir/out" 2>&1
+	got=$?
+	if [ "$got" -eq "$want" ] && grep -E -e "$pattern" "$dir/out" >/dev/null
+	then
+		echo "ok $n - $name"
+		return
+	fi
+	echo "not ok $n - $name"
+	echo "# status $got, wanted $want and a line like: $pattern"
+	LC_ALL=C tr -cd '\n\t\040-\176' <"$dir/out" | tail -n 12 | sed 's/^/# /'
+}
+
+# good NAME FILE VARIABLE=VALUE... - the digests must agree.
+good()
+{
+	name=$1 file=$2
+	shift 2
+	check "$name" 0 '^run: sha256sum says the same$' \
+	    env FILE="$file" "$@" sh scripts/run-file
+}
+
+# bad NAME STATUS PATTERN FILE VARIABLE=VALUE...
+bad()
+{
+	name=$1 want=$2 pattern=$3 file=$4
+	shift 4
+	check "$name" "$want" "$pattern" \
+	    env FILE="$file" "$@" sh scripts/run-file
+}
+
+printf 'eighteen and a half' >"$dir/small"
+head -c 1000003 /dev/urandom >"$dir/partial"
+cp "$dir/small" "$dir/two words, a comma"
+: >"$dir/empty"
+truncate -s 40M "$dir/40m"
+truncate -s 63M "$dir/63m"
+truncate -s 100M "$dir/100m"
+truncate -s 1G "$dir/1g"
+
+good 'a partial last page' "$dir/partial"
+good 'less than a page' "$dir/small"
+good 'an empty file' "$dir/empty"
+good 'spaces and commas in the name' "$dir/two words, a comma"
+good 'an ISO image' "$dir/two words, a comma" BOOT=iso
+good 'an empty file in an ISO image' "$dir/empty" BOOT=iso
+
+bad 'no module' 1 '^digest: no file' ''
+bad 'no module in an ISO image' 1 '^digest: no file' '' BOOT=iso
+bad 'no such file' 2 'no such file' "$dir/none"
+bad 'a directory' 2 'is a directory' "$dir"
+bad 'a device' 2 'not a file that can be read' /dev/zero
+bad 'the memory holds the file but not its copy' 1 \
+    'fits in memory only once' "$dir/40m"
+bad 'the same from an ISO image' 1 'fits in memory only once' "$dir/40m" \
+    BOOT=iso
+bad 'the memory does not hold the file' 2 'does not fit in MEM=64M' \
+    "$dir/100m"
+bad 'GRUB finds no room for the file' 1 'could not load' "$dir/63m" BOOT=iso
+bad 'a file of 1 GiB' 2 '1 GiB or more' "$dir/1g"
+bad 'an option that the kernel does not know' 1 'found nothing to do' \
+    "$dir/small" APPEND=nonsense=1
+bad 'a kernel that is not there' 2 'no such kernel' "$dir/small" \
+    KERNEL="$dir/none"
+
+# The superuser may read everything: become nobody, where that may read us.
+chmod 755 "$dir"
+chmod 000 "$dir/small"
+n=$((n + 1))
+if [ "$(id -u)" -ne 0 ]; then
+	n=$((n - 1))
+	bad 'a file that may not be read' 2 'can be read' "$dir/small"
+elif setpriv --reuid=65534 --regid=65534 --clear-groups \
+    test -r scripts/run-file 2>/dev/null; then
+	n=$((n - 1))
+	check 'a file that may not be read' 2 'can be read' \
+	    env FILE="$dir/small" setpriv --reuid=65534 --regid=65534 \
+	    --clear-groups sh scripts/run-file
+else
+	echo "ok $n - a file that may not be read # SKIP the superuser may"
+fi
+
+echo "1..$n"
