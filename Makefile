@@ -1,24 +1,44 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# mayfly: `make help` lists what there is.
+# mayfly: `make help` lists what there is.  Owns the flags and what is built
+# from what; what boots the image is in scripts/, which find these in their
+# environment, where make puts what its command line sets:
+#
+#: SMP=4		CPUs
+#: MEM=5G		memory, with a suffix of M or G
+#: CPU=			QEMU's CPU model; empty is QEMU's own default
+#: MACHINE=pc		QEMU's machine type, pc or q35
+#: APPEND=		the kernel's command line
+#: FILE=		the boot module; empty is none, unset the kernel
+#: BOOT=kernel		who loads it: kernel (QEMU itself) or iso (GRUB)
+#: CC=gcc		gcc or clang
+#: CROSS=		prefix of gcc, ld and nm, such as i686-linux-gnu-
+#: DEBUG=1		0 builds the release image, without -DDEBUG
+#: V=			1 shows the commands
+#
+# build/ holds the debug image and its objects, build/release/ the other's.
 
 CC	= gcc
 LD	= ld
 NASM	?= nasm
 CROSS	?=
-SMP	?= 4
-MEM	?= 5G
-CPU	?=
-MACHINE	?= pc
-APPEND	?=
-FILE	?= build/mayfly.elf
-B	= build
+DEBUG	?= 1
 Q	= $(if $(V),,@)
 
-CFLAGS	= -m32 -march=i586 -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie \
+ifeq ($(filter 0 1,$(DEBUG)),)
+$(error DEBUG=$(DEBUG): neither 0 nor 1)
+endif
+B	= $(if $(filter 0,$(DEBUG)),build/release,build)
+I	= build/include
+
+# The least CPU with PAE is a P6.  What runs before that is known runs on all.
+CFLAGS	= -m32 -march=i686 -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie \
 	  -mgeneral-regs-only -fno-omit-frame-pointer -fno-stack-protector \
 	  -fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-builtin \
-	  -Wall -Wextra -I. -I$(B)/include -MMD -MP
+	  -Wall -Wextra -I. -I$(I) $(if $(filter 1,$(DEBUG)),-DDEBUG)
+CFLAGS_boot/early.c = -march=i486
+# clang does not know the pragma in it, and needs none.
+CFLAGS_kern/string.c = -Wno-unknown-pragmas
 LDFLAGS	= -m elf_i386 -nostdlib -z noexecstack -T linker.ld
 KSYMS	= NM='$(CROSS)nm' sh scripts/ksyms
 HOSTCFLAGS = -std=gnu11 -Wall -Wextra -g -fsanitize=address,undefined
@@ -26,13 +46,17 @@ HOSTCFLAGS = -std=gnu11 -Wall -Wextra -g -fsanitize=address,undefined
 CSRC	= $(wildcard boot/*.c kern/*.c vm/*.c arch/i386/*.c tests/*.c)
 ASRC	= $(wildcard boot/*.asm arch/i386/*.asm)
 OBJS	= $(CSRC:%.c=$(B)/%.o) $(ASRC:%.asm=$(B)/%.o)
+CHAINS	= $(B)/tests/badmagic.elf $(B)/tests/nommap.elf
 ROWS	= $(shell grep -v '^\#' tests/matrix.tsv | cut -f1)
-HOSTT	= $(patsubst tests/host/%.c,$(B)/host/%,$(wildcard tests/host/*.c))
+HOSTT	= $(patsubst tests/host/%.c,build/host/%,$(wildcard tests/host/*.c))
+TOOLS	= $(firstword $(CROSS)$(CC)) $(CROSS)$(LD) $(CROSS)nm $(NASM)
+TESTTOOLS = $(TOOLS) libc-headers prove qemu-system-i386 qemu-system-x86_64 \
+	  grub-mkrescue grub-i386-pc xorriso
 
-RUN	= SMP='$(SMP)' MEM='$(MEM)' CPU='$(CPU)' MACHINE='$(MACHINE)' \
-	  APPEND='$(APPEND)' FILE='$(FILE)' KERNEL=$(B)/mayfly.elf
-
-all: $(B)/mayfly.elf
+all: $(B)/mayfly.elf $(CHAINS)	## builds the kernel (plain make does)
+ifeq ($(DEBUG),1)
+all: compile_commands.json
+endif
 
 $(B)/mayfly.elf: $(OBJS) $(B)/ksyms.o linker.ld
 	@echo "LD  $@"
@@ -54,47 +78,105 @@ $(B)/ksyms.asm: $(OBJS) linker.ld scripts/ksyms
 $(B)/ksyms.o: $(B)/ksyms.asm
 	$(Q)$(NASM) -f elf32 -o $@ $<
 
-$(B)/include/machine:
-	$(Q)mkdir -p $(B)/include && ln -sfn ../../arch/i386/include $@
+$(I)/machine:
+	$(Q)mkdir -p $(I) && ln -sfn ../../arch/i386/include $@
 
-$(B)/boot/early.o: CFLAGS += -march=i486
-$(B)/%.o: %.c | $(B)/include/machine
+# All objects are built by one compiler with one set of flags: another CC=
+# builds them anew.
+FLAGS	= $(CROSS)$(CC) $(CFLAGS)
+$(B)/flags: force
+	@sh scripts/need $(TOOLS)
+	@mkdir -p $(@D)
+	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' >$@
+
+$(B)/%.o: %.c $(B)/flags | $(I)/machine
 	@mkdir -p $(@D)
 	@echo "CC  $<"
-	$(Q)$(CROSS)$(CC) $(CFLAGS) -c -o $@ $<
+	$(Q)$(FLAGS) $(CFLAGS_$<) -MMD -MP -c -o $@ $<
 
-$(B)/%.o: %.asm
+$(B)/%.o: %.asm $(B)/flags
 	@mkdir -p $(@D)
 	@echo "ASM $<"
 	$(Q)$(NASM) -f elf32 -g -o $@ $<
 
-$(B)/host/libk_test: HOSTCFLAGS += -fno-builtin
-$(B)/host/%: tests/host/%.c $(wildcard boot/*.[ch] kern/*.c vm/*.[ch] sys/*.h)
+# Two loaders with a fault each, for BOOT=.
+$(B)/tests/nommap.elf: CHAINFLAGS = -D NOMMAP
+$(CHAINS): tests/boot/badmagic.asm $(B)/flags
+	@mkdir -p $(@D)
+	@echo "LD  $@"
+	$(Q)$(NASM) -f elf32 $(CHAINFLAGS) -o $(@:.elf=.chain.o) $<
+	$(Q)$(CROSS)$(LD) -m elf_i386 -z noexecstack -z max-page-size=4096 \
+	    -Ttext=0x2000000 -o $@ $(@:.elf=.chain.o)
+
+# For editors: one object for each source, with its flags.
+compile_commands.json: $(CSRC) $(B)/flags
+	@printf '%s\n' $(foreach f,$(CSRC),'$(f) $(CFLAGS_$(f))') | \
+	    FLAGS='$(FLAGS)' awk 'BEGIN { \
+		dir = ENVIRON["PWD"]; gsub(/[\\"]/, "\\\\&", dir); \
+		printf "[" \
+	    } { \
+		file = $$1; $$1 = ""; \
+		printf "%s\n{ \"directory\": \"%s\",\n", (NR > 1 ? "," : ""), dir; \
+		printf "  \"file\": \"%s\",\n", file; \
+		printf "  \"command\": \"%s%s -c %s\" }", \
+		    ENVIRON["FLAGS"], $$0, file \
+	    } END { print "\n]" }' >$@.tmp && mv $@.tmp $@
+
+build/host/libk_test: HOSTCFLAGS += -fno-builtin -Wno-unknown-pragmas
+build/host/%: tests/host/%.c $(wildcard boot/*.[ch] kern/*.c vm/*.[ch] sys/*.h) \
+    | need-test
 	@mkdir -p $(@D)
 	@echo "HOSTCC $<"
 	$(Q)$(CC) $(HOSTCFLAGS) $(HOSTINC) -o $@ $<
-$(B)/host/vm_page_test $(B)/host/multiboot_test $(B)/host/tunable_test: \
+build/host/vm_page_test build/host/multiboot_test build/host/tunable_test: \
 	HOSTINC = -Itests/host/include -I.
-$(B)/host/libk_test: HOSTINC = -I.
+build/host/libk_test: HOSTINC = -I.
 
-run: all				## boots FILE as a module and digests it
-	$(Q)$(RUN) sh scripts/run-file
+need-test:
+	@sh scripts/need $(TESTTOOLS)
 
-test: all $(HOSTT)			## host tests and the table of machines
-	@rm -rf $(B)/rows && mkdir -p $(B)/rows
-	@for r in $(ROWS); do : > $(B)/rows/$$r; done
-	@prove -j2 --exec '' $(HOSTT) && \
-	    prove -j2 --exec 'sh scripts/run-row' $(B)/rows/*
+run debug iso test-bochs: export KERNEL = $(B)/mayfly.elf
 
-debug: all				## QEMU waits for gdb on port 1234
-	$(Q)$(RUN) MEM=512M sh scripts/qemu -s -S
+run: all			## boots FILE as a module and digests it
+	$(Q)sh scripts/run-file
 
-clean:					## removes build/
-	rm -rf $(B)
+# Both images, whatever DEBUG= says: the table of machines has rows for each.
+test: need-test $(HOSTT)	## tests: host programs, then machines
+	$(Q)$(MAKE) --no-print-directory DEBUG=1 all
+	$(Q)$(MAKE) --no-print-directory DEBUG=0 all
+	@rm -rf build/rows build/skipped && mkdir -p build/rows
+	@for r in $(ROWS); do : > build/rows/$$r; done
+	@prove -j2 --exec '' $(HOSTT) tests/run-file.t && { \
+	    prove -j2 --exec 'sh scripts/run-row' build/rows/*; \
+	    status=$$?; \
+	    if [ -s build/skipped ]; then \
+		echo "Skipped: $$(wc -l <build/skipped) of $(words $(ROWS))" \
+		    "rows:" $$(sort build/skipped); \
+	    fi; \
+	    exit $$status; }
 
-help:					## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile
-	@echo 'Variables: SMP= MEM= CPU= MACHINE= APPEND= FILE= CC= CROSS= V=1'
+test-bochs: all			## all kernel tests in Bochs, 1 and 2 CPUs
+	$(Q)for n in 1 2; do \
+	    SMP=$$n APPEND=test=all sh scripts/bochs || exit 1; done
+
+iso: all			## build/mayfly.iso: GRUB, the kernel and FILE
+	$(Q)sh scripts/iso $(B)/mayfly.iso
+	@ls -l $(B)/mayfly.iso
+
+release:			## build/release/mayfly.elf, without -DDEBUG
+	$(Q)$(MAKE) --no-print-directory DEBUG=0 all
+
+debug: all			## QEMU waits for gdb on port 1234
+	$(Q)MEM=$${MEM:-512M} sh scripts/qemu -s -S
+
+clean:				## removes build/ and compile_commands.json
+	rm -rf build compile_commands.json
+
+help:				## this list
+	@echo 'Targets:'
+	@sed -n 's/^\([a-z-]*\):[^#]*## /    \1	/p' Makefile | expand -t 24
+	@echo 'Variables and their defaults:'
+	@sed -n 's/^#: \([^	]*\)	*/    \1	/p' Makefile | expand -t 32
 
 -include $(OBJS:.o=.d)
-.PHONY: all run test debug clean help
+.PHONY: all run test test-bochs iso release debug clean help need-test force
