@@ -85,6 +85,20 @@ bad 'an option that the kernel does not know' 1 'found nothing to do' \
 bad 'a kernel that is not there' 2 'no such kernel' "$dir/small" \
     KERNEL="$dir/none"
 
+# With the module that it has by default, the kernel itself.
+small_iso()
+{
+	sh scripts/iso "$dir/iso" && size=$(wc -c <"$dir/iso") &&
+	    echo "$size bytes" && [ "$size" -lt 2000000 ]
+}
+n=$((n + 1))
+if out=$(small_iso 2>&1); then
+	echo "ok $n - an ISO image of the kernel twice is under 2 MB"
+else
+	echo "not ok $n - an ISO image of the kernel twice is under 2 MB"
+	printf '%s\n' "$out" | tail -n 5 | sed 's/^/# /'
+fi
+
 # The superuser may read everything: become nobody, where that may read us.
 chmod 755 "$dir"
 chmod 000 "$dir/small"
