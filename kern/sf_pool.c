@@ -454,8 +454,8 @@ unlink(struct sf_list *l, struct sf_buf *sf)
 
 /*
  * sf_pool_evict: for tests: takes the mapping of an unreferenced slot away,
- * cleans it as any other, and makes it the next to be used on this CPU.
- * False if it is referenced.  Thread context, pinned; scans.
+ * cleans it as any other, has its page forget it, and makes it the next to be
+ * used on this CPU.  False if it is referenced.  Thread context, pinned; scans.
  */
 bool
 sf_pool_evict(struct sf_buf *sf)
@@ -482,8 +482,9 @@ sf_pool_evict(struct sf_buf *sf)
 		done = unlink(&p->clean, sf);
 		spin_unlock(&p->lock);
 	}
-	if (!done)
+	if (!done || !claim_removed(sf))
 		return (false);
+	sf_store(sf, NOPAGE, SF_REMOVED | SF_LISTED);
 	spin_lock(&mine->lock);
 	sf->next = mine->clean.head;
 	if (mine->clean.len++ == 0)

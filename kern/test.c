@@ -14,6 +14,7 @@
 #include <sys/systm.h>
 #include <sys/test.h>
 #include <sys/tunable.h>
+#include <machine/pmap.h>
 #include <vm/vm_page.h>
 
 extern const struct test *const __start_set_tests[], *const
@@ -59,7 +60,7 @@ selected(const struct test *t)
 static uint32_t
 free_pages(void)
 {
-	uint32_t n = 0;
+	uint32_t n = kstack_idle_pages();
 
 	for (int z = 0; z < VM_NZONES; z++)
 		n += vm_page_zone_free((enum vm_zone)z);

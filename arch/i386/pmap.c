@@ -19,6 +19,7 @@
  */
 
 #include <sys/types.h>
+#include <sys/lock.h>
 #include <sys/systm.h>
 #include <sys/tunable.h>
 #include <machine/cpufunc.h>
@@ -378,23 +379,42 @@ pmap_alloc_mapped(vm_size_t size)
 	return (memset((void *)va, 0, npages << PAGE_SHIFT));
 }
 
+/* Stacks that no thread has; a stack keeps its pages and its guard. */
+static struct spinlock stacks_lock = SPINLOCK_INITIALIZER("stacks", RANK_KVA);
 static void *stacks;
+static u_int nstacks;
+
 void *
 kstack_alloc(void)
 {
-	void *s = stacks;
+	void *s;
 
-	if (s == NULL)
-		return (pmap_alloc_mapped(KSTACK_SIZE));
-	stacks = *(void **)s;
+	spin_lock(&stacks_lock);
+	s = stacks;
+	if (s != NULL) {
+		stacks = *(void **)s;
+		nstacks--;
+	} else
+		s = pmap_alloc_mapped(KSTACK_SIZE);
+	spin_unlock(&stacks_lock);
 	return (s);
 }
 
 void
 kstack_free(void *stack)
 {
+	spin_lock(&stacks_lock);
 	*(void **)stack = stacks;
 	stacks = stack;
+	nstacks++;
+	spin_unlock(&stacks_lock);
+}
+
+/* kstack_idle_pages: pages of the stacks that no thread has.  Any context. */
+u_int
+kstack_idle_pages(void)
+{
+	return (nstacks * (KSTACK_SIZE >> PAGE_SHIFT));
 }
 
 /* pmap_is_mapped: whether a kernel address has a page.  Any context. */

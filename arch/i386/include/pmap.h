@@ -37,6 +37,7 @@ pt_entry_t *pmap_kpte(vm_offset_t va);
 #define	KSTACK_SIZE	16384u
 void	*kstack_alloc(void);
 void	kstack_free(void *stack);
+u_int	kstack_idle_pages(void);
 bool	pmap_is_mapped(vm_offset_t va);
 void	pmap_init_ap(void);
 void	*pmap_mapdev(vm_paddr_t pa, vm_size_t size);
