@@ -81,7 +81,7 @@ bad(const char *word, const char *sentence)
 int
 main(void)
 {
-	char line[200], tiny[8], z[64];
+	char line[TUNABLE_STRSIZE + 8], tiny[8], z[TUNABLE_STRSIZE];
 	int error;
 
 	ok(parse("") == 0 && unchanged() && err[0] == '\0', "empty");
@@ -105,10 +105,10 @@ main(void)
 	ok(parse("flag=on flag=0") == 0 && !t_flag, "0, last wins");
 	ok(parse("num=3 num=4") == 0 && t_num == 4, "number, last wins");
 	ok(parse("str=") == 0 && t_str[0] == '\0', "empty string");
-	memset(z, 'z', 63);
-	z[63] = '\0';
+	memset(z, 'z', sizeof(z) - 1);
+	z[sizeof(z) - 1] = '\0';
 	snprintf(line, sizeof(line), "str=%s", z);
-	ok(parse(line) == 0 && strcmp(t_str, z) == 0, "string of 63");
+	ok(parse(line) == 0 && strcmp(t_str, z) == 0, "longest string");
 
 #define	NUMERR(v)							\
 	bad("num=" v, "Option num cannot be \"" v "\"; it takes a "	\
@@ -139,7 +139,7 @@ main(void)
 	    "green, blue.");
 	snprintf(line, sizeof(line), "str=z%s", z);
 	bad(line, "Option str cannot be \"zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"
-	    "zzzzz...\"; it takes at most 63 characters.");
+	    "zzzzz...\"; it takes at most 255 characters.");
 	bad("num", "Option \"num\" has no value; it must be written "
 	    "name=value.");
 #define	UNKNOWN(v)							\

@@ -1,0 +1,82 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * Cases that leak one thing each.  A run of one must fail, with that thing's
+ * name: this is how the fence of kern/test.c is tested.  None gives back what
+ * it took, for nothing runs after it.
+ */
+
+#include <sys/types.h>
+#include <sys/lock.h>
+#include <sys/sf_buf.h>
+#include <sys/systm.h>
+#include <sys/test.h>
+#include <sys/thread.h>
+#include <machine/cpufunc.h>
+#include <machine/pcpu.h>
+#include <vm/vm_page.h>
+
+HIDDEN_TEST(leak_page, "leak.page")
+{
+	EXPECT(vm_page_alloc(0) != NULL);
+}
+
+HIDDEN_TEST(leak_sf_buf, "leak.sf_buf")
+{
+	EXPECT(sf_buf_alloc(vm_page_alloc(VM_ALLOC_WIRED), SFB_DEFAULT) !=
+	    NULL);
+}
+
+static void
+nothing(void *arg)
+{
+	(void)arg;
+}
+
+HIDDEN_TEST(leak_thread, "leak.thread")
+{
+	EXPECT(thread_create(nothing, NULL, "leaked") != NULL);
+}
+
+HIDDEN_TEST(leak_spin_lock, "leak.spin_lock")
+{
+	static struct spinlock l = SPINLOCK_INITIALIZER("leaked",
+	    RANK_RUNQ);
+
+	spin_lock(&l);
+}
+
+HIDDEN_TEST(leak_mutex, "leak.mutex")
+{
+	static struct mtx m = MTX_INITIALIZER("leaked", RANK_MUTEX);
+
+	mtx_lock(&m);
+}
+
+HIDDEN_TEST(leak_pin, "leak.pin")
+{
+	sched_pin();
+}
+
+HIDDEN_TEST(leak_binding, "leak.binding")
+{
+	sched_bind(0);
+}
+
+HIDDEN_TEST(leak_critical, "leak.critical_section")
+{
+	critical_enter();
+}
+
+HIDDEN_TEST(leak_interrupts, "leak.interrupts_off")
+{
+	disable_intr();
+}
+
+HIDDEN_TEST(leak_signal, "leak.signal")
+{
+	thread_signal(curthread(), 3);
+}
