@@ -43,7 +43,7 @@ LDFLAGS	= -m elf_i386 -nostdlib -z noexecstack -T linker.ld
 KSYMS	= NM='$(CROSS)nm' sh scripts/ksyms
 HOSTCFLAGS = -std=gnu11 -Wall -Wextra -g -fsanitize=address,undefined
 
-CSRC	= $(wildcard boot/*.c kern/*.c vm/*.c arch/i386/*.c tests/*.c)
+CSRC	= $(wildcard boot/*.c kern/*.c vm/*.c arch/i386/*.c tests/*.c tests/bench/*.c)
 ASRC	= $(wildcard boot/*.asm arch/i386/*.asm)
 OBJS	= $(CSRC:%.c=$(B)/%.o) $(ASRC:%.asm=$(B)/%.o)
 CHAINS	= $(B)/tests/badmagic.elf $(B)/tests/nommap.elf
@@ -146,7 +146,7 @@ test: need-test $(HOSTT)	## tests: host programs, then machines
 	$(Q)$(MAKE) --no-print-directory DEBUG=0 all
 	@rm -rf build/rows build/skipped && mkdir -p build/rows
 	@for r in $(ROWS); do : > build/rows/$$r; done
-	@prove -j2 --exec '' $(HOSTT) tests/run-file.t && { \
+	@prove -j2 --exec '' $(HOSTT) tests/run-file.t tests/bench/budget.t && { \
 	    prove -j2 --exec 'sh scripts/run-row' build/rows/*; \
 	    status=$$?; \
 	    if [ -s build/skipped ]; then \
@@ -154,6 +154,9 @@ test: need-test $(HOSTT)	## tests: host programs, then machines
 		    "rows:" $$(sort build/skipped); \
 	    fi; \
 	    exit $$status; }
+
+bench-budget: all release	## instructions of each operation, and ceilings
+	$(Q)sh tests/bench/budget.t
 
 # Without the direct map too: with it alone no page-table entry changes.
 test-bochs: all			## all kernel tests in Bochs, 1 and 2 CPUs
@@ -181,4 +184,4 @@ help:				## this list
 	@sed -n 's/^#: \([^	]*\)	*/    \1	/p' Makefile | expand -t 32
 
 -include $(OBJS:.o=.d)
-.PHONY: all run test test-bochs iso release debug clean help need-test force
+.PHONY: all run test test-bochs bench-budget iso release debug clean help need-test force

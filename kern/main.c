@@ -10,6 +10,7 @@
  */
 
 #include <sys/types.h>
+#include <sys/bench.h>
 #include <sys/cons.h>
 #include <sys/digest.h>
 #include <sys/sf_buf.h>
@@ -95,6 +96,8 @@ kern_main(uint32_t magic, uint32_t info)
 	print_memory();
 	if (test_wanted())
 		result = test_run();
+	else if (bench_wanted())
+		result = bench_run();
 	else
 		result = digest_module(&bi);
 	machine_exit(result);

@@ -1,0 +1,292 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * Runs the benchmarks that bench= names, and what they have in common:
+ * pages, CPUs that are busy, and the line that a measurement ends in.
+ *
+ * Lines for scripts begin with "bench: " and hold words name=value; all
+ * others are for people.
+ */
+
+#include <sys/types.h>
+#include <sys/cons.h>
+#include <sys/sf_buf.h>
+#include <sys/systm.h>
+#include <sys/thread.h>
+#include <sys/tunable.h>
+#include <machine/atomic.h>
+#include <machine/cpufunc.h>
+#include <machine/pcpu.h>
+#include <machine/pmap.h>
+#include <machine/smp.h>
+#include <tests/bench/bench.h>
+#include <vm/vm_page.h>
+
+#define	SPIN_INSNS	4u	/* of one turn of spin() */
+#define	EXACT_NOPS	1000u
+#define	MAX_SHIFT	10u
+
+extern const struct bench *const __start_set_benches[], *const
+    __stop_set_benches[];
+
+static char wanted[TUNABLE_STRSIZE];
+TUNABLE_STR(bench, "bench", wanted,
+    "benchmarks to run: all, list, prefix*, a name");
+
+/* One for each CPU, on a cache line of its own. */
+static struct spinner {
+	volatile uint32_t turns;
+	struct thread *td;
+} __attribute__((aligned(64))) spinners[MAXCPU];
+static volatile uint32_t spin_stop;
+static u_int nbusy;
+
+u_int bench_tsc_shift;		/* TSC ticks of an instruction, as 2^N */
+
+bool
+bench_wanted(void)
+{
+	return (wanted[0] != '\0');
+}
+
+static bool
+selected(const struct bench *b)
+{
+	size_t len = strlen(wanted);
+
+	return (strcmp(wanted, "all") == 0 || strcmp(wanted, b->name) == 0 ||
+	    (wanted[len - 1] == '*' &&
+	    strncmp(wanted, b->name, len - 1) == 0));
+}
+
+/* A page of the direct map is its own handle; see sf_buf(9). */
+static bool
+served_directly(struct vm_page *m)
+{
+	struct sf_buf *sf = sf_buf_alloc(m, 0);
+
+	sf_buf_free(sf);
+	return (sf == (struct sf_buf *)m);
+}
+
+static u_int
+array_order(u_int n)
+{
+	u_int order = 0;
+
+	while ((PAGE_SIZE << order) < n * sizeof(struct vm_page *))
+		order++;
+	return (order);
+}
+
+/*
+ * bench_pages: n wired pages that the direct map serves, or that it does
+ * not; NULL, and a word about it, if there are not so many.  Thread context.
+ * bench_pages_free() gives them back.
+ */
+struct vm_page **
+bench_pages(u_int n, bool direct)
+{
+	struct vm_page *array = vm_page_alloc_order(VM_ALLOC_DIRECT,
+	    array_order(n)), *m, **pages;
+
+	KASSERT(array != NULL, "bench_pages: no memory for %u pointers", n);
+	pages = pmap_dmap(VM_PAGE_TO_PHYS(array));
+	for (u_int i = 0; i < n; i++) {
+		m = vm_page_alloc(VM_ALLOC_WIRED |
+		    (direct ? VM_ALLOC_DIRECT : 0));
+		if (m != NULL && served_directly(m) == direct) {
+			pages[i] = m;
+			continue;
+		}
+		if (m != NULL) {
+			vm_page_unwire(m, 0);
+			vm_page_free(m);
+		}
+		bench_pages_free(pages, i);
+		printf("# not so many as %u pages that the direct map %s\n", n,
+		    direct ? "serves" : "does not serve");
+		return (NULL);
+	}
+	return (pages);
+}
+
+void
+bench_pages_free(struct vm_page **pages, u_int n)
+{
+	for (u_int i = 0; i < n; i++) {
+		vm_page_unwire(pages[i], 0);
+		vm_page_free(pages[i]);
+	}
+	vm_page_free_order(PHYS_TO_VM_PAGE((vm_paddr_t)((vm_offset_t)pages -
+	    DMAP_MIN)), array_order(n));
+}
+
+/* bench_counts_sub: what was counted since b. */
+void
+bench_counts_sub(struct bench_counts *c, const struct bench_counts *b)
+{
+	c->hits -= b->hits;
+	c->misses -= b->misses;
+	c->pte_writes -= b->pte_writes;
+	c->invlpgs -= b->invlpgs;
+	c->ipis -= b->ipis;
+	c->interrupted -= b->interrupted;
+	c->sleeps -= b->sleeps;
+}
+
+/* bench_report: the line that scripts read; cost is for one operation. */
+void
+bench_report(const struct bench_result *r)
+{
+	static const char *const touch[] = { "none", "read", "zero" };
+	uint64_t cost = r->time * 100 / r->ops;
+	const struct bench_counts *c = &r->counts;
+
+	printf("bench: case=%s scheme=%s cpus=%u pages=%u touch=%s mode=%s "
+	    "ops=%llu cost=%llu.%02u hits=%llu misses=%llu pte=%llu "
+	    "invlpg=%llu ipis=%llu interrupted=%llu sleeps=%llu\n", r->name,
+	    r->scheme->name, r->cpus, r->pages, touch[r->touch],
+	    (r->flags & SFB_CPUPRIVATE) != 0 ? "private" : "shared",
+	    (unsigned long long)r->ops, (unsigned long long)(cost / 100),
+	    (u_int)(cost % 100), (unsigned long long)c->hits,
+	    (unsigned long long)c->misses, (unsigned long long)c->pte_writes,
+	    (unsigned long long)c->invlpgs, (unsigned long long)c->ipis,
+	    (unsigned long long)c->interrupted,
+	    (unsigned long long)c->sleeps);
+}
+
+/*
+ * A CPU that is busy: never idle, and interrupts are on.  It counts its own
+ * turns, of SPIN_INSNS instructions each, so that what all CPUs executed
+ * can be told from what they executed here.  Under -icount the CPUs take
+ * turns too, and PAUSE passes them on.
+ */
+static void
+spin(void *arg)
+{
+	struct spinner *s = arg;
+
+	__asm__ volatile("1: incl %0; pause; cmpl $0, %1; je 1b"
+	    : "+m" (s->turns) : "m" (spin_stop) : "memory", "cc");
+}
+
+/*
+ * bench_busy_start: makes the CPUs 1 to ncpus - 1 busy until
+ * bench_busy_stop().  Thread context, on CPU 0.
+ */
+void
+bench_busy_start(u_int ncpus)
+{
+	spin_stop = 0;
+	nbusy = ncpus - 1;
+	for (u_int i = 1; i < ncpus; i++) {
+		spinners[i].turns = 0;
+		spinners[i].td = thread_create_on(i, spin, &spinners[i],
+		    "busy");
+		KASSERT(spinners[i].td != NULL, "bench: no memory");
+		while (spinners[i].turns == 0)
+			cpu_spinwait();
+	}
+}
+
+void
+bench_busy_stop(void)
+{
+	spin_stop = 1;
+	for (u_int i = 1; i <= nbusy; i++)
+		thread_join(spinners[i].td);
+	nbusy = 0;
+}
+
+static uint64_t
+busy_insns(void)
+{
+	uint64_t turns = 0;
+
+	for (u_int i = 1; i <= nbusy; i++)
+		turns += spinners[i].turns;
+	return (turns * SPIN_INSNS);
+}
+
+/*
+ * bench_busy_time: under -icount, the instructions that all CPUs executed
+ * since start, and in *busy what of these the busy CPUs spent being busy.
+ * Both are of one moment: if others ran in between, it looks again.
+ */
+uint64_t
+bench_busy_time(uint64_t *busy)
+{
+	uint64_t t;
+
+	do {
+		*busy = busy_insns();
+		t = cpu_ticks() >> bench_tsc_shift;
+	} while (busy_insns() != *busy);
+	return (t);
+}
+
+/*
+ * Whether the TSC counts instructions, as under -icount shift=N, 2^N for each:
+ * then so many NOPs take so many ticks, and the same each time.
+ */
+static bool
+tsc_is_exact(u_int *shift)
+{
+	uint64_t t[4], insns;
+
+	for (u_int i = 0; i < 4; i += 2) {
+		t[i] = cpu_ticks();
+		__asm__ volatile(".rept %c0; nop; .endr" : : "i" (EXACT_NOPS));
+		t[i + 1] = cpu_ticks();
+	}
+	for (*shift = 0; *shift <= MAX_SHIFT; ++*shift) {
+		insns = (t[1] - t[0]) >> *shift;
+		if (insns >= EXACT_NOPS && insns < EXACT_NOPS + 16)
+			return (t[1] - t[0] == t[3] - t[2]);
+	}
+	*shift = 0;
+	return (false);
+}
+
+static u_int
+list(void)
+{
+	for (const struct bench *const *b = __start_set_benches;
+	    b < __stop_set_benches; b++)
+		printf("%s\n", (*b)->name);
+	return (EXIT_NOTHING);
+}
+
+u_int
+bench_run(void)
+{
+	u_int ran = 0;
+	bool exact = tsc_is_exact(&bench_tsc_shift);
+
+	if (strcmp(wanted, "list") == 0)
+		return (list());
+	printf("bench: begin nsfbufs=%u cpus=%u mhz=%u hz=%u exact=%s\n",
+	    nsfbufs, mp_ncpus, (u_int)(ticks_per_ms / 1000), HZ,
+	    exact ? "yes" : "no");
+	sched_bind(0);
+	for (const struct bench *const *b = __start_set_benches;
+	    b < __stop_set_benches; b++) {
+		if (!selected(*b))
+			continue;
+		printf("# %s\n", (*b)->name);
+		(*b)->run();
+		ran++;
+	}
+	sched_unbind();
+	if (ran == 0) {
+		printf("mayfly: no benchmark is called %s; bench=list names "
+		    "them\n", wanted);
+		return (EXIT_NOTHING);
+	}
+	printf("bench: end ran=%u\n", ran);
+	return (EXIT_PASSED);
+}

@@ -1,0 +1,87 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+#ifndef _TESTS_BENCH_BENCH_H_
+#define	_TESTS_BENCH_BENCH_H_
+
+/*
+ * In-kernel benchmarks.  A scheme is a way to map pages for a moment, behind
+ * a table of three functions; a benchmark measures schemes and prints one
+ * line, by bench_report(), for each measurement.
+ */
+
+#include <sys/types.h>
+#include <sys/bench.h>
+
+struct sf_buf;
+struct vm_page;
+
+/* What a measurement cost beside time. */
+struct bench_counts {
+	uint64_t hits;
+	uint64_t misses;
+	uint64_t pte_writes;
+	uint64_t invlpgs;	/* local invalidations */
+	uint64_t ipis;		/* writes to an ICR, to invalidate */
+	uint64_t interrupted;	/* CPUs, by these */
+	uint64_t sleeps;
+};
+
+/*
+ * alloc, kva, free: as sf_buf(9) has them; a handle is the scheme's own,
+ * whatever its type says.  stats: sums since start.  direct: it is for pages
+ * of the direct map, the others for any but those.
+ */
+struct bench_scheme {
+	const char *name;
+	struct sf_buf *(*alloc)(struct vm_page *m, int flags);
+	vm_offset_t (*kva)(struct sf_buf *sf);
+	void	(*free)(struct sf_buf *sf);
+	void	(*stats)(struct bench_counts *c);
+	bool	direct;
+};
+
+extern const struct bench_scheme bench_sf_buf;	/* the kernel's own */
+extern const struct bench_scheme bench_direct;	/* the same, direct map */
+
+enum bench_touch { TOUCH_NONE, TOUCH_READ, TOUCH_ZERO };
+
+/* What a measurement was of, and what came of it. */
+struct bench_result {
+	const char *name;
+	const struct bench_scheme *scheme;
+	u_int cpus;		/* those that allocate and those that are busy */
+	u_int pages;
+	enum bench_touch touch;
+	int flags;
+	uint64_t ops;
+	uint64_t time;		/* TSC ticks; under -icount, instructions */
+	struct bench_counts counts;
+};
+
+/* Benchmarks sit in a linker set; bench.c runs those that bench= names. */
+struct bench {
+	const char *name;
+	void (*run)(void);
+};
+
+#define	BENCH(ident, name)						\
+	static void ident(void);					\
+	static const struct bench bench_##ident = { name, ident };	\
+	static const struct bench *const set_##ident			\
+	    __attribute__((section("set_benches"), used)) = &bench_##ident; \
+	static void ident(void)
+
+/* bench.c */
+struct vm_page **bench_pages(u_int n, bool direct);
+void	bench_pages_free(struct vm_page **pages, u_int n);
+void	bench_counts_sub(struct bench_counts *c, const struct bench_counts *b);
+void	bench_report(const struct bench_result *r);
+void	bench_busy_start(u_int ncpus);
+void	bench_busy_stop(void);
+uint64_t bench_busy_time(uint64_t *busy);
+extern u_int bench_tsc_shift;
+
+#endif /* !_TESTS_BENCH_BENCH_H_ */

@@ -1,0 +1,93 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# tests/bench/budget.t [-u] - count the instructions of one operation, exactly,
+# in both images, and hold them against tests/bench/budget.tsv; speaks TAP.
+# With -u write what was reached, and 5%, into that file as the ceilings.
+#
+# QEMU's -icount makes the guest's TSC count instructions, the same in every
+# run; with a shift of 2 the start-up's waits take a quarter of the time.
+
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+table=tests/bench/budget.tsv
+out=build/bench
+mkdir -p "$out"
+
+# One boot: BUILD SMP; the cases that are of so many CPUs.
+boot()
+{
+	case $1 in
+	debug)		kernel=build/mayfly.elf ;;
+	release)	kernel=build/release/mayfly.elf ;;
+	esac
+	pattern='exact.*'
+	[ "$2" -eq 1 ] || pattern=exact.miss-read-shared
+	log=$out/budget-$1-$2.log
+	SMP=$2 MEM=1G FILE='' KERNEL=$kernel ACCEL_THREAD=single \
+	    APPEND="bench=$pattern" timeout -k 5 100 sh scripts/qemu \
+	    -icount shift=2,sleep=off </dev/null >"$log" 2>&1
+	echo "status=$?" >>"$log"
+}
+
+for smp in 1 2 4; do
+	boot debug "$smp" &
+	boot release "$smp"
+	wait
+done
+
+# case, cpus, build, cost, hits, misses of each measurement of a good run.
+costs()
+{
+	for build in debug release; do
+		for smp in 1 2 4; do
+			log=$out/budget-$build-$smp.log
+			grep -q '^status=33$' "$log" &&
+			    grep -q '^bench: begin .* exact=yes' "$log" ||
+			    continue
+			tr -d '\r' <"$log" |
+			    sed -n "s/^bench: case=\\([^ ]*\\) .* cpus=\\([0-9]*\\) .* cost=\\([0-9.]*\\) hits=\\([0-9]*\\) misses=\\([0-9]*\\) .*/\\1	\\2	$build	\\3	\\4	\\5/p"
+		done
+	done
+}
+costs >"$out/budget.costs"
+
+if [ "${1:-}" = -u ]; then
+	awk -F '\t' -v OFS='\t' '
+	FILENAME == ARGV[1] { cost[$1, $2, $3] = $4; next }
+	!/^#/ && ($1, $2, $3) in cost {
+		c = cost[$1, $2, $3] * 1.05
+		$5 = c == int(c) ? c : int(c) + 1
+	}
+	{ print }' "$out/budget.costs" "$table" >"$out/budget.tsv" &&
+	    mv "$out/budget.tsv" "$table"
+	exit
+fi
+
+# A miss that was found again, or a hit that was not, measures nothing.
+awk -F '\t' '
+FILENAME == ARGV[1] {
+	cost[$1, $2, $3] = $4; hits[$1, $2, $3] = $5; misses[$1, $2, $3] = $6
+	next
+}
+/^#/ { next }
+{
+	what = sprintf("%-18s %s CPU%s  %-7s", $1, $2, $2 > 1 ? "s" : " ", $3)
+	n++
+	if (!(($1, $2, $3) in cost)) {
+		verdict = "not ok"
+		why = "was not measured: see build/bench/budget-" $3 "-" $2 ".log"
+	} else {
+		c = cost[$1, $2, $3]
+		h = hits[$1, $2, $3]; m = misses[$1, $2, $3]
+		why = sprintf("%7.2f  ceiling %4d  aim %3d%s", c, $5, $4,
+		    c + 0 > $4 + 0 ? "  (not reached)" : "")
+		verdict = c + 0 <= $5 + 0 ? "ok" : "not ok"
+		if ($1 ~ /^miss/ ? h > m / 100 : m > 0) {
+			verdict = "not ok"
+			why = why sprintf("  with %d hits, %d misses", h, m)
+		}
+	}
+	print verdict " " n " - " what " " why
+}
+END { print "1.." n }' "$out/budget.costs" "$table"
