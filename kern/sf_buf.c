@@ -30,6 +30,7 @@
 #include <machine/pmap.h>
 #include <machine/sf_buf.h>
 #include <machine/smp.h>
+#include <vm/kmem.h>
 #include <vm/vm_page.h>
 
 #define	SFB_ALL		(SFB_CATCH | SFB_CPUPRIVATE | SFB_NOWAIT)
@@ -701,7 +702,7 @@ sf_buf_evict(struct vm_page *m)
 void
 sf_buf_init(void)
 {
-	sf_slots = pmap_alloc_mapped(nsfbufs * sizeof(struct sf_buf));
+	sf_slots = kmem_alloc(nsfbufs * sizeof(struct sf_buf), M_ZERO);
 	KASSERT(sf_slots != NULL, "sf_buf: no memory for %u slots", nsfbufs);
 	sf_buf_md_init(sf_strict);
 	sf_pool_init();

@@ -21,8 +21,8 @@
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
 #include <machine/pcpu.h>
-#include <machine/pmap.h>
 #include <machine/smp.h>
+#include <vm/kmem.h>
 #include <vm/vm_page.h>
 
 #define	SLOW_MS		500u	/* from here on a case's time is told */
@@ -247,13 +247,14 @@ read_state(uint32_t v[NFENCE])
 	v[PENDING] = td->td_signals;
 }
 
-/* Stacks that wait for the next thread are free, too. */
+/* What waits only for a flush is free, too, and must come back. */
 static void
 read_resources(uint32_t v[NFENCE])
 {
 	v[THREADS] = thread_count();
 	v[SF_BUFS] = sf_buf_inuse();
-	v[FREE_PAGES] = kstack_idle_pages();
+	(void)kmem_reclaim();
+	v[FREE_PAGES] = 0;
 	for (int z = 0; z < VM_NZONES; z++)
 		v[FREE_PAGES] += vm_page_zone_free((enum vm_zone)z);
 }

@@ -19,6 +19,7 @@
 #include <machine/pcpu.h>
 #include <machine/pmap.h>
 #include <machine/smp.h>
+#include <vm/kmem.h>
 
 #define	STACK_FRAME	6u	/* words that cpu_switch() pops, and one */
 

@@ -53,6 +53,7 @@ struct vm_page_zone {
 
 struct vm_page *vm_page_array;
 uint32_t vm_page_count;
+bool (*vm_lowmem)(void);
 
 static struct vm_page_zone zones[VM_NZONES];
 static struct spinlock vm_page_lock = SPINLOCK_INITIALIZER("vm_page", RANK_PAGE);
@@ -139,9 +140,9 @@ page_check(const struct vm_page *m, const char *func, const void *caller)
 		    caller);
 }
 
-/* vm_page_alloc(9) for `caller'. */
+/* One try of page_alloc(). */
 static struct vm_page *
-page_alloc(int req, u_int order, const void *caller)
+page_alloc_once(int req, u_int order, const void *caller)
 {
 	/* Scarce zones last, so that the plain request spares them. */
 	static const uint8_t any[] = { VM_ZONE_HIGH, VM_ZONE_MID,
@@ -151,14 +152,6 @@ page_alloc(int req, u_int order, const void *caller)
 	struct vm_page *m;
 	uint32_t idx, i;
 	u_int n, nzones, o;
-
-	if ((req & ~VM_ALLOC_ALL) != 0 || order > MAXORDER)
-		panic("vm_page_alloc: bad request 0x%x order %u, caller %p",
-		    (u_int)req, order, caller);
-	if ((req & VM_ALLOC_HIGH) != 0 &&
-	    (req & (VM_ALLOC_LOW | VM_ALLOC_DIRECT)) != 0)
-		panic("vm_page_alloc: contradictory request 0x%x order %u, "
-		    "caller %p", (u_int)req, order, caller);
 
 	if ((req & VM_ALLOC_LOW) != 0) {
 		try = &any[3];
@@ -202,6 +195,25 @@ page_alloc(int req, u_int order, const void *caller)
 		    (req & VM_ALLOC_WIRED) != 0);
 	}
 	spin_unlock(&vm_page_lock);
+	return (m);
+}
+
+/* vm_page_alloc(9) for `caller'. */
+static struct vm_page *
+page_alloc(int req, u_int order, const void *caller)
+{
+	struct vm_page *m;
+
+	if ((req & ~VM_ALLOC_ALL) != 0 || order > MAXORDER)
+		panic("vm_page_alloc: bad request 0x%x order %u, caller %p",
+		    (u_int)req, order, caller);
+	if ((req & VM_ALLOC_HIGH) != 0 &&
+	    (req & (VM_ALLOC_LOW | VM_ALLOC_DIRECT)) != 0)
+		panic("vm_page_alloc: contradictory request 0x%x order %u, "
+		    "caller %p", (u_int)req, order, caller);
+	do {
+		m = page_alloc_once(req, order, caller);
+	} while (m == NULL && vm_lowmem != NULL && vm_lowmem());
 	return (m);
 }
 

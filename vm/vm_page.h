@@ -14,8 +14,8 @@
 #include <sys/types.h>
 
 struct vm_page {
-	uint32_t next;		/* free list: index of the next, or NONE */
-	uint32_t prev;		/* free list: index of the previous */
+	uint32_t next;		/* free list: index of the next, or NONE; */
+	uint32_t prev;		/*	while allocated, both the owner's */
 	uint32_t wire_count;	/* vm_page_wire(9); atomic */
 	uint32_t sf;		/* slot that maps this frame, plus 1; atomic */
 	uint32_t sf_refs;	/* references by the direct map; atomic */
@@ -47,6 +47,12 @@ enum vm_zone {
 
 extern struct vm_page *vm_page_array;
 extern uint32_t vm_page_count;		/* frames covered by the array */
+
+/*
+ * What is asked when an allocation finds no page: true if it freed any, and
+ * it is worth another try.  Set once at start, by vm/kmem.c.
+ */
+extern bool (*vm_lowmem)(void);
 
 static inline uint32_t
 vm_page_index(const struct vm_page *m)

@@ -17,6 +17,7 @@
 #include <machine/pcpu.h>
 #include <machine/pmap.h>
 #include <machine/smp.h>
+#include <vm/kmem.h>
 
 #define	TRAMPOLINE_PA	0x8000u
 #define	AP_STACK	16384u
@@ -121,8 +122,8 @@ start_ap(struct pcpu *pc, vm_offset_t stack)
 static void
 add_ap(u_int apicid)
 {
-	struct pcpu *pc = pmap_alloc_mapped(sizeof(struct pcpu));
-	void *stack = pmap_alloc_mapped(AP_STACK);
+	struct pcpu *pc = kmem_alloc(sizeof(struct pcpu), M_ZERO);
+	void *stack = kmem_alloc(AP_STACK, 0);
 
 	if (pc == NULL || stack == NULL) {
 		printf("mp: APIC %u left out: no memory\n", apicid);

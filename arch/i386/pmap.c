@@ -9,9 +9,11 @@
  *
  * All of it is built here, before anything runs that could hold a stale
  * translation, and no directory entry changes afterwards; so the
- * paging-structure caches (SDM vol. 3A 4.10.3) never matter.  Only entries of
- * the sf_buf window change later, and only arch/i386/sf_buf_machdep.c
- * changes them.
+ * paging-structure caches (SDM vol. 3A 4.10.3) never matter.  What changes
+ * later are entries of the sf_buf window, by arch/i386/sf_buf_machdep.c, and
+ * of the window of kernel addresses, by pmap_kenter() and pmap_kremove() for
+ * vm/kmem.c.  Both kinds go from not-present to present and back, never from
+ * one frame to another, and never have G.
  *
  * Memory for the tables and for the page array comes from a bump allocator
  * over the RAM that the loader left free; what is left over afterwards goes
@@ -25,6 +27,8 @@
 #include <machine/cpufunc.h>
 #include <machine/hw.h>
 #include <machine/pmap.h>
+#include <vm/kmem.h>
+#include <vm/kva.h>
 #include <vm/vm_page.h>
 #include <boot/multiboot.h>
 
@@ -49,7 +53,6 @@ static pt_entry_t kern_pdpt[4] __attribute__((aligned(32)));
 static pt_entry_t kern_pd[2][NPTE] __attribute__((aligned(PAGE_SIZE)));
 static pt_entry_t *sf_ptes;
 static uint32_t pg_g;
-static vm_offset_t kva_next = KVA_MIN;
 
 /* RAM that nobody owns yet: ranges shrink from their start. */
 static struct memrange avail[72];
@@ -243,6 +246,26 @@ make_sf_window(u_int nsfbufs)
 		    PG_RW;
 }
 
+/*
+ * The page tables of the window of kernel addresses, twice the size of RAM:
+ * a small machine could not back more, with guards.  Returns the bytes.
+ */
+static vm_size_t
+make_kva_window(const struct physmem *mem)
+{
+	vm_size_t size = KVA_SIZE;
+	vm_paddr_t ram = 0;
+
+	for (u_int i = 0; i < mem->nram; i++)
+		ram += mem->ram[i].end - mem->ram[i].start;
+	if (2 * ram < KVA_SIZE)
+		size = (vm_size_t)(2 * ram) & ~(PDE_SIZE - 1);
+	for (vm_size_t off = 0; off < size; off += PDE_SIZE)
+		*pde_of(KVA_MIN + off) = kva_to_pa(boot_alloc(PAGE_SIZE)) |
+		    PG_V | PG_RW;
+	return (size);
+}
+
 pt_entry_t *
 pmap_sf_ptes(void)
 {
@@ -279,7 +302,9 @@ void
 pmap_bootstrap(const struct physmem *mem, vm_paddr_t mod_start,
     vm_paddr_t mod_end, u_int nsfbufs)
 {
+	struct kva_tag *tags;
 	vm_paddr_t end;
+	vm_size_t size;
 	uint32_t count;
 
 	KASSERT(mem->nram > 0, "pmap: no RAM at all");
@@ -303,13 +328,14 @@ pmap_bootstrap(const struct physmem *mem, vm_paddr_t mod_start,
 	*pmap_kpte((vm_offset_t)boot_stack_guard) = 0;
 	map_page_array(count);
 	make_sf_window(nsfbufs);
-	for (vm_offset_t va = KVA_MIN; va < KVA_MIN + KVA_SIZE; va += PDE_SIZE)
-		*pde_of(va) = kva_to_pa(boot_alloc(PAGE_SIZE)) | PG_V | PG_RW;
+	size = make_kva_window(mem);
+	tags = boot_alloc((size >> PAGE_SHIFT) * sizeof(*tags));
 	hw_load_cr3((uint32_t)kva_to_pa(kern_pdpt));
 
 	vm_page_startup((struct vm_page *)VM_PAGES_MIN, count, dmap_limit);
 	for (u_int i = 0; i < navail; i++)
 		vm_page_add_range(avail[i].start, avail[i].end);
+	kmem_init(KVA_MIN, size, tags);
 }
 
 /*
@@ -323,98 +349,99 @@ pmap_init_ap(void)
 	hw_load_cr3((uint32_t)kva_to_pa(kern_pdpt));
 }
 
-/*
- * Pages of kernel address space that are never given back, an unmapped page
- * in front of them; 0 if there are none.  Start-up only.
- */
-static vm_offset_t
-kva_take(u_int npages)
+/* The halves of the entry of a kernel address that has a page table. */
+static volatile uint32_t *
+kpte_word(vm_offset_t va, u_int high, const void *caller)
 {
-	vm_offset_t va = kva_next + PAGE_SIZE;
+	pt_entry_t *pte = va < KERNBASE ? NULL : pmap_kpte(va);
 
-	if (npages >= (KVA_MIN + KVA_SIZE - va) >> PAGE_SHIFT)
-		return (0);
-	kva_next = va + (npages << PAGE_SHIFT);
-	return (va);
+	KASSERT(pte != NULL, "pmap: no page table for %p (called from %p)",
+	    (void *)va, caller);
+	return ((volatile uint32_t *)pte + high);
 }
 
 /*
- * pmap_mapdev: maps physical memory that is not RAM, uncached, for good.
- * Start-up only.  NULL if address space ran out.
+ * Not-present to present, which needs no invalidation if no translation of
+ * the address is left anywhere (SDM vol. 3A 4.10.4.3).  The high word comes
+ * before the low one, which holds P: the other way round a walker could pair
+ * the new low word with the high word of the frame that was here before.
+ */
+static void
+kenter(vm_offset_t va, pt_entry_t pte, const void *caller)
+{
+	volatile uint32_t *low = kpte_word(va, 0, caller);
+
+	KASSERT((hw_load32(low) & PG_V) == 0, "pmap_kenter: %p is mapped "
+	    "already (called from %p)", (void *)va, caller);
+	hw_store32(kpte_word(va, 1, caller), (uint32_t)(pte >> 32));
+	hw_store32(low, (uint32_t)pte);
+}
+
+/*
+ * pmap_kenter: maps a frame at a kernel address, read-write, no-execute, and
+ * not global: MOV CR3 must drop it.  Any context; the caller owns the address,
+ * and no TLB holds a translation of it.  Panics if something is mapped there.
+ */
+void
+pmap_kenter(vm_offset_t va, vm_paddr_t pa)
+{
+	kenter(va, pa | PG_V | PG_RW | pg_nx, __caller());
+}
+
+/*
+ * pmap_kremove: unmaps a kernel address; true if some TLB may hold the
+ * translation.  One locked exchange clears P and yields A: why that tells is
+ * at sf_buf_md_remove().  Any context; the caller owns the address.  Panics if
+ * nothing is mapped there.
+ */
+bool
+pmap_kremove(vm_offset_t va)
+{
+	uint32_t old = hw_xchg32(kpte_word(va, 0, __caller()), 0);
+
+	KASSERT((old & PG_V) != 0, "pmap_kremove: %p is not mapped (called "
+	    "from %p)", (void *)va, __caller());
+	return ((old & PG_A) != 0);
+}
+
+/*
+ * pmap_kextract: the physical address behind a kernel address, 0 if there is
+ * none.  Any context; who does not own the address gets an answer that may
+ * be out of date.
+ */
+vm_paddr_t
+pmap_kextract(vm_offset_t va)
+{
+	pt_entry_t pte;
+
+	if (va < KERNBASE)
+		return (0);
+	pte = *pde_of(va);
+	if ((pte & PG_V) != 0 && (pte & PG_PS) != 0)
+		return ((pte & PG_FRAME) | (va & (PDE_SIZE - 1)));
+	if ((pte & PG_V) != 0)
+		pte = *pmap_kpte(va);
+	if ((pte & PG_V) == 0)
+		return (0);
+	return ((pte & PG_FRAME) | (va & PAGE_MASK));
+}
+
+/*
+ * pmap_mapdev: maps physical memory that is not RAM, uncached, for good.  Any
+ * context but NMI.  NULL if address space ran out.
  */
 void *
 pmap_mapdev(vm_paddr_t pa, vm_size_t size)
 {
 	vm_offset_t off = (vm_offset_t)(pa & PAGE_MASK);
-	u_int npages = (u_int)(round_page(off + size) >> PAGE_SHIFT);
-	vm_offset_t va = kva_take(npages);
+	vm_offset_t va = kmem_kva_alloc(off + size);
 
 	if (va == 0)
 		return (NULL);
-	for (u_int i = 0; i < npages; i++)
-		*pmap_kpte(va + (i << PAGE_SHIFT)) = (trunc_page(pa) + ptoa(i)) |
-		    PG_V | PG_RW | PG_PCD | PG_PWT | pg_nx;
+	for (vm_offset_t o = 0; o < round_page(off + size); o += PAGE_SIZE)
+		kenter(va + o, (trunc_page(pa) + o) | PG_V | PG_RW | PG_PCD |
+		    PG_PWT | pg_nx, __caller());
 	return ((void *)(va + off));
-}
-
-/*
- * pmap_alloc_mapped: zeroed memory of its own pages behind a guard page, for
- * good.  Start-up only.  NULL if pages or address space ran out.
- */
-void *
-pmap_alloc_mapped(vm_size_t size)
-{
-	u_int npages = (u_int)(round_page(size) >> PAGE_SHIFT);
-	vm_offset_t va = kva_take(npages);
-	struct vm_page *m;
-
-	if (va == 0)
-		return (NULL);
-	for (u_int i = 0; i < npages; i++) {
-		if ((m = vm_page_alloc(VM_ALLOC_WIRED)) == NULL)
-			return (NULL);
-		*pmap_kpte(va + (i << PAGE_SHIFT)) = VM_PAGE_TO_PHYS(m) |
-		    PG_V | PG_RW | pg_nx;
-	}
-	return (memset((void *)va, 0, npages << PAGE_SHIFT));
-}
-
-/* Stacks that no thread has; a stack keeps its pages and its guard. */
-static struct spinlock stacks_lock = SPINLOCK_INITIALIZER("stacks", RANK_KVA);
-static void *stacks;
-static u_int nstacks;
-
-void *
-kstack_alloc(void)
-{
-	void *s;
-
-	spin_lock(&stacks_lock);
-	s = stacks;
-	if (s != NULL) {
-		stacks = *(void **)s;
-		nstacks--;
-	} else
-		s = pmap_alloc_mapped(KSTACK_SIZE);
-	spin_unlock(&stacks_lock);
-	return (s);
-}
-
-void
-kstack_free(void *stack)
-{
-	spin_lock(&stacks_lock);
-	*(void **)stack = stacks;
-	stacks = stack;
-	nstacks++;
-	spin_unlock(&stacks_lock);
-}
-
-/* kstack_idle_pages: pages of the stacks that no thread has.  Any context. */
-u_int
-kstack_idle_pages(void)
-{
-	return (nstacks * (KSTACK_SIZE >> PAGE_SHIFT));
 }
 
 /* pmap_is_mapped: whether a kernel address has a page.  Any context. */

@@ -34,14 +34,15 @@ void	pmap_bootstrap(const struct physmem *mem, vm_paddr_t mod_start,
 pt_entry_t *pmap_sf_ptes(void);
 pt_entry_t *pmap_kpte(vm_offset_t va);
 
-#define	KSTACK_SIZE	16384u
-void	*kstack_alloc(void);
-void	kstack_free(void *stack);
-u_int	kstack_idle_pages(void);
+#define	KSTACK_SIZE	16384u		/* a thread's stack */
+
+/* Pages of the window of kernel addresses: vm/kmem.c's. */
+void	pmap_kenter(vm_offset_t va, vm_paddr_t pa);
+bool	pmap_kremove(vm_offset_t va);
+vm_paddr_t pmap_kextract(vm_offset_t va);
 bool	pmap_is_mapped(vm_offset_t va);
 void	pmap_init_ap(void);
 void	*pmap_mapdev(vm_paddr_t pa, vm_size_t size);
-void	*pmap_alloc_mapped(vm_size_t size);
 
 /* The one checked accessor of the direct map. */
 void	*pmap_dmap(vm_paddr_t pa);

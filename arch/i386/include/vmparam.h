@@ -19,9 +19,9 @@
 /*	unused			0xd2000000	0xd4000000	  32 */
 #define	SF_BUF_MIN		0xd4000000u /*	0xe4000000	 256 */
 #define	SF_BUF_SIZE		0x10000000u
-#define	KVA_MIN			0xe4000000u /*	0xe8000000	  64 */
-#define	KVA_SIZE		0x04000000u
-/*	unused			0xe8000000	0xffffffff	 384 */
+#define	KVA_MIN			0xe4000000u /*	0xf0000000	 192 */
+#define	KVA_SIZE		0x0c000000u /*	at most: twice the RAM */
+/*	unused			0xf0000000	0xffffffff	 256 */
 
 #define	VM_PAGES_MAX_FRAMES	(VM_PAGES_SIZE / 32)	/* 68 GiB of frames */
 
