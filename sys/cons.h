@@ -16,8 +16,34 @@
 #define	EXIT_PANIC	0x12	/* 37 */
 #define	EXIT_NOTHING	0x13	/* 39: nothing ran, or a bad option */
 
+/* cons_init: once, before any output. */
 void	cons_init(void);
+
+/*
+ * cons_write: any context; callers exclude each other.  Beside text it knows
+ * \n, \r, \b, \a, and \f, which clears the screen.
+ */
 void	cons_write(const char *s, size_t len);
+
+/*
+ * cons_input_start: from here on input is taken, by interrupts if they can
+ * be had.  Thread context, after mp_start(), or after a panic.
+ */
+void	cons_input_start(void);
+
+/*
+ * cons_getc: the next byte of input, 0 to 255; sleeps until there is one, or
+ * after a panic, polls.  One reader at a time, thread context.  -1 if there is
+ * no serial port.
+ */
+int	cons_getc(void);
+
+/* The interrupt of COM1.  Interrupts off. */
+void	cons_intr(void);
+
+/* How the machine ends: arch/i386/power.c.  Any context. */
 void	machine_exit(u_int value) __attribute__((__noreturn__));
+void	machine_reboot(void) __attribute__((__noreturn__));
+void	machine_poweroff(void) __attribute__((__noreturn__));
 
 #endif /* !_SYS_CONS_H_ */

@@ -40,11 +40,11 @@ static uint32_t timer_per_tick;		/* timer counts in 1/HZ s */
 
 /* lapic_init: maps it.  Once, at start. */
 void
-lapic_init(uint32_t pa)
+lapic_init(vm_paddr_t pa)
 {
 	lapic = pmap_mapdev(pa, LAPIC_SIZE);
 	if (lapic == NULL)
-		panic("lapic: no room to map 0x%x", pa);
+		panic("lapic: no room to map 0x%llx", (unsigned long long)pa);
 }
 
 /* lapic_present: whether there is one to use.  Any context. */

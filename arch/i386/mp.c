@@ -12,8 +12,10 @@
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <sys/tunable.h>
+#include <machine/acpi.h>
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
+#include <machine/ioapic.h>
 #include <machine/pcpu.h>
 #include <machine/pmap.h>
 #include <machine/smp.h>
@@ -175,13 +177,17 @@ mp_start(void)
 	if (mi.error != NULL) {
 		printf("mp: one CPU: the MADT is not used, %s\n", mi.error);
 		mi.lapic_pa = LAPIC_DEFAULT_PA;
-		mi.ncpus = 0;
 	}
+	if (mi.nunreachable != 0)
+		printf("mp: %u CPUs have APIC ids above %u, left out\n",
+		    mi.nunreachable, ACPI_MAXAPICID);
 	lapic_init(mi.lapic_pa);
 	lapic_enable();
 	lapic_timer_calibrate();
 	self = lapic_id();
 	pcpu0.pc_apicid = self;
+	ioapic_init(&mi);
+	acpi_find_power();
 	lapic_timer_periodic();
 	enable_intr();
 	memcpy(pmap_dmap(TRAMPOLINE_PA), trampoline_start,

@@ -18,6 +18,7 @@
 #include <sys/thread.h>
 #include <machine/cpufunc.h>
 #include <machine/hw.h>
+#include <machine/ioapic.h>
 #include <machine/pcpu.h>
 #include <machine/smp.h>
 #include <machine/trap.h>
@@ -187,6 +188,8 @@ interrupt(u_int vector)
 		clock_intr();
 	else if (vector >= VECTOR_IPI && vector < VECTOR_IPI + IPI_NVERBS)
 		ipi_handle((enum ipi_verb)(vector - VECTOR_IPI));
+	else if (vector >= VECTOR_ISA && vector < VECTOR_ISA + ISA_IRQS)
+		isa_intr(vector - VECTOR_ISA);
 	else
 		panic("interrupt on vector 0x%x, which nobody has", vector);
 	pc->pc_intr_depth--;

@@ -43,11 +43,12 @@ void	tlb_leave_idle(void);
 
 /* lapic.c */
 #define	VECTOR_ISA	0x30u		/* to 0x3f: ISA IRQ 0 to 15 */
+#define	ISA_IRQS	16u
 #define	VECTOR_CLOCK	0xe0u
 #define	VECTOR_IPI	0xf0u		/* plus the verb */
 #define	VECTOR_SPURIOUS	0xffu
 #define	LAPIC_DEFAULT_PA 0xfee00000u	/* SDM vol. 3A 10.4.1 */
-void	lapic_init(uint32_t pa);
+void	lapic_init(vm_paddr_t pa);
 void	lapic_enable(void);
 bool	lapic_present(void);
 u_int	lapic_id(void);
@@ -69,15 +70,5 @@ void	clock_idle(bool entering);
 void	DELAY(u_int us);
 uint64_t cpu_ticks(void);
 extern uint64_t ticks_per_ms;
-
-/* acpi.c */
-struct madt_info {
-	uint32_t lapic_pa;
-	u_int ncpus;
-	uint8_t apicid[255];
-	const char *error;	/* NULL, or why it is not to be used */
-};
-void	madt_parse(const void *table, size_t len, struct madt_info *mi);
-void	acpi_find_cpus(struct madt_info *mi);
 
 #endif /* !_MACHINE_SMP_H_ */

@@ -1,0 +1,99 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+#ifndef _MACHINE_ACPI_H_
+#define	_MACHINE_ACPI_H_
+
+/*
+ * What the kernel takes from ACPI's tables.  The parsers, in acpi_tables.c,
+ * look at nothing but the bytes that they are given, and at none beyond len;
+ * so they also run on a host.  Section numbers are those of ACPI 6.4.
+ */
+
+#include <sys/types.h>
+
+#define	ACPI_RSDP_LEN	20u	/* of revision 0; what find_rsdp looks at */
+#define	ACPI_RSDP2_LEN	36u	/* from revision 2 on */
+#define	ACPI_HEADER_LEN	36u	/* in front of every table but the RSDP */
+#define	ACPI_MAXIOAPIC	16u
+#define	ACPI_MAXAPICID	254u	/* the largest that a local APIC can be sent to */
+#define	ACPI_ISA_IRQS	16u
+
+/* Where the other tables are listed (5.2.5). */
+struct rsdp_info {
+	uint32_t rsdt_pa;	/* 4-byte entries; 0: none */
+	uint64_t xsdt_pa;	/* 8-byte entries, preferred; 0: none */
+};
+
+/* rsdp_parse: len readable bytes.  False if this is no sound RSDP. */
+bool	rsdp_parse(const void *p, size_t len, struct rsdp_info *ri);
+
+/*
+ * acpi_table_good: whether len bytes are one whole table: signature, length,
+ * checksum (5.2.6).
+ */
+bool	acpi_table_good(const void *table, size_t len, const char *signature);
+
+/* acpi_table_len: the length that a table's header of 36 bytes claims. */
+uint32_t acpi_table_len(const void *header);
+
+/* Processors and interrupt controllers (5.2.12). */
+struct madt_info {
+	uint64_t lapic_pa;
+	u_int ncpus;
+	uint8_t apicid[ACPI_MAXAPICID + 1];	/* each once, in table order */
+	u_int nunreachable;	/* enabled ones with an id above 254 */
+	u_int nioapics;
+	struct madt_ioapic {
+		uint32_t pa;
+		uint32_t gsi;	/* of its first input */
+	} ioapic[ACPI_MAXIOAPIC];
+	struct madt_isa {	/* where each ISA IRQ arrives */
+		uint32_t gsi;
+		bool low;	/* active low */
+		bool level;	/* level-triggered */
+	} isa[ACPI_ISA_IRQS];
+	const char *error;	/* NULL, or why it is not to be used */
+};
+
+/*
+ * madt_parse: the enabled processors, by local APIC id, the I/O APICs and the
+ * ISA IRQs.  mi->error says what is wrong; then mi->ncpus is 0.
+ */
+void	madt_parse(const void *table, size_t len, struct madt_info *mi);
+
+/* What turns the machine off and on again (5.2.9). */
+struct fadt_info {
+	uint64_t dsdt_pa;
+	uint16_t pm1a_cnt;	/* I/O ports; 0: none */
+	uint16_t pm1b_cnt;
+	uint16_t smi_cmd;	/* where to ask for ACPI mode; 0: is always on */
+	uint8_t acpi_enable;	/* what to write there */
+	uint16_t reset_port;	/* I/O port; 0: none */
+	uint8_t reset_value;
+};
+
+/* fadt_parse: false, and nothing in *fi, if the table is not sound. */
+bool	fadt_parse(const void *table, size_t len, struct fadt_info *fi);
+
+/*
+ * s5_parse: from a whole DSDT, the two values that \_S5 says are to be
+ * written as SLP_TYP (7.4.2.6).  Finds the package by its bytes, without
+ * running any AML; false if there is none, or one that is not constant.
+ */
+bool	s5_parse(const void *dsdt, size_t len, uint8_t typ[2]);
+
+/* acpi.c: finds all this in memory.  Once each, at start, in this order. */
+void	acpi_find_cpus(struct madt_info *mi);
+void	acpi_find_power(void);
+
+/*
+ * acpi_poweroff, acpi_reset: write the registers; return if there are none,
+ * or if nothing happened.  Any context.
+ */
+void	acpi_poweroff(void);
+void	acpi_reset(void);
+
+#endif /* !_MACHINE_ACPI_H_ */

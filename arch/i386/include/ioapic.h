@@ -1,0 +1,33 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+#ifndef _MACHINE_IOAPIC_H_
+#define	_MACHINE_IOAPIC_H_
+
+/* Interrupts of devices: arch/i386/ioapic.c. */
+
+#include <sys/types.h>
+
+struct madt_info;
+
+#define	ISA_COM1	4	/* the ISA interrupt of the first serial port */
+
+/* ioapic_init: maps every I/O APIC and masks its inputs.  Once, at start. */
+void	ioapic_init(const struct madt_info *mi);
+
+/*
+ * ioapic_route_isa: from here on ISA interrupt irq (0 to 15) arrives at the
+ * boot CPU as vector VECTOR_ISA + irq.  False if no I/O APIC takes it.  Thread
+ * context.
+ */
+bool	ioapic_route_isa(u_int irq);
+
+/* ioapic_mask_isa: the end of that.  Any context but NMI. */
+void	ioapic_mask_isa(u_int irq);
+
+/* isa_intr: such an interrupt.  Interrupts off. */
+void	isa_intr(u_int irq);
+
+#endif /* !_MACHINE_IOAPIC_H_ */
