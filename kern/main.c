@@ -13,6 +13,7 @@
 #include <sys/bench.h>
 #include <sys/cons.h>
 #include <sys/digest.h>
+#include <sys/monitor.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/test.h>
@@ -100,5 +101,7 @@ kern_main(uint32_t magic, uint32_t info)
 		result = bench_run();
 	else
 		result = digest_module(&bi);
+	if (monitor_wanted())
+		monitor_run();
 	machine_exit(result);
 }

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 #include <sys/cons.h>
 #include <sys/lock.h>
+#include <sys/monitor.h>
 #include <sys/panic.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
@@ -38,15 +39,18 @@ panicked(void)
 
 /* Who comes second on the same CPU panicked while it showed the first. */
 static void
-be_the_first(void)
+be_the_first(const void *caller)
 {
 	disable_intr();
 	if (atomic_swap_32(&panicking, 1) == 0) {
 		panic_cpu = curcpu_id();
 		return;
 	}
-	if (panic_cpu == curcpu_id())
+	if (panic_cpu == curcpu_id()) {
+		printf("panic: again, while the first was shown or in its "
+		    "monitor (called from %p)\n", caller);
 		machine_exit(EXIT_PANIC);
+	}
 	for (;;)
 		cpu_halt();	/* until the first one's NMI stops us */
 }
@@ -88,6 +92,8 @@ finish(void)
 		for (;;)
 			cpu_halt();
 	}
+	if (end == 2)
+		monitor_run();
 	machine_exit(EXIT_PANIC);
 }
 
@@ -106,7 +112,7 @@ panic(const char *fmt, ...)
 {
 	va_list ap;
 
-	be_the_first();
+	be_the_first(__caller());
 	mp_stop_others();
 	va_start(ap, fmt);
 	show_message(fmt, ap);
@@ -122,7 +128,7 @@ panic_frame(struct trapframe *tf, const char *fmt, ...)
 {
 	va_list ap;
 
-	be_the_first();
+	be_the_first(__caller());
 	mp_stop_others();
 	va_start(ap, fmt);
 	show_message(fmt, ap);

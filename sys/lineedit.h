@@ -1,0 +1,71 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+#ifndef _SYS_LINEEDIT_H_
+#define	_SYS_LINEEDIT_H_
+
+/*
+ * Edits one line at a time, from the bytes that a terminal sends to those
+ * that it is to show.  Knows no device: kern/lineedit.c also runs on a host.
+ * What it sends is text, \r, \n, \b, \a, and \f for "clear the screen".
+ */
+
+#include <sys/types.h>
+
+#define	LINE_SIZE	128	/* bytes of a line, with the final NUL */
+#define	LINE_HISTORY	16	/* lines that are remembered */
+#define	LINE_COLUMNS	79	/* of the terminal; one more might wrap */
+
+enum line_event {
+	LINE_GOES_ON,		/* not ended yet */
+	LINE_DONE,		/* le_line is what was typed */
+	LINE_CANCELLED		/* ^C; nothing was typed */
+};
+
+struct lineedit {
+	char	le_line[LINE_SIZE];	/* always ends in NUL */
+	u_int	le_len;			/* characters in it */
+	u_int	le_pos;			/* the cursor is in front of this one */
+	u_int	le_start;		/* the first one that is shown */
+	u_int	le_shown;		/* how many are */
+
+	char	le_history[LINE_HISTORY][LINE_SIZE];	/* a ring */
+	u_int	le_added;		/* lines ever put into it */
+	u_int	le_back;		/* how far up we are; 0 is not at all */
+	char	le_draft[LINE_SIZE];	/* what stood there before going up */
+
+	enum {
+		ESC_NONE, ESC_SEEN, ESC_BRACKET, ESC_O
+	} le_escape;			/* how far into an escape sequence */
+	u_int	le_parameter;		/* the number in it */
+	bool	le_was_cr;		/* a \n now belongs to the \r before */
+
+	const char *le_prompt;
+	void	(*le_out)(const char *s, size_t len);
+};
+
+/*
+ * lineedit_init: an editor without history.  prompt and out stay in use; the
+ * prompt is at most 40 characters.  One thread at a time for all of these.
+ */
+void	lineedit_init(struct lineedit *le, const char *prompt,
+	    void (*out)(const char *s, size_t len));
+
+/* lineedit_start: begins an empty line: shows the prompt. */
+void	lineedit_start(struct lineedit *le);
+
+/*
+ * lineedit_key: takes one byte of input, any byte.  After LINE_DONE and
+ * LINE_CANCELLED the next line begins with lineedit_start().
+ */
+enum line_event lineedit_key(struct lineedit *le, char c);
+
+/*
+ * lineedit_split: cuts a line at blanks, in place, into at most max words.
+ * Returns how many, or -1 if there are more.
+ */
+int	lineedit_split(char *line, char **argv, int max);
+
+#endif /* !_SYS_LINEEDIT_H_ */

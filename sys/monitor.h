@@ -1,0 +1,60 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+#ifndef _SYS_MONITOR_H_
+#define	_SYS_MONITOR_H_
+
+/*
+ * The monitor: commands typed on the console.  Each command is declared
+ * beside the code that it serves and reaches kern/monitor.c by the linker
+ * set "set_commands".  Invariants: names are unique, of at most 12
+ * characters, without blanks.
+ */
+
+#include <sys/types.h>
+
+struct command {
+	const char *name;
+	const char *arguments;	/* as help shows them; "" for none */
+	const char *help;	/* one line */
+	void (*run)(int argc, char **argv);	/* argv[0] is the name */
+	bool safe;		/* also after a panic */
+	u_int maxargs;		/* most words behind the name */
+};
+
+#define	COMMAND_ENTRY(ident, name, arguments, help, safe)		\
+	static void ident(int argc, char **argv);			\
+	static const struct command command_##ident = { name,		\
+	    arguments, help, ident, safe, (arguments)[0] != '\0' };	\
+	static const struct command *const set_##ident			\
+	    __attribute__((section("set_commands"), used)) =		\
+	    &command_##ident;						\
+	static void ident(int argc __attribute__((unused)),		\
+	    char **argv __attribute__((unused)))
+
+/*
+ * Each is followed by the command's body, of (int argc, char **argv), which
+ * runs in thread context.  One with arguments takes one word at most.
+ *
+ * A SAFE_COMMAND runs after a panic as well: interrupts are off, the other
+ * CPUs stand still, locks are not waited for, and what they guard may be
+ * half changed.  It only looks, bounds its loops and waits for nobody; or
+ * it ends the machine.
+ */
+#define	COMMAND(ident, name, arguments, help)				\
+	COMMAND_ENTRY(ident, name, arguments, help, false)
+#define	SAFE_COMMAND(ident, name, arguments, help)			\
+	COMMAND_ENTRY(ident, name, arguments, help, true)
+
+/*
+ * monitor_run: reads and runs commands.  Thread context, or after a panic.
+ * Returns only when there is no serial port to read from.
+ */
+void	monitor_run(void);
+
+/* monitor_wanted: the option monitor=.  Any context. */
+bool	monitor_wanted(void);
+
+#endif /* !_SYS_MONITOR_H_ */
