@@ -1,0 +1,372 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * Broken contracts, and broken machines: each case must end in a panic that
+ * says what was wrong and where.  A row of tests/matrix.tsv for each holds the
+ * words; its panic shows the case's own function, so no case is inlined.
+ */
+
+#include <sys/types.h>
+#include <sys/lock.h>
+#include <sys/sf_buf.h>
+#include <sys/sleepq.h>
+#include <sys/systm.h>
+#include <sys/test.h>
+#include <sys/thread.h>
+#include <machine/cpufunc.h>
+#include <machine/pcpu.h>
+#include <machine/smp.h>
+#include <vm/vm_page.h>
+
+static struct vm_page *
+wired_page(int where)
+{
+	struct vm_page *m = vm_page_alloc(VM_ALLOC_WIRED | where);
+
+	KASSERT(m != NULL, "test: out of pages");
+	return (m);
+}
+
+/* --- sf_buf(9) --- */
+
+PANIC_TEST(unwired, "panic.sf_buf_alloc_of_an_unwired_page")
+{
+	struct vm_page *m = wired_page(0);
+
+	vm_page_unwire(m, 0);
+	(void)sf_buf_alloc(m, SFB_DEFAULT);
+}
+
+PANIC_TEST(null_page, "panic.sf_buf_alloc_of_no_page")
+{
+	(void)sf_buf_alloc(NULL, SFB_DEFAULT);
+}
+
+PANIC_TEST(unaligned_page, "panic.sf_buf_alloc_of_half_a_page")
+{
+	(void)sf_buf_alloc((struct vm_page *)((vm_offset_t)wired_page(0) + 4),
+	    SFB_DEFAULT);
+}
+
+PANIC_TEST(bad_flag, "panic.sf_buf_alloc_with_an_unknown_flag")
+{
+	(void)sf_buf_alloc(wired_page(0), 0x80);
+}
+
+PANIC_TEST(not_pinned, "panic.sf_buf_alloc_private_but_not_pinned")
+{
+	(void)sf_buf_alloc(wired_page(0), SFB_CPUPRIVATE);
+}
+
+/* With all slots held the next allocation sleeps, which it must not here. */
+PANIC_TEST(alloc_under_spin, "panic.sf_buf_alloc_sleeps_under_a_spin_lock")
+{
+	static struct spinlock l = SPINLOCK_INITIALIZER("outer",
+	    RANK_THREADS);
+
+	for (u_int i = 0; i < nsfbufs; i++)
+		(void)sf_buf_alloc(wired_page(0), SFB_DEFAULT);
+	spin_lock(&l);
+	(void)sf_buf_alloc(wired_page(0), SFB_DEFAULT);
+}
+
+PANIC_TEST(double_free, "panic.sf_buf_double_free")
+{
+	struct sf_buf *sf = sf_buf_alloc(wired_page(0), SFB_DEFAULT);
+
+	sf_buf_free(sf);
+	sf_buf_free(sf);
+}
+
+PANIC_TEST(double_free_direct, "panic.sf_buf_double_free_direct_map")
+{
+	struct sf_buf *sf = sf_buf_alloc(wired_page(VM_ALLOC_DIRECT),
+	    SFB_DEFAULT);
+
+	sf_buf_free(sf);
+	sf_buf_free(sf);
+}
+
+PANIC_TEST(kva_of_freed, "panic.sf_buf_kva_of_a_freed_one")
+{
+	struct sf_buf *sf = sf_buf_alloc(wired_page(0), SFB_DEFAULT);
+
+	sf_buf_free(sf);
+	(void)sf_buf_kva(sf);
+}
+
+PANIC_TEST(foreign_handle, "panic.sf_buf_free_of_a_foreign_handle")
+{
+	uint64_t word = 1;
+
+	sf_buf_free((struct sf_buf *)(void *)&word);
+}
+
+PANIC_TEST(unaligned_handle, "panic.sf_buf_free_of_an_unaligned_handle")
+{
+	vm_offset_t sf = (vm_offset_t)sf_buf_alloc(wired_page(0),
+	    SFB_DEFAULT);
+
+	sf_buf_free((struct sf_buf *)(sf + 4));
+}
+
+PANIC_TEST(references, "panic.sf_buf_ref_overflows")
+{
+	struct sf_buf *sf = sf_buf_alloc(wired_page(0), SFB_DEFAULT);
+
+	for (u_int i = 0; i < 1u << 21; i++)
+		sf_buf_ref(sf);
+}
+
+PANIC_TEST(references_direct, "panic.sf_buf_alloc_overflows_direct_map")
+{
+	struct vm_page *m = wired_page(VM_ALLOC_DIRECT);
+
+	m->sf_refs = 0xffffffff;
+	(void)sf_buf_alloc(m, SFB_DEFAULT);
+}
+
+PANIC_TEST(execute, "panic.execution_of_an_sf_buf")
+{
+	struct sf_buf *sf = sf_buf_alloc(wired_page(0), SFB_DEFAULT);
+
+	*(volatile char *)sf_buf_kva(sf) = (char)0xc3;	/* RET */
+	((void (*)(void))sf_buf_kva(sf))();
+}
+
+/* Apart from the use, so that the panic can tell who. */
+static void __attribute__((noinline))
+the_last_free(struct sf_buf *sf)
+{
+	sf_buf_free(sf);
+	__asm__ volatile("");	/* not a jump there */
+}
+
+/* With sf_buf.strict=1. */
+PANIC_TEST(use_after_free, "panic.use_of_an_sf_buf_after_its_last_free")
+{
+	struct sf_buf *sf = sf_buf_alloc(wired_page(0), SFB_DEFAULT);
+	volatile uint32_t *p = (volatile uint32_t *)sf_buf_kva(sf);
+
+	*p = 1;			/* into the TLB */
+	the_last_free(sf);
+	(void)*p;
+}
+
+/* --- pages and their wiring --- */
+
+PANIC_TEST(page_double_free, "panic.vm_page_double_free")
+{
+	struct vm_page *m = vm_page_alloc(0);
+
+	vm_page_free(m);
+	vm_page_free(m);
+}
+
+PANIC_TEST(free_wired, "panic.vm_page_free_of_a_wired_page")
+{
+	vm_page_free(wired_page(0));
+}
+
+PANIC_TEST(unwire_mapped, "panic.vm_page_unwire_of_a_mapped_page")
+{
+	struct vm_page *m = wired_page(0);
+
+	(void)sf_buf_alloc(m, SFB_DEFAULT);
+	vm_page_unwire(m, 0);
+}
+
+PANIC_TEST(unwire_below, "panic.vm_page_unwire_below_zero")
+{
+	struct vm_page *m = wired_page(0);
+
+	vm_page_unwire(m, 0);
+	vm_page_unwire(m, 0);
+}
+
+PANIC_TEST(wire_overflow, "panic.vm_page_wire_overflows")
+{
+	struct vm_page *m = wired_page(0);
+
+	m->wire_count = (__typeof__(m->wire_count))-1;
+	vm_page_wire(m);
+}
+
+PANIC_TEST(wire_free, "panic.vm_page_wire_of_a_free_page")
+{
+	struct vm_page *m = vm_page_alloc(0);
+
+	vm_page_free(m);
+	vm_page_wire(m);
+}
+
+/* --- locks and sleeping --- */
+
+static struct spinlock inner = SPINLOCK_INITIALIZER("inner", RANK_PAGE);
+static struct spinlock outer = SPINLOCK_INITIALIZER("outer", RANK_THREADS);
+static struct mtx mutex_inner = MTX_INITIALIZER("mutex inner",
+    RANK_MUTEX_INNER);
+static struct mtx mutex_outer = MTX_INITIALIZER("mutex outer", RANK_MUTEX);
+
+PANIC_TEST(sleep_spin, "panic.sleep_under_a_spin_lock")
+{
+	spin_lock(&outer);
+	(void)thread_sleep_ms(1, 0);
+}
+
+PANIC_TEST(sleep_critical, "panic.sleep_in_a_critical_section")
+{
+	critical_enter();
+	(void)thread_sleep_ms(1, 0);
+}
+
+PANIC_TEST(mutex_spin, "panic.mutex_under_a_spin_lock")
+{
+	spin_lock(&outer);
+	mtx_lock(&mutex_outer);
+}
+
+PANIC_TEST(spin_order, "panic.spin_lock_out_of_order")
+{
+	spin_lock(&inner);
+	spin_lock(&outer);
+}
+
+PANIC_TEST(mutex_order, "panic.mutex_out_of_order")
+{
+	mtx_lock(&mutex_inner);
+	mtx_lock(&mutex_outer);
+}
+
+PANIC_TEST(spin_recursion, "panic.spin_lock_recursion")
+{
+	spin_lock(&outer);
+	spin_lock(&outer);
+}
+
+PANIC_TEST(mutex_recursion, "panic.mutex_recursion")
+{
+	mtx_lock(&mutex_outer);
+	mtx_lock(&mutex_outer);
+}
+
+PANIC_TEST(spin_not_held, "panic.spin_unlock_of_a_free_lock")
+{
+	spin_unlock(&outer);
+}
+
+static void
+unlock_for_another(void *arg)
+{
+	mtx_unlock(arg);
+}
+
+PANIC_TEST(mutex_not_ours, "panic.mtx_unlock_by_another_thread")
+{
+	mtx_lock(&mutex_outer);
+	thread_join(thread_create(unlock_for_another, &mutex_outer, "other"));
+}
+
+PANIC_TEST(unpin, "panic.sched_unpin_without_a_pin")
+{
+	sched_unpin();
+}
+
+static void
+exit_pinned(void *arg)
+{
+	(void)arg;
+	sched_pin();
+}
+
+PANIC_TEST(pinned_exit, "panic.thread_exit_while_pinned")
+{
+	thread_join(thread_create(exit_pinned, NULL, "pinned"));
+}
+
+/* --- protection --- */
+
+PANIC_TEST(write_text, "panic.write_to_kernel_text")
+{
+	*(volatile char *)(vm_offset_t)sf_buf_alloc = 0;
+}
+
+PANIC_TEST(write_rodata, "panic.write_to_read_only_data")
+{
+	static const char text[] = "constant";
+
+	*(volatile char *)(vm_offset_t)text = 0;
+}
+
+PANIC_TEST(write_ksyms, "panic.write_to_kernel_symbols")
+{
+	extern char kern_ksyms[];
+
+	*(volatile char *)kern_ksyms = 0;
+}
+
+PANIC_TEST(execute_data, "panic.execution_of_data")
+{
+	static uint8_t code = 0xc3;	/* RET */
+
+	((void (*)(void))(vm_offset_t)&code)();
+}
+
+PANIC_TEST(null_read, "panic.read_through_a_null_pointer")
+{
+	volatile int *volatile p = NULL;
+
+	(void)*p;
+}
+
+static int __attribute__((noinline))
+recurse(volatile int *up)
+{
+	volatile int pad[64];
+
+	pad[0] = *up + 1;
+	return (pad[0] == 0 ? 0 : recurse(pad) + pad[0]);
+}
+
+static void
+overflow(void *arg)
+{
+	volatile int zero = 0;
+
+	(void)arg;
+	printf("%d\n", recurse(&zero));
+}
+
+PANIC_TEST(stack_overflow, "panic.stack_overflow")
+{
+	overflow(NULL);
+}
+
+PANIC_TEST(thread_overflow, "panic.stack_overflow_of_a_thread")
+{
+	thread_join(thread_create(overflow, NULL, "deep"));
+}
+
+/* --- other CPUs --- */
+
+/* Interrupts stay off for ever: nobody answers for this CPU. */
+static void
+deaf(void *arg)
+{
+	(void)arg;
+	if (curcpu_id() == 0) {
+		DELAY(10000);
+		tlb_flush_all_wait();
+	}
+	disable_intr();
+	for (;;)
+		cpu_spinwait();
+}
+
+PANIC_TEST(deaf_cpu, "panic.an_ipi_that_is_never_answered")
+{
+	run_on_all_cpus(deaf, NULL);
+}
