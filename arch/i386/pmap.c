@@ -41,6 +41,7 @@
 #define	PG_PCD		0x010u
 #define	PG_PWT		0x008u
 #define	CPUID_PGE	(1u << 13)
+#define	CPUID_PSE36	(1u << 17)
 #define	CPUID_EXT_NX	(1u << 20)
 
 extern char kern_start_pa[], kern_text[], kern_rodata[], kern_data[],
@@ -65,7 +66,9 @@ TUNABLE_ENUM(pmap_pages, "pmap.pages", page_size, page_sizes,
 
 /*
  * pmap_maxphyaddr: width of a physical address in bits (SDM vol. 2, CPUID
- * leaf 80000008H; 36 where PAE is there and the leaf is not).  Any context.
+ * leaf 80000008H).  Where that leaf is missing it is 36 according to the SDM,
+ * but QEMU gives a CPU without PSE-36 only 32, and faults above: such a CPU is
+ * believed to have no more.  Any context.
  */
 u_int
 pmap_maxphyaddr(void)
@@ -73,8 +76,10 @@ pmap_maxphyaddr(void)
 	uint32_t r[4];
 
 	do_cpuid(0x80000000u, r);
-	if (r[0] < 0x80000008u)
-		return (36);
+	if (r[0] < 0x80000008u) {
+		do_cpuid(1, r);
+		return ((r[3] & CPUID_PSE36) != 0 ? 36 : 32);
+	}
 	do_cpuid(0x80000008u, r);
 	return ((r[0] & 0xff) > 52 ? 52 : r[0] & 0xff);
 }
