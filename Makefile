@@ -47,7 +47,9 @@ CSRC	= $(wildcard boot/*.c kern/*.c vm/*.c arch/i386/*.c tests/*.c tests/bench/*
 ASRC	= $(wildcard boot/*.asm arch/i386/*.asm)
 OBJS	= $(CSRC:%.c=$(B)/%.o) $(ASRC:%.asm=$(B)/%.o)
 CHAINS	= $(B)/tests/badmagic.elf $(B)/tests/nommap.elf
-ROWS	= $(shell grep -v '^\#' tests/matrix.tsv | cut -f1)
+# Rows of the table of machines, by the set that they are in.
+rows	= $(shell awk -F '\t' '!/^\#/ && $$NF == "$(1)" { print $$1 }' \
+	  tests/matrix.tsv)
 HOSTT	= $(patsubst tests/host/%.c,build/host/%,$(wildcard tests/host/*.c))
 TOOLS	= $(firstword $(CROSS)$(CC)) $(CROSS)$(LD) $(CROSS)nm $(NASM)
 TESTTOOLS = $(TOOLS) libc-headers prove qemu-system-i386 qemu-system-x86_64 \
@@ -141,19 +143,48 @@ run: all			## boots FILE as a module and digests it
 	$(Q)sh scripts/run-file
 
 # Both images, whatever DEBUG= says: the table of machines has rows for each.
-test: need-test $(HOSTT)	## tests: host programs, then machines
+images:
 	$(Q)$(MAKE) --no-print-directory DEBUG=1 all
 	$(Q)$(MAKE) --no-print-directory DEBUG=0 all
-	@rm -rf build/rows build/skipped && mkdir -p build/rows
-	@for r in $(ROWS); do : > build/rows/$$r; done
-	@prove -j2 --exec '' $(HOSTT) tests/run-file.t tests/bench/budget.t && { \
-	    prove -j2 --exec 'sh scripts/run-row' build/rows/*; \
-	    status=$$?; \
-	    if [ -s build/skipped ]; then \
-		echo "Skipped: $$(wc -l <build/skipped) of $(words $(ROWS))" \
-		    "rows:" $$(sort build/skipped); \
-	    fi; \
-	    exit $$status; }
+
+# Programs that print TAP; each part of the tree adds its own to this list.
+TESTS	= tests/run-file.t $(HOSTT)
+TESTS	+= tests/pairwise.t
+TESTS	+= tests/bench/budget.t
+
+# $(call prove,TESTS,ROWS)
+define prove
+	@rm -rf build/rows build/skipped build/failed && mkdir -p build/rows
+	@: >build/skipped; : >build/failed
+	@for r in $(2); do : > build/rows/$$r; done
+	@prove -j2 --exec 'sh scripts/run-test' $(1) \
+	    $(patsubst %,build/rows/%,$(2)); \
+	status=$$?; \
+	skipped=$$(wc -l <build/skipped); failed=$$(wc -l <build/failed); \
+	[ $$skipped -eq 0 ] || echo 'Skipped:' $$(sort build/skipped); \
+	[ $$failed -eq 0 ] || echo 'Failed:' $$(sort build/failed); \
+	echo "$$(($(words $(1) $(2)) - skipped - failed)) passed," \
+	    "$$failed failed, $$skipped skipped"; \
+	exit $$status
+endef
+
+test: need-test images $(HOSTT)	## tests: host programs, then machines
+	$(call prove,$(TESTS),$(call rows,test))
+
+# What takes longer, or needs more.  Each part of the tree adds its target.
+ALLTARGETS = test test-rows
+ALLTARGETS += test-bochs
+
+test-rows: need-test images	# the rows that are too large for make test
+	$(call prove,,$(call rows,all))
+
+test-all:			## all tests there are
+	@failed=; for t in $(ALLTARGETS); do \
+	    echo "== make $$t"; \
+	    $(MAKE) --no-print-directory $$t || failed="$$failed $$t"; \
+	done; \
+	echo "test-all: of $(ALLTARGETS), failed:$${failed:- none}"; \
+	[ -z "$$failed" ]
 
 bench-budget: all release	## instructions of each operation, and ceilings
 	$(Q)sh tests/bench/budget.t
@@ -184,4 +215,6 @@ help:				## this list
 	@sed -n 's/^#: \([^	]*\)	*/    \1	/p' Makefile | expand -t 32
 
 -include $(OBJS:.o=.d)
-.PHONY: all run test test-bochs bench-budget iso release debug clean help need-test force
+.PHONY: all images run test test-rows test-all test-bochs iso release debug
+.PHONY: clean help need-test force
+.PHONY: bench-budget
