@@ -31,10 +31,12 @@ endif
 B	= $(if $(filter 0,$(DEBUG)),build/release,build)
 I	= build/include
 
+# Arguments go in registers: -mregparm=3; the assembly files know.
 # The least CPU with PAE is a P6.  What runs before that is known runs on all.
-CFLAGS	= -m32 -march=i686 -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie \
+CFLAGS	= -m32 -march=i686 -mregparm=3 -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie \
 	  -mgeneral-regs-only -fno-omit-frame-pointer -fno-stack-protector \
-	  -fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-builtin \
+	  -fno-strict-aliasing -fno-optimize-sibling-calls \
+	  -fno-asynchronous-unwind-tables -fno-builtin \
 	  -Wall -Wextra -I. -I$(I) $(if $(filter 1,$(DEBUG)),-DDEBUG)
 CFLAGS_boot/early.c = -march=i486
 # clang does not know the pragma in it, and needs none.

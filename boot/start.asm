@@ -36,11 +36,11 @@ _start:
 	mov	cr0, eax
 	mov	esp, boot_stack_top	; in the higher half from here on
 	xor	ebp, ebp		; ends every backtrace
-	push	edi
-	push	esi
+	mov	eax, esi
+	mov	edx, edi
 	push	ebp			; kern_main has nowhere to return to
-	mov	eax, kern_main
-	jmp	eax
+	mov	ecx, kern_main
+	jmp	ecx
 
 	section .bss nobits alloc noexec write align=16
 early_stack:

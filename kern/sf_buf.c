@@ -43,8 +43,6 @@ bool sf_strict;
 TUNABLE_BOOL(sf_strict, "sf_buf.strict", sf_strict,
     "unmap at the last free, so that a use after it faults");
 
-struct sf_buf *sf_slots;
-
 /*
  * Who waits for a slot, in order.  nwaiters is raised, locked, before the
  * waiter looks at the slots, and whoever makes a slot available does so by a
@@ -702,8 +700,6 @@ sf_buf_evict(struct vm_page *m)
 void
 sf_buf_init(void)
 {
-	sf_slots = kmem_alloc(nsfbufs * sizeof(struct sf_buf), M_ZERO);
-	KASSERT(sf_slots != NULL, "sf_buf: no memory for %u slots", nsfbufs);
 	sf_buf_md_init(sf_strict);
 	sf_pool_init();
 }

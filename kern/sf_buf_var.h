@@ -43,6 +43,7 @@
 #include <sys/types.h>
 #include <sys/lock.h>
 #include <machine/hw.h>
+#include <machine/vmparam.h>
 #include <vm/vm_page.h>
 
 #define	NOPAGE		0xffffffffu
@@ -72,7 +73,7 @@ struct sf_buf {
 	u_int next;		/* of its list, under the pool's lock */
 	const void *caller;	/* who mapped it; in strict mode, who freed it */
 };
-_Static_assert(sizeof(struct sf_buf) <= 16, "struct sf_buf grew");
+_Static_assert(sizeof(struct sf_buf) == SF_SLOT_SIZE, "struct sf_buf grew");
 
 /* First in, first out. */
 struct sf_list {
@@ -92,7 +93,7 @@ struct sf_pool {
 	uint32_t closed_stamp;
 } __attribute__((aligned(64)));
 
-extern struct sf_buf *sf_slots;
+extern struct sf_buf sf_slots[];	/* linker.ld says where */
 
 static inline u_int
 slot_of(const struct sf_buf *sf)

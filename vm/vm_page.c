@@ -51,7 +51,6 @@ struct vm_page_zone {
 	uint32_t free;		/* pages */
 };
 
-struct vm_page *vm_page_array;
 uint32_t vm_page_count;
 bool (*vm_lowmem)(void);
 
@@ -281,21 +280,21 @@ page_free(struct vm_page *m, u_int order, const void *caller)
 }
 
 /*
- * vm_page_startup: makes `array' the page array, every frame PG_RESERVED and
- * in its zone.
+ * vm_page_startup: fills the page array: every frame PG_RESERVED and in its
+ * zone.
  *
  * Context:	boot, one CPU, once, before any other function here.
  * Sleeps:	no.  Locks: takes none.
  * Units:	`count' in frames; dmap_limit in bytes, the physical address
  *		where the direct map ends; a frame partly above is outside.
- * Ownership:	the array (memory for `count' entries, contents immaterial)
- *		is this file's for ever.
+ * Ownership:	the array, mapped for `count' entries, contents immaterial, is
+ *		this file's for ever.
  * Errors:	panics if dmap_limit is above 4 GiB, or leaves frames below
  *		16 MiB out of the direct map: VM_ALLOC_DIRECT falls back on
  *		VM_ZONE_LOW.
  */
 void
-vm_page_startup(struct vm_page *array, uint32_t count, vm_paddr_t dmap_limit)
+vm_page_startup(uint32_t count, vm_paddr_t dmap_limit)
 {
 	const void *caller = __caller();
 	struct vm_page *m;
@@ -314,7 +313,7 @@ vm_page_startup(struct vm_page *array, uint32_t count, vm_paddr_t dmap_limit)
 			zones[n].head[o] = NONE;
 	}
 	for (i = 0; i < count; i++) {
-		m = &array[i];
+		m = &vm_page_array[i];
 		m->next = m->prev = NONE;
 		m->wire_count = 0;
 		m->sf = 0;
@@ -329,10 +328,9 @@ vm_page_startup(struct vm_page *array, uint32_t count, vm_paddr_t dmap_limit)
 		else
 			m->zone = VM_ZONE_HIGH;
 		m->flags = PG_RESERVED;
-		m->pad = 0;
+		m->sf_private = 0;
 		m->caller = caller;
 	}
-	vm_page_array = array;
 	vm_page_count = count;
 }
 

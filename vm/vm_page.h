@@ -19,13 +19,13 @@ struct vm_page {
 	uint32_t wire_count;	/* vm_page_wire(9); atomic */
 	uint32_t sf;		/* slot that maps this frame, plus 1; atomic */
 	uint32_t sf_refs;	/* references by the direct map; atomic */
+	uint16_t sf_private;	/* a guess at a CPU-private slot; atomic */
 	uint8_t order;		/* of the free block that this page heads */
-	uint8_t zone;		/* enum vm_zone, fixed at start */
-	uint8_t flags;		/* PG_* */
-	uint8_t pad;
+	uint8_t zone : 2;	/* enum vm_zone, fixed at start */
+	uint8_t flags : 6;	/* PG_* */
 	const void *caller;	/* who allocated or freed it last */
-};
-_Static_assert(sizeof(struct vm_page) <= 32, "struct vm_page grew");
+} __attribute__((aligned(32)));	/* a shift finds the index */
+_Static_assert(sizeof(struct vm_page) == 32, "struct vm_page grew");
 
 #define	PG_FREE		0x01	/* heads a block on a free list */
 #define	PG_RESERVED	0x02	/* a hole, firmware or the kernel's image */
@@ -45,7 +45,11 @@ enum vm_zone {
 #define	VM_ALLOC_LOW	0x04	/* must be below 16 MiB */
 #define	VM_ALLOC_WIRED	0x10	/* comes with one wiring */
 
-extern struct vm_page *vm_page_array;
+/*
+ * The array is where the linker says that its window of kernel addresses is
+ * (<machine/vmparam.h>), so that to index it takes no load.
+ */
+extern struct vm_page vm_page_array[];
 extern uint32_t vm_page_count;		/* frames covered by the array */
 
 /*
@@ -63,8 +67,7 @@ vm_page_index(const struct vm_page *m)
 #define	VM_PAGE_TO_PHYS(m)	ptoa(vm_page_index(m))
 #define	PHYS_TO_VM_PAGE(pa)	(&vm_page_array[atop(pa)])
 
-void	vm_page_startup(struct vm_page *array, uint32_t count,
-	    vm_paddr_t dmap_limit);
+void	vm_page_startup(uint32_t count, vm_paddr_t dmap_limit);
 void	vm_page_add_range(vm_paddr_t start, vm_paddr_t end);
 struct vm_page *vm_page_alloc(int req);
 struct vm_page *vm_page_alloc_order(int req, u_int order);

@@ -25,9 +25,8 @@ trap_stub_%1:
 alltraps:
 	pusha
 	cld
-	push	esp
+	mov	eax, esp
 	call	trap
-	add	esp, 4
 	popa
 	add	esp, 8
 	iret

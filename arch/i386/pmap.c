@@ -44,7 +44,7 @@
 #define	CPUID_PSE36	(1u << 17)
 #define	CPUID_EXT_NX	(1u << 20)
 
-extern char kern_start_pa[], kern_text[], kern_rodata[], kern_data[],
+extern char sf_slots[], kern_start_pa[], kern_text[], kern_rodata[], kern_data[],
     kern_ksyms[], kern_end[], boot_stack_guard[];
 
 pt_entry_t pg_nx;
@@ -238,7 +238,10 @@ map_page_array(uint32_t count)
 		    PG_V | PG_RW | pg_g | pg_nx);
 }
 
-/* One page table after another, so that a slot's number is its index. */
+/*
+ * One page table after another, so that a slot's number is its index; and
+ * memory for the slots themselves.
+ */
 static void
 make_sf_window(u_int nsfbufs)
 {
@@ -249,6 +252,9 @@ make_sf_window(u_int nsfbufs)
 	for (u_int i = 0; i < tables; i++, va += PDE_SIZE)
 		*pde_of(va) = (kva_to_pa(sf_ptes) + i * PAGE_SIZE) | PG_V |
 		    PG_RW;
+	for (vm_size_t off = 0; off < nsfbufs * SF_SLOT_SIZE; off += PAGE_SIZE)
+		map_4k(SF_SLOTS_MIN + off, kva_to_pa(boot_alloc(PAGE_SIZE)),
+		    PG_V | PG_RW | pg_g | pg_nx);
 }
 
 /*
@@ -313,6 +319,9 @@ pmap_bootstrap(const struct physmem *mem, vm_paddr_t mod_start,
 	uint32_t count;
 
 	KASSERT(mem->nram > 0, "pmap: no RAM at all");
+	KASSERT((vm_offset_t)vm_page_array == VM_PAGES_MIN &&
+	    (vm_offset_t)sf_slots == SF_SLOTS_MIN,
+	    "pmap: linker.ld and vmparam.h disagree");
 	cpu_features();
 	end = mem->ram[mem->nram - 1].end;
 	if (mod_end > end)
@@ -337,7 +346,7 @@ pmap_bootstrap(const struct physmem *mem, vm_paddr_t mod_start,
 	tags = boot_alloc((size >> PAGE_SHIFT) * sizeof(*tags));
 	hw_load_cr3((uint32_t)kva_to_pa(kern_pdpt));
 
-	vm_page_startup((struct vm_page *)VM_PAGES_MIN, count, dmap_limit);
+	vm_page_startup(count, dmap_limit);
 	for (u_int i = 0; i < navail; i++)
 		vm_page_add_range(avail[i].start, avail[i].end);
 	kmem_init(KVA_MIN, size, tags);

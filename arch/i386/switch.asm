@@ -1,14 +1,13 @@
 ; SPDX-License-Identifier: BSD-2-Clause
 ;
 ; void cpu_switch(void **save, void *restore): from one thread's stack to
-; another's.  The callee-saved registers of the System V i386 ABI are kept on
-; the stack; everything else is the caller's to keep.  Interrupts are off.
+; another's.  The arguments are in EAX and EDX (-mregparm=3).  The callee-saved
+; registers of the System V i386 ABI are kept on the stack; everything else is
+; the caller's to keep.  Interrupts are off.
 
 	section .text
 	global	cpu_switch
 cpu_switch:
-	mov	eax, [esp + 4]
-	mov	edx, [esp + 8]
 	push	ebp
 	push	ebx
 	push	esi

@@ -26,7 +26,8 @@
 
 int host_locks_held;
 
-static struct vm_page *array;
+struct vm_page vm_page_array[NFRAMES];
+static struct vm_page *const array = vm_page_array;
 static uint8_t *avail, *owned, *seen, *shape;
 static struct vm_page *referenced;
 static jmp_buf panic_env;
@@ -105,7 +106,7 @@ reset(void)
 	memset(avail, 0, NFRAMES);
 	memset(owned, 0, NFRAMES);
 	referenced = NULL;
-	vm_page_startup(array, NFRAMES, DMAP_LIMIT);
+	vm_page_startup(NFRAMES, DMAP_LIMIT);
 }
 
 /* Releases frames [first, last), and notes them. */
@@ -318,9 +319,9 @@ test_zones(void)
 	PANICS(vm_page_zone_name(VM_NZONES), "bad zone 4", "bad zone's name");
 	PANICS((void)vm_page_zone_free(VM_NZONES), "bad zone 4",
 	    "bad zone's free");
-	PANICS(vm_page_startup(array, NFRAMES, 0x800000), "0x800000",
+	PANICS(vm_page_startup(NFRAMES, 0x800000), "0x800000",
 	    "direct map below 16 MiB panics");
-	PANICS(vm_page_startup(array, NFRAMES, MID_LIMIT + 1), "0x100000001",
+	PANICS(vm_page_startup(NFRAMES, MID_LIMIT + 1), "0x100000001",
 	    "direct map above 4 GiB panics");
 }
 
@@ -538,12 +539,11 @@ test_panics(void)
 int
 main(void)
 {
-	array = malloc(NFRAMES * sizeof(*array));
 	avail = malloc(NFRAMES);
 	owned = malloc(NFRAMES);
 	seen = malloc(NFRAMES);
 	shape = malloc(NFRAMES);
-	assert(array != NULL && avail != NULL && owned != NULL &&
+	assert(avail != NULL && owned != NULL &&
 	    seen != NULL && shape != NULL);
 
 	test_ranges();
@@ -555,7 +555,6 @@ main(void)
 
 	/* TAP allows the plan at the end, where the number is known. */
 	printf("1..%d\n", ncases);
-	free(array);
 	free(avail);
 	free(owned);
 	free(seen);

@@ -16,13 +16,16 @@
 #define	DMAP_SIZE		0x30000000u
 #define	VM_PAGES_MIN		0xb0000000u /*	0xd2000000	 544 */
 #define	VM_PAGES_SIZE		0x22000000u
-/*	unused			0xd2000000	0xd4000000	  32 */
+/*	unused			0xd2000000	0xd3f00000	  31 */
+#define	SF_SLOTS_MIN		0xd3f00000u /*	0xd4000000	   1 */
+#define	SF_SLOTS_SIZE		0x00100000u
 #define	SF_BUF_MIN		0xd4000000u /*	0xe4000000	 256 */
 #define	SF_BUF_SIZE		0x10000000u
 #define	KVA_MIN			0xe4000000u /*	0xf0000000	 192 */
 #define	KVA_SIZE		0x0c000000u /*	at most: twice the RAM */
 /*	unused			0xf0000000	0xffffffff	 256 */
 
+#define	SF_SLOT_SIZE		(SF_SLOTS_SIZE / 65536)
 #define	VM_PAGES_MAX_FRAMES	(VM_PAGES_SIZE / 32)	/* 68 GiB of frames */
 
 #endif /* !_MACHINE_VMPARAM_H_ */
