@@ -16,6 +16,7 @@
 #include <sys/types.h>
 #include <sys/cons.h>
 #include <sys/digest.h>
+#include <sys/monitor.h>
 #include <sys/sf_buf.h>
 #include <sys/sha256.h>
 #include <sys/systm.h>
@@ -29,7 +30,23 @@
 #define	INDEX_PAGES	256		/* 1 GiB of file */
 #define	DIGEST_LEN	32
 
+static const struct bootinfo *bi;
 static struct vm_page *index_pages[INDEX_PAGES];
+static uint32_t copied;			/* pages of the copy */
+static uint64_t last_said;		/* cpu_ticks() of the last progress() */
+
+/* One line a second at most, from the second second on. */
+static void
+progress(uint64_t done, uint64_t of, const char *what)
+{
+	uint64_t now = cpu_ticks();
+
+	if (now - last_said < 1000 * ticks_per_ms)
+		return;
+	last_said = now;
+	printf("digest: %u of %u MB %s\n", (u_int)(done / 1000000),
+	    (u_int)((of + 999999) / 1000000), what);
+}
 
 static uint32_t *
 index_slot(uint32_t n, struct sf_buf **sf)
@@ -83,20 +100,19 @@ new_page(uint32_t n)
 
 /* Copies the module; false if memory ran out. */
 static bool
-copy_in(const struct bootinfo *bi, struct sha256_ctx *sha)
+copy_in(struct sha256_ctx *sha)
 {
 	struct sf_buf *from, *to;
 	struct vm_page *src, *dst;
 	vm_paddr_t pa;
-	uint32_t n = 0;
 	size_t len;
 
-	for (pa = bi->mod_start; pa < bi->mod_end; pa += len, n++) {
+	for (pa = bi->mod_start; pa < bi->mod_end; pa += len, copied++) {
 		len = PAGE_SIZE - (size_t)(pa & PAGE_MASK);
 		if (len > bi->mod_end - pa)
 			len = (size_t)(bi->mod_end - pa);
 		src = PHYS_TO_VM_PAGE(pa);
-		if ((dst = new_page(n)) == NULL)
+		if ((dst = new_page(copied)) == NULL)
 			return (false);
 		vm_page_wire(src);
 		from = sf_buf_alloc(src, SFB_DEFAULT);
@@ -108,8 +124,29 @@ copy_in(const struct bootinfo *bi, struct sha256_ctx *sha)
 		sf_buf_free(to);
 		sf_buf_free(from);
 		vm_page_unwire(src, 0);
+		progress(pa - bi->mod_start, bi->mod_end - bi->mod_start,
+		    "copied");
 	}
 	return (true);
+}
+
+static void
+free_page(struct vm_page *m)
+{
+	vm_page_unwire(m, 0);
+	vm_page_free(m);
+}
+
+/* Gives back the copy, and the index, which the last of it needs. */
+static void
+free_copy(void)
+{
+	while (copied > 0)
+		free_page(copy_page_of(--copied));
+	for (u_int i = 0; i < INDEX_PAGES && index_pages[i] != NULL; i++) {
+		free_page(index_pages[i]);
+		index_pages[i] = NULL;
+	}
 }
 
 static void
@@ -117,6 +154,7 @@ read_back(uint64_t size, int flags, uint8_t digest[DIGEST_LEN])
 {
 	struct sha256_ctx sha;
 	struct sf_buf *sf;
+	uint64_t whole = size;
 	size_t len;
 
 	sha256_init(&sha);
@@ -125,6 +163,10 @@ read_back(uint64_t size, int flags, uint8_t digest[DIGEST_LEN])
 		sf = sf_buf_alloc(copy_page_of(n), flags);
 		sha256_update(&sha, (const void *)sf_buf_kva(sf), len);
 		sf_buf_free(sf);
+		/* The others do the same at the same time. */
+		if (curcpu_id() == 0)
+			progress(ptoa(n), whole, flags == SFB_DEFAULT ?
+			    "read shared" : "read CPU-private");
 	}
 	sha256_final(&sha, digest);
 }
@@ -152,46 +194,17 @@ print_digest(u_int cpu, const char *what, const uint8_t digest[DIGEST_LEN])
 	printf("digest: cpu %u %s %s\n", cpu, what, hex);
 }
 
-static void
-print_counters(void)
-{
-	struct sf_buf_stats s;
-
-	sf_buf_stats_read(&s);
-	printf("sf_buf: direct %llu hits %llu misses %llu revived %llu "
-	    "pte-writes %llu\n", (unsigned long long)s.direct,
-	    (unsigned long long)s.hits, (unsigned long long)s.misses,
-	    (unsigned long long)s.revived, (unsigned long long)s.pte_writes);
-	printf("sf_buf: private %llu invlpgs %llu forced %llu IPIs sent %llu "
-	    "CPUs interrupted %llu sleeps %llu failures %llu\n",
-	    (unsigned long long)s.privates, (unsigned long long)s.invlpgs,
-	    (unsigned long long)s.forced, (unsigned long long)s.ipis_sent,
-	    (unsigned long long)s.interrupted, (unsigned long long)s.sleeps,
-	    (unsigned long long)s.failures);
-}
-
-/*
- * digest_module: the whole job.  Once, at the end of start-up.  Returns a
- * value for machine_exit: passed only if every digest agrees.
- */
-u_int
-digest_module(const struct bootinfo *bi)
+/* Everything but the end of it; a value for machine_exit(). */
+static u_int
+copy_and_read(uint64_t size)
 {
 	uint8_t whole[DIGEST_LEN];
-	bool agree = true;
 	struct sha256_ctx sha;
-	uint64_t size = bi->mod_end - bi->mod_start;
+	bool agree = true;
 
-	if (!bi->has_mod) {
-		printf("digest: no file: the loader gave no module\n");
-		return (EXIT_NOTHING);
-	}
-	if ((bi->mod_start & PAGE_MASK) != 0) {
-		printf("digest: the module does not start on a page\n");
-		return (EXIT_NOTHING);
-	}
 	sha256_init(&sha);
-	if (!copy_in(bi, &sha)) {
+	last_said = cpu_ticks();
+	if (!copy_in(&sha)) {
 		printf("digest: the file, %llu bytes, fits in memory only "
 		    "once: no room for its copy\n", (unsigned long long)size);
 		return (EXIT_FAILED);
@@ -205,10 +218,41 @@ digest_module(const struct bootinfo *bi)
 		    memcmp(whole, digests[i][0], DIGEST_LEN) == 0 &&
 		    memcmp(whole, digests[i][1], DIGEST_LEN) == 0;
 	}
-	print_counters();
+	sf_buf_print_stats();
 	if (!agree) {
 		printf("digest: they differ from the module's\n");
 		return (EXIT_FAILED);
 	}
 	return (EXIT_PASSED);
+}
+
+/* Contracts are in <sys/digest.h>. */
+u_int
+digest_run(void)
+{
+	u_int result;
+
+	if (!bi->has_mod) {
+		printf("digest: no file: the loader gave no module\n");
+		return (EXIT_NOTHING);
+	}
+	if ((bi->mod_start & PAGE_MASK) != 0) {
+		printf("digest: the module does not start on a page\n");
+		return (EXIT_NOTHING);
+	}
+	result = copy_and_read(bi->mod_end - bi->mod_start);
+	free_copy();
+	return (result);
+}
+
+void
+digest_init(const struct bootinfo *info)
+{
+	bi = info;
+}
+
+COMMAND(command_digest, "digest", "", "the main job once more")
+{
+	if (digest_run() == EXIT_PASSED)
+		printf("digest: all agree with the module's\n");
 }

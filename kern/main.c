@@ -88,6 +88,7 @@ kern_main(uint32_t magic, uint32_t info)
 	thread_init();
 	cons_init();
 	parse_boot(magic, info);
+	digest_init(&bi);
 	pmap_bootstrap(&bi.mem, bi.mod_start, bi.mod_end, nsfbufs);
 	trap_init_cpu(pcpus[0]);	/* anew: the double-fault task has a CR3 */
 	sf_buf_init();
@@ -100,7 +101,7 @@ kern_main(uint32_t magic, uint32_t info)
 	else if (bench_wanted())
 		result = bench_run();
 	else
-		result = digest_module(&bi);
+		result = digest_run();
 	if (monitor_wanted())
 		monitor_run();
 	machine_exit(result);

@@ -64,6 +64,7 @@ struct sf_buf_stats {
 
 /* sf_buf_stats_read: the sums over the CPUs.  Any context. */
 void	sf_buf_stats_read(struct sf_buf_stats *sum);
+void	sf_buf_print_stats(void);	/* the same as a table */
 
 u_int	sf_buf_inuse(void);		/* referenced slots; looks at all */
 u_int	sf_buf_audit(void);		/* prints and counts wrong entries */
