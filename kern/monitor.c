@@ -100,8 +100,8 @@ lookup(int argc, char **argv)
 	else if (n > 1)
 		explain_ambiguous(argv[0]);
 	else if ((u_int)argc - 1 > c->maxargs)
-		printf("monitor: %s takes %s, not %d words\n", c->name,
-		    c->maxargs == 0 ? "no argument" : c->arguments, argc - 1);
+		printf("monitor: %s takes %s\n", c->name, c->maxargs == 0 ?
+		    "no argument" : "one argument at most");
 	else if (panicked() && !c->safe)
 		printf("monitor: %s does not run after a panic\n", c->name);
 	else

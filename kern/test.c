@@ -13,6 +13,7 @@
 #include <sys/types.h>
 #include <sys/cons.h>
 #include <sys/lock.h>
+#include <sys/monitor.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/test.h>
@@ -391,4 +392,16 @@ u_int
 test_run(void)
 {
 	return (test_run_pattern(wanted));
+}
+
+COMMAND(command_test, "test", "[pattern]", "run tests: all if none is named")
+{
+	switch (test_run_pattern(argc > 1 ? argv[1] : "all")) {
+	case EXIT_PASSED:
+		printf("test: passed\n");
+		break;
+	case EXIT_FAILED:
+		printf("test: FAILED\n");
+		break;
+	}
 }

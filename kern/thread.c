@@ -11,6 +11,7 @@
 #include <sys/types.h>
 #include <sys/errno.h>
 #include <sys/lock.h>
+#include <sys/monitor.h>
 #include <sys/sleepq.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
@@ -209,23 +210,35 @@ print_thread(struct thread *td, void *arg)
 {
 	static const char *const states[] = { "running", "runnable",
 	    "sleeping", "migrating", "exiting", "zombie" };
-	const char *wmesg = td->td_state == TDS_SLEEPING ? td->td_wmesg : "-";
-	char where[24];
+	const struct pcpu *pc = pcpus[td->td_cpu];
+	bool idle = td == &pc->pc_idlethread && td != pc->pc_curthread;
+	char where[24], channel[24] = "-";
 
 	(void)arg;
-	snprintf(where, sizeof(where), "cpu %u%s", td->td_cpu,
+	snprintf(where, sizeof(where), "%u%s", td->td_cpu,
 	    td->td_bound != NOCPU ? " bound" : td->td_pinned != 0 ?
 	    " pinned" : "");
-	printf("%5u  %s  %s  %s  %s  %p\n", td->td_id, td->td_name,
-	    states[td->td_state], where, wmesg, td->td_wchan);
+	if (td->td_wchan != NULL)
+		snprintf(channel, sizeof(channel), "%p", td->td_wchan);
+	printf("  %5u %-15s %-9s %-10s %-12s %s\n", td->td_id, td->td_name,
+	    idle ? "idle" : states[td->td_state], where,
+	    td->td_wchan != NULL ? td->td_wmesg : "-", channel);
 }
 
-/* thread_print_all: a line each, idle threads left out.  Any context. */
+/* thread_print_all: a line each.  Any context. */
 void
 thread_print_all(void)
 {
-	printf("   id  name  state  cpu  waits-for  channel\n");
+	printf("  %5s %-15s %-9s %-10s %-12s %s\n", "id", "name", "state",
+	    "cpu", "waits for", "channel");
 	thread_foreach(print_thread, NULL);
+	for (u_int i = 0; i < mp_ncpus; i++)
+		print_thread(&pcpus[i]->pc_idlethread, NULL);
+}
+
+SAFE_COMMAND(command_ps, "ps", "", "every thread, and what it waits for")
+{
+	thread_print_all();
 }
 
 /*

@@ -32,6 +32,7 @@
 #include <sys/types.h>
 #include <sys/systm.h>
 #include <sys/lock.h>
+#include <sys/monitor.h>
 #include <sys/sf_buf.h>
 #include <machine/atomic.h>
 #include <vm/vm_page.h>
@@ -573,4 +574,40 @@ vm_page_zone_name(enum vm_zone zone)
 		panic("vm_page_zone_name: bad zone %u, caller %p",
 		    (u_int)zone, __caller());
 	return (names[zone]);
+}
+
+/* What the command pages counts in a zone, beside what is free. */
+struct zone_count {
+	uint32_t total;		/* frames that are not reserved */
+	uint32_t wired;		/* of them, and of the modules' frames */
+	uint32_t mapped;	/* that an sf_buf has, referenced or cached */
+};
+
+/* Looks at every frame, for nobody else has a use for these counts. */
+static void
+count_zones(struct zone_count c[VM_NZONES])
+{
+	const struct vm_page *m;
+
+	memset(c, 0, VM_NZONES * sizeof(*c));
+	for (uint32_t i = 0; i < vm_page_count; i++) {
+		m = &vm_page_array[i];
+		c[m->zone].total += (m->flags & PG_RESERVED) == 0;
+		c[m->zone].wired += m->wire_count != 0;
+		c[m->zone].mapped += m->sf != 0;
+	}
+}
+
+SAFE_COMMAND(command_pages, "pages", "", "frames of each zone")
+{
+	struct zone_count c[VM_NZONES];
+
+	count_zones(c);
+	printf("  %-8s %10s %10s %10s %10s\n", "zone", "total", "free",
+	    "wired", "mapped");
+	for (int z = 0; z < VM_NZONES; z++)
+		printf("  %-8s %10u %10u %10u %10u\n",
+		    vm_page_zone_name((enum vm_zone)z), c[z].total,
+		    vm_page_zone_free((enum vm_zone)z), c[z].wired,
+		    c[z].mapped);
 }

@@ -24,6 +24,10 @@ u_int ipi_timeout_ms = 30000;
 TUNABLE_UINT(ipi_timeout, "ipi.timeout", ipi_timeout_ms, 100, 600000,
     "milliseconds after which a CPU that does not answer is a panic");
 
+const char *const ipi_names[IPI_NVERBS] = {
+	[IPI_FLUSH] = "flush", [IPI_CALL] = "call", [IPI_RESCHED] = "resched",
+};
+
 struct smp_call {
 	void (*fn)(void *);
 	void *arg;

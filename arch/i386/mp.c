@@ -9,6 +9,7 @@
  */
 
 #include <sys/types.h>
+#include <sys/monitor.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <sys/tunable.h>
@@ -195,4 +196,39 @@ mp_start(void)
 	for (u_int i = 0; i < mi.ncpus; i++)
 		if (mi.apicid[i] != self && mp_ncpus < max_cpus)
 			add_ap(mi.apicid[i]);
+}
+
+static void
+print_ipis(const uint64_t n[IPI_NVERBS])
+{
+	for (u_int v = 0; v < IPI_NVERBS; v++)
+		printf(" %10llu", (unsigned long long)n[v]);
+}
+
+SAFE_COMMAND(command_cpus, "cpus", "", "every CPU, its TLB's epoch, its IPIs")
+{
+	const struct pcpu *pc;
+
+	printf("  %3s %4s %10s %10s %10s %10s %s\n", "cpu", "apic", "ticks",
+	    "switches", "flushes", "epoch", "state");
+	for (u_int i = 0; i < mp_ncpus; i++) {
+		pc = pcpus[i];
+		printf("  %3u %4u %10u %10llu %10llu %10u %s\n", i,
+		    pc->pc_apicid, pc->pc_ticks,
+		    (unsigned long long)pc->pc_switches,
+		    (unsigned long long)pc->pc_flushes, pc->pc_tlb >> 1,
+		    (pc->pc_tlb & TLB_IDLE) != 0 ? "idle" :
+		    pc->pc_curthread->td_name);
+	}
+	printf("\n  %3s%*s%*s\n  %3s", "", 11 * IPI_NVERBS, "IPIs sent",
+	    11 * IPI_NVERBS, "IPIs taken", "cpu");
+	for (u_int v = 0; v < 2 * IPI_NVERBS; v++)
+		printf(" %10s", ipi_names[v % IPI_NVERBS]);
+	printf("\n");
+	for (u_int i = 0; i < mp_ncpus; i++) {
+		printf("  %3u", i);
+		print_ipis(pcpus[i]->pc_ipis_sent);
+		print_ipis(pcpus[i]->pc_ipis_taken);
+		printf("\n");
+	}
 }

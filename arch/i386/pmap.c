@@ -22,6 +22,8 @@
 
 #include <sys/types.h>
 #include <sys/lock.h>
+#include <sys/monitor.h>
+#include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/tunable.h>
 #include <machine/cpufunc.h>
@@ -470,4 +472,50 @@ pmap_is_mapped(vm_offset_t va)
 	if ((pde & PG_V) == 0 || (pde & PG_PS) != 0)
 		return ((pde & PG_V) != 0);
 	return ((*pmap_kpte(va) & PG_V) != 0);
+}
+
+static void
+print_range(vm_offset_t from, vm_offset_t to, const char *what)
+{
+	printf("  0x%08x  0x%08x  %7u K  %s\n", from, to, (to - from) >> 10,
+	    what);
+}
+
+/* The image is a part of the direct map. */
+static void
+print_image(void)
+{
+	print_range((vm_offset_t)kern_text, (vm_offset_t)kern_rodata,
+	    "  kernel text, R-X");
+	print_range((vm_offset_t)kern_rodata, (vm_offset_t)kern_data,
+	    "  kernel read-only data, R--");
+	print_range((vm_offset_t)kern_data, (vm_offset_t)kern_ksyms,
+	    "  kernel data, RW-");
+	print_range((vm_offset_t)kern_ksyms, (vm_offset_t)kern_end,
+	    "  kernel symbols, R--");
+}
+
+SAFE_COMMAND(command_map, "map", "", "the kernel's address space")
+{
+	struct kmem_stats k;
+	char what[64];
+
+	printf("  from        to               size  what\n");
+	snprintf(what, sizeof(what), "direct map, %s pages behind the kernel",
+	    page_size == 0 ? "2 MB" : "4 KB");
+	print_range(DMAP_MIN, DMAP_MIN + (vm_offset_t)dmap_limit, what);
+	print_image();
+	snprintf(what, sizeof(what), "page array, %u frames of %zu bytes",
+	    vm_page_count, sizeof(struct vm_page));
+	print_range(VM_PAGES_MIN, VM_PAGES_MIN + (vm_offset_t)round_page(
+	    vm_page_count * sizeof(struct vm_page)), what);
+	snprintf(what, sizeof(what), "sf_bufs, %u slots", nsfbufs);
+	print_range(SF_BUF_MIN, SF_BUF_MIN + (nsfbufs << PAGE_SHIFT), what);
+	kmem_stats_read(&k);
+	snprintf(what, sizeof(what), "kernel memory and devices, %u K free",
+	    k.free << (PAGE_SHIFT - 10));
+	print_range(KVA_MIN, KVA_MIN + (k.total << PAGE_SHIFT), what);
+	printf("  all else is unmapped; no-execute is %s, physical addresses "
+	    "have %u bits\n", pg_nx != 0 ? "on" : "not there",
+	    pmap_maxphyaddr());
 }

@@ -23,6 +23,7 @@ void	trap_init_cpu(void *pcpu);
 
 /* ipi.c */
 void	ipi_handle(enum ipi_verb verb);
+extern const char *const ipi_names[IPI_NVERBS];
 void	smp_call(u_int cpu, void (*fn)(void *), void *arg);
 bool	wait_expired(uint64_t start, bool *warned);
 extern u_int ipi_timeout_ms;
