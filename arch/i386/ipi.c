@@ -10,6 +10,7 @@
  */
 
 #include <sys/types.h>
+#include <sys/bench.h>
 #include <sys/systm.h>
 #include <sys/tunable.h>
 #include <machine/atomic.h>
@@ -123,6 +124,9 @@ ipi_handle(enum ipi_verb verb)
 		break;
 	case IPI_RESCHED:
 		pc->pc_need_resched = 1;
+		break;
+	case IPI_BENCH:
+		bench_ipi();
 		break;
 	default:
 		panic("ipi: unknown verb %u", (u_int)verb);

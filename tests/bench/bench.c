@@ -27,6 +27,7 @@
 
 #define	SPIN_INSNS	4u	/* of one turn of spin() */
 #define	EXACT_NOPS	1000u
+#define	MAXSCHEMES	8u
 #define	MAX_SHIFT	10u
 
 extern const struct bench *const __start_set_benches[], *const
@@ -73,13 +74,58 @@ served_directly(struct vm_page *m)
 }
 
 static u_int
-array_order(u_int n)
+array_order(size_t size)
 {
 	u_int order = 0;
 
-	while ((PAGE_SIZE << order) < n * sizeof(struct vm_page *))
+	while ((PAGE_SIZE << order) < size)
 		order++;
 	return (order);
+}
+
+/*
+ * bench_array: zeroed memory, up to 4 MiB; bench_array_free() gives it back.
+ * Thread context.
+ */
+void *
+bench_array(size_t size)
+{
+	struct vm_page *m = vm_page_alloc_order(VM_ALLOC_DIRECT,
+	    array_order(size));
+
+	KASSERT(m != NULL, "bench_array: no memory for %zu bytes", size);
+	return (memset(pmap_dmap(VM_PAGE_TO_PHYS(m)), 0, size));
+}
+
+void
+bench_array_free(void *array, size_t size)
+{
+	vm_offset_t off = (vm_offset_t)array - DMAP_MIN;
+
+	vm_page_free_order(PHYS_TO_VM_PAGE((vm_paddr_t)off),
+	    array_order(size));
+}
+
+/* bench_ready: initialises a scheme, once; false if it cannot be used. */
+bool
+bench_ready(const struct bench_scheme *s)
+{
+	static struct {
+		const struct bench_scheme *scheme;
+		bool ready;
+	} known[MAXSCHEMES];
+	u_int i = 0;
+
+	while (known[i].scheme != NULL && known[i].scheme != s)
+		i++;
+	KASSERT(i < MAXSCHEMES - 1, "bench: too many schemes");
+	if (known[i].scheme == NULL) {
+		known[i].scheme = s;
+		known[i].ready = s->init == NULL || s->init(nsfbufs);
+		if (!known[i].ready)
+			printf("# %s cannot be used here\n", s->name);
+	}
+	return (known[i].ready);
 }
 
 /*
@@ -90,11 +136,8 @@ array_order(u_int n)
 struct vm_page **
 bench_pages(u_int n, bool direct)
 {
-	struct vm_page *array = vm_page_alloc_order(VM_ALLOC_DIRECT,
-	    array_order(n)), *m, **pages;
+	struct vm_page **pages = bench_array(n * sizeof(*pages)), *m;
 
-	KASSERT(array != NULL, "bench_pages: no memory for %u pointers", n);
-	pages = pmap_dmap(VM_PAGE_TO_PHYS(array));
 	for (u_int i = 0; i < n; i++) {
 		m = vm_page_alloc(VM_ALLOC_WIRED |
 		    (direct ? VM_ALLOC_DIRECT : 0));
@@ -106,7 +149,11 @@ bench_pages(u_int n, bool direct)
 			vm_page_unwire(m, 0);
 			vm_page_free(m);
 		}
-		bench_pages_free(pages, i);
+		while (i-- > 0) {
+			vm_page_unwire(pages[i], 0);
+			vm_page_free(pages[i]);
+		}
+		bench_array_free(pages, n * sizeof(*pages));
 		printf("# not so many as %u pages that the direct map %s\n", n,
 		    direct ? "serves" : "does not serve");
 		return (NULL);
@@ -121,8 +168,7 @@ bench_pages_free(struct vm_page **pages, u_int n)
 		vm_page_unwire(pages[i], 0);
 		vm_page_free(pages[i]);
 	}
-	vm_page_free_order(PHYS_TO_VM_PAGE((vm_paddr_t)((vm_offset_t)pages -
-	    DMAP_MIN)), array_order(n));
+	bench_array_free(pages, n * sizeof(*pages));
 }
 
 /* bench_counts_sub: what was counted since b. */

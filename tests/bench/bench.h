@@ -32,7 +32,9 @@ struct bench_counts {
 /*
  * alloc, kva, free: as sf_buf(9) has them; a handle is the scheme's own,
  * whatever its type says.  stats: sums since start.  direct: it is for pages
- * of the direct map, the others for any but those.
+ * of the direct map, the others for any but those.  init: once, before use,
+ * with the slots to have; false if there cannot be.  reset: nothing is cached
+ * afterwards.  Both may be NULL.
  */
 struct bench_scheme {
 	const char *name;
@@ -40,11 +42,15 @@ struct bench_scheme {
 	vm_offset_t (*kva)(struct sf_buf *sf);
 	void	(*free)(struct sf_buf *sf);
 	void	(*stats)(struct bench_counts *c);
+	bool	(*init)(u_int nslots);
+	void	(*reset)(void);
 	bool	direct;
 };
 
 extern const struct bench_scheme bench_sf_buf;	/* the kernel's own */
 extern const struct bench_scheme bench_direct;	/* the same, direct map */
+extern const struct bench_scheme bench_sync;
+extern const struct bench_scheme bench_qenter;
 
 enum bench_touch { TOUCH_NONE, TOUCH_READ, TOUCH_ZERO };
 
@@ -69,13 +75,16 @@ struct bench {
 
 #define	BENCH(ident, name)						\
 	static void ident(void);					\
-	static const struct bench bench_##ident = { name, ident };	\
+	static const struct bench entry_##ident = { name, ident };	\
 	static const struct bench *const set_##ident			\
-	    __attribute__((section("set_benches"), used)) = &bench_##ident; \
+	    __attribute__((section("set_benches"), used)) = &entry_##ident; \
 	static void ident(void)
 
 /* bench.c */
 struct vm_page **bench_pages(u_int n, bool direct);
+void	*bench_array(size_t size);
+void	bench_array_free(void *array, size_t size);
+bool	bench_ready(const struct bench_scheme *s);
 void	bench_pages_free(struct vm_page **pages, u_int n);
 void	bench_counts_sub(struct bench_counts *c, const struct bench_counts *b);
 void	bench_report(const struct bench_result *r);

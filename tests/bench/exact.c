@@ -103,6 +103,8 @@ measure(const char *name, const struct bench_scheme *s, bool hit,
 	struct bench_counts before;
 	struct work w = { .flags = flags };
 
+	if (!bench_ready(s))
+		return;
 	w.npages = hit ? HIT_PAGES : nsfbufs > MISS_PAGES / 2 ? 2 * nsfbufs :
 	    MISS_PAGES;
 	w.ops = hit ? HIT_PAGES * 64 : w.npages;
@@ -137,3 +139,25 @@ EXACT(miss_private, "miss-read-private", &bench_sf_buf, false, TOUCH_READ,
 EXACT(miss_shared, "miss-read-shared", &bench_sf_buf, false, TOUCH_READ, 0,
     mp_ncpus)
 EXACT(direct_map, "direct", &bench_direct, true, TOUCH_NONE, 0, 1)
+
+/* What the others cost, counted the same way. */
+static void
+baseline(const struct bench_scheme *s)
+{
+	measure("hit-shared", s, true, TOUCH_NONE, 0, 1);
+	measure("hit-private", s, true, TOUCH_NONE, SFB_CPUPRIVATE, 1);
+	measure("miss-untouched", s, false, TOUCH_NONE, 0, 1);
+	measure("miss-read-private", s, false, TOUCH_READ, SFB_CPUPRIVATE, 1);
+	measure("miss-read-shared", s, false, TOUCH_READ, 0, mp_ncpus);
+}
+
+BENCH(sync, "baseline.sync")
+{
+	baseline(&bench_sync);
+}
+
+BENCH(qenter, "baseline.qenter")
+{
+	measure("miss-read-shared", &bench_qenter, false, TOUCH_READ, 0,
+	    mp_ncpus);
+}

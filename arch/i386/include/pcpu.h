@@ -28,6 +28,7 @@ enum ipi_verb {
 	IPI_FLUSH,		/* flush the TLB, publish the epoch */
 	IPI_CALL,		/* run a function: smp_call() */
 	IPI_RESCHED,		/* look at the run queue */
+	IPI_BENCH,		/* for the schemes of tests/bench/ */
 	IPI_NVERBS
 };
 

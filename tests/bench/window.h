@@ -1,0 +1,85 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+#ifndef _TESTS_BENCH_WINDOW_H_
+#define	_TESTS_BENCH_WINDOW_H_
+
+/*
+ * What the schemes to compare with stand on: kernel addresses of their own,
+ * and the synchronous invalidation of one address on other CPUs.  window.c.
+ */
+
+#include <sys/types.h>
+#include <sys/thread.h>
+#include <machine/atomic.h>
+#include <machine/hw.h>
+#include <machine/pcpu.h>
+#include <machine/pmap.h>
+#include <machine/smp.h>
+
+#define	WINDOW_MAXCPU	64u
+#define	SYNC_SLOTS	6656u	/* at most: FreeBSD's own limit */
+#define	QENTER_SLOTS	256u	/* used at once */
+
+/*
+ * A lock that its holder spins for and waits under with interrupts on, as
+ * FreeBSD's adaptive mutex would: neither pre-empted nor deaf to the others'
+ * invalidations.
+ */
+struct bench_lock {
+	volatile uint32_t locked;
+};
+
+void	bench_lock_wait(struct bench_lock *l);
+
+/* Inline, as FreeBSD's are, for the sake of the instruction counts. */
+static inline void
+bench_lock(struct bench_lock *l)
+{
+	curthread()->td_critnest++;
+	if (atomic_swap_32(&l->locked, 1) != 0)
+		bench_lock_wait(l);
+}
+
+static inline void
+bench_unlock(struct bench_lock *l)
+{
+	atomic_store_rel_32(&l->locked, 0);
+	if (curpcpu()->pc_need_resched != 0)
+		critical_exit();
+	else
+		curthread()->td_critnest--;
+}
+
+struct cpuset {
+	uint32_t word[WINDOW_MAXCPU / 32];
+};
+
+/* Not-present to present: high word first, as sf_buf_md_enter() has it. */
+static inline void
+window_enter(volatile uint32_t *pte, vm_paddr_t pa)
+{
+	pt_entry_t e = pa | PG_V | PG_RW | pg_nx;
+
+	hw_store32(pte + 1, (uint32_t)(e >> 32));
+	hw_store32(pte, (uint32_t)e);
+}
+
+/* Present to not-present; true if some TLB may hold it, by the A bit. */
+static inline bool
+window_remove(volatile uint32_t *pte)
+{
+	return ((hw_xchg32(pte, 0) & (PG_V | PG_A)) == (PG_V | PG_A));
+}
+
+vm_offset_t window_init(u_int nslots);
+volatile uint32_t *window_pte(vm_offset_t va);
+void	window_all_cpus(struct cpuset *set);
+void	window_shootdown(const struct cpuset *set, vm_offset_t va);
+void	window_flush_all(void);
+uint64_t window_ipis(void);		/* writes to an ICR */
+uint64_t window_interrupted(void);	/* CPUs */
+
+#endif /* !_TESTS_BENCH_WINDOW_H_ */
