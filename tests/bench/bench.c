@@ -43,8 +43,9 @@ static struct spinner {
 	struct thread *td;
 } __attribute__((aligned(64))) spinners[MAXCPU];
 static volatile uint32_t spin_stop;
-static u_int nbusy;
+static u_int busy_first, busy_end;
 
+static bool exact;		/* the TSC counts instructions */
 u_int bench_tsc_shift;		/* TSC ticks of an instruction, as 2^N */
 
 bool
@@ -192,10 +193,10 @@ bench_report(const struct bench_result *r)
 	uint64_t cost = r->time * 100 / r->ops;
 	const struct bench_counts *c = &r->counts;
 
-	printf("bench: case=%s scheme=%s cpus=%u pages=%u touch=%s mode=%s "
+	printf("bench: case=%s scheme=%s cpus=%u workers=%u pages=%u touch=%s mode=%s "
 	    "ops=%llu cost=%llu.%02u hits=%llu misses=%llu pte=%llu "
 	    "invlpg=%llu ipis=%llu interrupted=%llu sleeps=%llu\n", r->name,
-	    r->scheme->name, r->cpus, r->pages, touch[r->touch],
+	    r->scheme->name, r->cpus, r->workers == 0 ? 1 : r->workers, r->pages, touch[r->touch],
 	    (r->flags & SFB_CPUPRIVATE) != 0 ? "private" : "shared",
 	    (unsigned long long)r->ops, (unsigned long long)(cost / 100),
 	    (u_int)(cost % 100), (unsigned long long)c->hits,
@@ -206,30 +207,37 @@ bench_report(const struct bench_result *r)
 }
 
 /*
- * A CPU that is busy: never idle, and interrupts are on.  It counts its own
- * turns, of SPIN_INSNS instructions each, so that what all CPUs executed
- * can be told from what they executed here.  Under -icount the CPUs take
- * turns too, and PAUSE passes them on.
+ * A CPU that is busy: never idle, and interrupts are on.  Under -icount it
+ * counts its own turns, of SPIN_INSNS instructions each, so that what all
+ * CPUs executed can be told from what they executed here; and as the CPUs
+ * take turns too there, PAUSE passes them on.
  */
 static void
 spin(void *arg)
 {
 	struct spinner *s = arg;
 
+	if (!exact) {
+		s->turns = 1;
+		__asm__ volatile("1: cmpl $0, %0; je 1b" : : "m" (spin_stop) :
+		    "memory", "cc");
+		return;
+	}
 	__asm__ volatile("1: incl %0; pause; cmpl $0, %1; je 1b"
 	    : "+m" (s->turns) : "m" (spin_stop) : "memory", "cc");
 }
 
 /*
- * bench_busy_start: makes the CPUs 1 to ncpus - 1 busy until
- * bench_busy_stop().  Thread context, on CPU 0.
+ * bench_busy_start: makes the CPUs from `first' to `end' - 1 busy until
+ * bench_busy_stop().  Thread context, on none of these.
  */
 void
-bench_busy_start(u_int ncpus)
+bench_busy_start(u_int first, u_int end)
 {
 	spin_stop = 0;
-	nbusy = ncpus - 1;
-	for (u_int i = 1; i < ncpus; i++) {
+	busy_first = first;
+	busy_end = end;
+	for (u_int i = first; i < end; i++) {
 		spinners[i].turns = 0;
 		spinners[i].td = thread_create_on(i, spin, &spinners[i],
 		    "busy");
@@ -243,9 +251,9 @@ void
 bench_busy_stop(void)
 {
 	spin_stop = 1;
-	for (u_int i = 1; i <= nbusy; i++)
+	for (u_int i = busy_first; i < busy_end; i++)
 		thread_join(spinners[i].td);
-	nbusy = 0;
+	busy_end = busy_first;
 }
 
 static uint64_t
@@ -253,7 +261,7 @@ busy_insns(void)
 {
 	uint64_t turns = 0;
 
-	for (u_int i = 1; i <= nbusy; i++)
+	for (u_int i = busy_first; i < busy_end; i++)
 		turns += spinners[i].turns;
 	return (turns * SPIN_INSNS);
 }
@@ -311,8 +319,8 @@ u_int
 bench_run(void)
 {
 	u_int ran = 0;
-	bool exact = tsc_is_exact(&bench_tsc_shift);
 
+	exact = tsc_is_exact(&bench_tsc_shift);
 	if (strcmp(wanted, "list") == 0)
 		return (list());
 	printf("bench: begin nsfbufs=%u cpus=%u mhz=%u hz=%u exact=%s\n",

@@ -58,7 +58,8 @@ enum bench_touch { TOUCH_NONE, TOUCH_READ, TOUCH_ZERO };
 struct bench_result {
 	const char *name;
 	const struct bench_scheme *scheme;
-	u_int cpus;		/* those that allocate and those that are busy */
+	u_int cpus;		/* of the machine, or that are not idle */
+	u_int workers;		/* CPUs that allocate; 0 means 1 */
 	u_int pages;
 	enum bench_touch touch;
 	int flags;
@@ -88,7 +89,7 @@ bool	bench_ready(const struct bench_scheme *s);
 void	bench_pages_free(struct vm_page **pages, u_int n);
 void	bench_counts_sub(struct bench_counts *c, const struct bench_counts *b);
 void	bench_report(const struct bench_result *r);
-void	bench_busy_start(u_int ncpus);
+void	bench_busy_start(u_int first, u_int end);
 void	bench_busy_stop(void);
 uint64_t bench_busy_time(uint64_t *busy);
 extern u_int bench_tsc_shift;
