@@ -17,12 +17,11 @@
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <sys/tunable.h>
-#include <machine/atomic.h>
 #include <machine/cpufunc.h>
 #include <machine/pcpu.h>
-#include <machine/pmap.h>
 #include <machine/smp.h>
 #include <tests/bench/bench.h>
+#include <vm/kmem.h>
 #include <vm/vm_page.h>
 
 #define	SPIN_INSNS	4u	/* of one turn of spin() */
@@ -74,37 +73,14 @@ served_directly(struct vm_page *m)
 	return (sf == (struct sf_buf *)m);
 }
 
-static u_int
-array_order(size_t size)
-{
-	u_int order = 0;
-
-	while ((PAGE_SIZE << order) < size)
-		order++;
-	return (order);
-}
-
-/*
- * bench_array: zeroed memory, up to 4 MiB; bench_array_free() gives it back.
- * Thread context.
- */
+/* bench_array: zeroed memory, for kmem_free().  Thread context. */
 void *
 bench_array(size_t size)
 {
-	struct vm_page *m = vm_page_alloc_order(VM_ALLOC_DIRECT,
-	    array_order(size));
+	void *array = kmem_alloc(size, M_ZERO);
 
-	KASSERT(m != NULL, "bench_array: no memory for %zu bytes", size);
-	return (memset(pmap_dmap(VM_PAGE_TO_PHYS(m)), 0, size));
-}
-
-void
-bench_array_free(void *array, size_t size)
-{
-	vm_offset_t off = (vm_offset_t)array - DMAP_MIN;
-
-	vm_page_free_order(PHYS_TO_VM_PAGE((vm_paddr_t)off),
-	    array_order(size));
+	KASSERT(array != NULL, "bench_array: no memory for %zu bytes", size);
+	return (array);
 }
 
 /* bench_ready: initialises a scheme, once; false if it cannot be used. */
@@ -154,7 +130,7 @@ bench_pages(u_int n, bool direct)
 			vm_page_unwire(pages[i], 0);
 			vm_page_free(pages[i]);
 		}
-		bench_array_free(pages, n * sizeof(*pages));
+		kmem_free(pages, n * sizeof(*pages));
 		printf("# not so many as %u pages that the direct map %s\n", n,
 		    direct ? "serves" : "does not serve");
 		return (NULL);
@@ -169,7 +145,7 @@ bench_pages_free(struct vm_page **pages, u_int n)
 		vm_page_unwire(pages[i], 0);
 		vm_page_free(pages[i]);
 	}
-	bench_array_free(pages, n * sizeof(*pages));
+	kmem_free(pages, n * sizeof(*pages));
 }
 
 /* bench_counts_sub: what was counted since b. */

@@ -84,7 +84,6 @@ struct bench {
 /* bench.c */
 struct vm_page **bench_pages(u_int n, bool direct);
 void	*bench_array(size_t size);
-void	bench_array_free(void *array, size_t size);
 bool	bench_ready(const struct bench_scheme *s);
 void	bench_pages_free(struct vm_page **pages, u_int n);
 void	bench_counts_sub(struct bench_counts *c, const struct bench_counts *b);

@@ -12,6 +12,7 @@
 #include <sys/systm.h>
 #include <tests/bench/bench.h>
 #include <tests/bench/trace.h>
+#include <vm/kmem.h>
 
 /* xorshift32 (Marsaglia 2003); *state is never 0. */
 uint32_t
@@ -43,7 +44,7 @@ zipf_init(struct zipf *z, u_int n)
 void
 zipf_free(struct zipf *z)
 {
-	bench_array_free(z->sums, z->n * sizeof(*z->sums));
+	kmem_free(z->sums, z->n * sizeof(*z->sums));
 }
 
 /* The first whose sum is above a random part of the whole. */
@@ -96,10 +97,10 @@ lru_init(struct lru *l, u_int n, u_int capacity)
 void
 lru_free(struct lru *l)
 {
-	bench_array_free(l->place, l->n * sizeof(uint32_t));
-	bench_array_free(l->holds, l->capacity * sizeof(uint32_t));
-	bench_array_free(l->newer, (l->capacity + 1) * sizeof(uint32_t));
-	bench_array_free(l->older, (l->capacity + 1) * sizeof(uint32_t));
+	kmem_free(l->place, l->n * sizeof(uint32_t));
+	kmem_free(l->holds, l->capacity * sizeof(uint32_t));
+	kmem_free(l->newer, (l->capacity + 1) * sizeof(uint32_t));
+	kmem_free(l->older, (l->capacity + 1) * sizeof(uint32_t));
 }
 
 static void
