@@ -48,7 +48,9 @@ HOSTCFLAGS = -std=gnu11 -Wall -Wextra -g -fsanitize=address,undefined
 CSRC	= $(wildcard boot/*.c kern/*.c vm/*.c arch/i386/*.c tests/*.c tests/bench/*.c)
 ASRC	= $(wildcard boot/*.asm arch/i386/*.asm)
 OBJS	= $(CSRC:%.c=$(B)/%.o) $(ASRC:%.asm=$(B)/%.o)
-CHAINS	= $(B)/tests/badmagic.elf $(B)/tests/nommap.elf
+FAULTS	= $(shell sed -n 's/,/ /g; s/^if_fault //p' tests/boot/chain.asm | \
+	  sed 's/;.*//' | tr -s ' \t' '\n\n' | sort -u)
+CHAINS	= $(FAULTS:%=$(B)/tests/%.elf)
 # Rows of the table of machines, by the set that they are in.
 rows	= $(shell awk -F '\t' '!/^\#/ && $$NF == "$(1)" { print $$1 }' \
 	  tests/matrix.tsv)
@@ -57,9 +59,9 @@ TOOLS	= $(firstword $(CROSS)$(CC)) $(CROSS)$(LD) $(CROSS)nm $(NASM)
 TESTTOOLS = $(TOOLS) libc-headers prove qemu-system-i386 qemu-system-x86_64 \
 	  grub-mkrescue grub-i386-pc xorriso
 
-all: $(B)/mayfly.elf $(CHAINS)	## builds the kernel (plain make does)
+all: $(B)/mayfly.elf	## builds the kernel (plain make does)
 ifeq ($(DEBUG),1)
-all: compile_commands.json
+all: $(CHAINS) compile_commands.json
 endif
 
 $(B)/mayfly.elf: $(OBJS) $(B)/ksyms.o linker.ld
@@ -103,12 +105,10 @@ $(B)/%.o: %.asm $(B)/flags
 	@echo "ASM $<"
 	$(Q)$(NASM) -f elf32 -g -o $@ $<
 
-# Two loaders with a fault each, for BOOT=.
-$(B)/tests/nommap.elf: CHAINFLAGS = -D NOMMAP
-$(CHAINS): tests/boot/badmagic.asm $(B)/flags
+# Loaders and firmware with a fault each, for BOOT=.
+$(CHAINS): $(B)/tests/%.elf: tests/boot/chain.asm $(B)/flags
 	@mkdir -p $(@D)
-	@echo "LD  $@"
-	$(Q)$(NASM) -f elf32 $(CHAINFLAGS) -o $(@:.elf=.chain.o) $<
+	$(Q)$(NASM) -f elf32 -D FAULT=$* -o $(@:.elf=.chain.o) $<
 	$(Q)$(CROSS)$(LD) -m elf_i386 -z noexecstack -z max-page-size=4096 \
 	    -Ttext=0x2000000 -o $@ $(@:.elf=.chain.o)
 

@@ -1,0 +1,605 @@
+; SPDX-License-Identifier: BSD-2-Clause
+;
+; A loader that does one thing wrong, or a firmware that did: a Multiboot
+; kernel whose first module is the kernel proper, which it copies to where its
+; ELF program headers want it and enters as a loader would, but for one fault.
+; Built once for each: -D FAULT=name, by the Makefile's list FAULTS.
+;
+; It is linked at 32 MiB, and a loader puts modules behind it, so that what is
+; copied to 1 MiB overwrites neither.  The firmware's tables are found as the
+; kernel finds them, and changed where they are; what the loader said is copied
+; first where it gets longer.  In all of it
+;
+;	ebp	the Multiboot information
+;
+; A machine on which the fault cannot be made ends with status 65.
+
+%ifndef FAULT
+%error "FAULT is not given"
+%endif
+
+; if_fault name, ...: whether the image is one of these.
+%macro if_fault 1-*
+%assign %%is 0
+%rep %0
+%ifidn FAULT, %1
+%assign %%is 1
+%endif
+%rotate 1
+%endrep
+%assign chosen %%is
+%endmacro
+
+MAGIC	equ	0x1BADB002		; Multiboot 1, section 3.1.1
+FLAGS	equ	0x00000003		; modules on pages, memory map wanted
+BOOTED	equ	0x2BADB002		; section 3.2
+
+MBI_FLAGS equ	0			; section 3.3
+MBI_CMDLINE equ	16
+MBI_MODS_COUNT equ 20
+MBI_MODS_ADDR equ 24
+MBI_MMAP_LENGTH equ 44
+MBI_MMAP_ADDR equ 48
+INFO_CMDLINE equ 1 << 2
+INFO_MODS equ	1 << 3
+INFO_MMAP equ	1 << 6
+MOD_START equ	0
+MOD_END	equ	4
+MMAP_SIZE equ	0			; of an entry, this word left out
+MMAP_BASE equ	4
+MMAP_LENGTH equ	12
+MMAP_TYPE equ	20
+MMAP_WHOLE equ	24			; what QEMU and GRUB give
+RAM	equ	1
+RESERVED equ	2
+
+E_ENTRY	equ	24			; System V ABI, ELF header, 32 bits
+E_PHOFF	equ	28
+E_PHENTSIZE equ	42
+E_PHNUM	equ	44
+P_TYPE	equ	0			; and program header
+P_OFFSET equ	4
+P_PADDR	equ	12
+P_FILESZ equ	16
+P_MEMSZ	equ	20
+PT_LOAD	equ	1
+
+RSDP_RSDT equ	16			; ACPI 6.4, 5.2.5.3
+TABLE_LENGTH equ 4			; and 5.2.6
+TABLE_CHECKSUM equ 9
+TABLE_HEADER equ 36
+MADT_ENTRIES equ 44			; 5.2.12
+LAPIC	equ	0			; 5.2.12.2
+LAPIC_LEN equ	8
+LAPIC_ID equ	3
+LAPIC_FLAGS equ	4
+X2APIC	equ	9			; 5.2.12.12
+X2APIC_LEN equ	16
+
+EXIT_PORT equ	0xf4			; isa-debug-exit
+EXIT_NOT_MADE equ 0x20			; status 65, which no kernel gives
+
+	section .text
+	align	4
+	dd	MAGIC, FLAGS, -(MAGIC + FLAGS)
+
+	global	_start
+_start:
+	cli
+	cld
+	mov	esp, stack_top
+	mov	ebp, ebx
+	test	dword [ebp + MBI_FLAGS], INFO_MODS
+	jz	not_made
+	cmp	dword [ebp + MBI_MODS_COUNT], 0
+	je	not_made
+	mov	eax, [ebp + MBI_MODS_ADDR]
+	mov	edx, [eax + MOD_START]
+	cmp	dword [edx], 0x464c457f	; "\177ELF"
+	jne	not_made
+	call	load
+	push	dword [edx + E_ENTRY]
+
+	call	fault
+
+	pop	ecx
+	mov	eax, BOOTED
+if_fault badmagic
+%if chosen
+	mov	eax, 0xdeadbeef
+%endif
+	mov	ebx, ebp
+if_fault info_nowhere
+%if chosen
+	mov	ebx, 0xfffffff0
+%endif
+	jmp	ecx
+
+not_made:
+	mov	al, EXIT_NOT_MADE
+	out	EXIT_PORT, al
+	hlt
+	jmp	not_made
+
+; load: copies the segments of the ELF file at edx, which it keeps.
+load:
+	movzx	eax, word [edx + E_PHNUM]
+	mov	ebx, [edx + E_PHOFF]
+	add	ebx, edx
+.next:
+	push	eax
+	cmp	dword [ebx + P_TYPE], PT_LOAD
+	jne	.skip
+	mov	esi, [ebx + P_OFFSET]
+	add	esi, edx
+	mov	edi, [ebx + P_PADDR]
+	mov	ecx, [ebx + P_FILESZ]
+	rep	movsb
+	mov	ecx, [ebx + P_MEMSZ]
+	sub	ecx, [ebx + P_FILESZ]
+	xor	eax, eax
+	rep	stosb
+.skip:
+	movzx	eax, word [edx + E_PHENTSIZE]
+	add	ebx, eax
+	pop	eax
+	dec	eax
+	jnz	.next
+	ret
+
+; --- what the loader says ---
+
+; copy_map: the memory map into ours, which has room behind it; edi: its end.
+copy_map:
+	mov	esi, [ebp + MBI_MMAP_ADDR]
+	mov	ecx, [ebp + MBI_MMAP_LENGTH]
+	cmp	ecx, 32 * MMAP_WHOLE
+	ja	not_made
+	mov	edi, map
+	mov	[ebp + MBI_MMAP_ADDR], edi
+	rep	movsb
+	ret
+
+; add_range eax: base, edx:ecx: length, bl: type; at edi, below 4 GiB.
+add_range:
+	mov	dword [edi + MMAP_SIZE], MMAP_WHOLE - 4
+	mov	[edi + MMAP_BASE], eax
+	mov	dword [edi + MMAP_BASE + 4], 0
+	mov	[edi + MMAP_LENGTH], ecx
+	mov	[edi + MMAP_LENGTH + 4], edx
+	movzx	ebx, bl
+	mov	[edi + MMAP_TYPE], ebx
+	add	edi, MMAP_WHOLE
+	add	dword [ebp + MBI_MMAP_LENGTH], MMAP_WHOLE
+	ret
+
+; find_ram: esi: the entry of the RAM that starts at 1 MiB.
+find_ram:
+	mov	esi, map
+.next:
+	cmp	esi, edi
+	jae	not_made
+	cmp	dword [esi + MMAP_BASE], 0x100000
+	je	.found
+	add	esi, MMAP_WHOLE
+	jmp	.next
+.found:
+	cmp	dword [esi + MMAP_TYPE], RAM
+	jne	not_made
+	ret
+
+; --- what the firmware says ---
+
+; find_madt: esi: the MADT, edi: its first entry, ebx: its end, edx: the RSDT.
+find_madt:
+	mov	esi, 0xe0000
+.rsdp:
+	cmp	dword [esi], "RSD "
+	jne	.no
+	cmp	dword [esi + 4], "PTR "
+	je	.found
+.no:
+	add	esi, 16
+	cmp	esi, 0x100000
+	jb	.rsdp
+	jmp	not_made
+.found:
+	mov	edx, [esi + RSDP_RSDT]
+	mov	ecx, [edx + TABLE_LENGTH]
+	add	ecx, edx
+	lea	ebx, [edx + TABLE_HEADER]
+.table:
+	cmp	ebx, ecx
+	jae	not_made
+	mov	esi, [ebx]
+	add	ebx, 4
+	cmp	dword [esi], "APIC"
+	jne	.table
+	lea	edi, [esi + MADT_ENTRIES]
+	mov	ebx, [esi + TABLE_LENGTH]
+	add	ebx, esi
+	ret
+
+; last_cpu: edi: the last LAPIC entry; eax: how many there are.
+last_cpu:
+	xor	eax, eax
+.next:
+	cmp	edi, ebx
+	jae	.end
+	cmp	byte [edi], LAPIC
+	jne	.skip
+	inc	eax
+	mov	ecx, edi
+.skip:
+	movzx	edx, byte [edi + 1]
+	add	edi, edx
+	jmp	.next
+.end:
+	mov	edi, ecx
+	cmp	eax, 2
+	jb	not_made
+	ret
+
+; fix_checksum: of the table at esi.
+fix_checksum:
+	mov	byte [esi + TABLE_CHECKSUM], 0
+	mov	ecx, [esi + TABLE_LENGTH]
+	xor	eax, eax
+.next:
+	add	al, [esi + ecx - 1]
+	loop	.next
+	neg	al
+	mov	[esi + TABLE_CHECKSUM], al
+	ret
+
+; --- the faults ---
+
+fault:
+if_fault badmagic, info_nowhere
+%if chosen
+	ret
+%assign made 1
+%endif
+
+if_fault nommap
+%if chosen
+	and	dword [ebp + MBI_FLAGS], ~INFO_MMAP
+	ret
+%assign made 1
+%endif
+
+if_fault map_nowhere
+%if chosen
+	mov	dword [ebp + MBI_MMAP_ADDR], 0xfffffff0
+	ret
+%assign made 1
+%endif
+
+if_fault map_size0
+%if chosen
+	call	copy_map
+	mov	dword [map + MMAP_WHOLE + MMAP_SIZE], 0
+	ret
+%assign made 1
+%endif
+
+if_fault map_cut
+%if chosen
+	sub	dword [ebp + MBI_MMAP_LENGTH], 3
+	ret
+%assign made 1
+%endif
+
+if_fault map_empty			; entries of length 0, and no other
+%if chosen
+	call	copy_map
+	mov	esi, map
+.next:
+	mov	dword [esi + MMAP_LENGTH], 0
+	mov	dword [esi + MMAP_LENGTH + 4], 0
+	add	esi, MMAP_WHOLE
+	cmp	esi, edi
+	jb	.next
+	ret
+%assign made 1
+%endif
+
+; Half of the RAM once more, across the end of the first half, and within it
+; 1 MiB that is reserved: that wins, also for the zones.
+if_fault map_overlapping
+%if chosen
+	call	copy_map
+	call	find_ram
+	mov	ecx, [esi + MMAP_LENGTH]
+	shr	ecx, 1
+	mov	eax, [esi + MMAP_BASE]
+	mov	edx, ecx
+	shr	edx, 1
+	add	eax, edx
+	xor	edx, edx
+	mov	bl, RAM
+	call	add_range
+	mov	eax, 0x2800000
+	mov	ecx, 0x100000
+	mov	bl, RESERVED
+	call	add_range
+	ret
+%assign made 1
+%endif
+
+if_fault map_unsorted			; the other way round
+%if chosen
+	call	copy_map
+	mov	esi, map
+.swap:
+	sub	edi, MMAP_WHOLE
+	cmp	esi, edi
+	jae	.done
+	mov	ecx, MMAP_WHOLE / 4
+.word:
+	mov	eax, [esi + ecx * 4 - 4]
+	xchg	eax, [edi + ecx * 4 - 4]
+	mov	[esi + ecx * 4 - 4], eax
+	loop	.word
+	add	esi, MMAP_WHOLE
+	jmp	.swap
+.done:
+	ret
+%assign made 1
+%endif
+
+; All RAM from 1 MiB to the highest address in one entry, and the hole below
+; 4 GiB in another, which is reserved.
+if_fault map_straddling
+%if chosen
+	call	copy_map
+	call	find_ram
+	mov	eax, [esi + MMAP_BASE]	; where the hole begins
+	add	eax, [esi + MMAP_LENGTH]
+	mov	ebx, map
+.high:
+	cmp	ebx, edi
+	jae	not_made
+	cmp	dword [ebx + MMAP_TYPE], RAM
+	jne	.no
+	cmp	dword [ebx + MMAP_BASE + 4], 1
+	je	.found
+.no:
+	add	ebx, MMAP_WHOLE
+	jmp	.high
+.found:
+	cmp	dword [ebx + MMAP_BASE], 0
+	jne	not_made
+	mov	ecx, [ebx + MMAP_LENGTH]	; the sum of the two, and the hole
+	mov	edx, [ebx + MMAP_LENGTH + 4]
+	add	edx, 1
+	sub	ecx, [esi + MMAP_BASE]
+	sbb	edx, 0
+	mov	[esi + MMAP_LENGTH], ecx
+	mov	[esi + MMAP_LENGTH + 4], edx
+	mov	dword [ebx + MMAP_LENGTH], 0
+	mov	dword [ebx + MMAP_LENGTH + 4], 0
+	mov	ecx, eax
+	neg	ecx
+	xor	edx, edx
+	mov	bl, RESERVED
+	call	add_range
+	ret
+%assign made 1
+%endif
+
+if_fault map_pieces			; 1 MiB each, with holes between
+%if chosen
+	mov	edi, map
+	mov	[ebp + MBI_MMAP_ADDR], edi
+	mov	dword [ebp + MBI_MMAP_LENGTH], 0
+	mov	esi, 80
+	mov	eax, 0x100000
+.next:
+	push	eax
+	mov	ecx, 0x80000
+	xor	edx, edx
+	mov	bl, RAM
+	call	add_range
+	pop	eax
+	add	eax, 0x100000
+	dec	esi
+	jnz	.next
+	ret
+%assign made 1
+%endif
+
+if_fault module_on_kernel
+%if chosen
+	mov	eax, [ebp + MBI_MODS_ADDR]
+	mov	dword [eax + MOD_START], 0x180000
+	mov	dword [eax + MOD_END], 0x181000
+	ret
+%assign made 1
+%endif
+
+if_fault module_backwards
+%if chosen
+	mov	eax, [ebp + MBI_MODS_ADDR]
+	mov	dword [eax + MOD_START], 0x2800000
+	mov	dword [eax + MOD_END], 0x27fffff
+	ret
+%assign made 1
+%endif
+
+if_fault module_nowhere
+%if chosen
+	mov	dword [ebp + MBI_MODS_ADDR], 0xfffffff8
+	ret
+%assign made 1
+%endif
+
+; One character too long for the kernel, or no end in sight.
+%assign cmdline_length 1024
+if_fault cmdline_endless
+%if chosen
+%assign cmdline_length 3072
+%endif
+if_fault cmdline_endless, cmdline_long
+%if chosen
+	or	dword [ebp + MBI_FLAGS], INFO_CMDLINE
+	mov	edi, map
+	mov	[ebp + MBI_CMDLINE], edi
+	mov	ecx, cmdline_length
+	mov	al, 'a'
+	rep	stosb
+	mov	byte [edi], 0
+	ret
+%assign made 1
+%endif
+
+if_fault cmdline_nowhere
+%if chosen
+	or	dword [ebp + MBI_FLAGS], INFO_CMDLINE
+	mov	dword [ebp + MBI_CMDLINE], 0xfffffff0
+	ret
+%assign made 1
+%endif
+
+if_fault madt_absent
+%if chosen
+	call	find_madt
+	mov	dword [esi], "XXXX"
+	jmp	fix_checksum
+%assign made 1
+%endif
+
+if_fault madt_checksum
+%if chosen
+	call	find_madt
+	inc	byte [esi + TABLE_CHECKSUM]
+	ret
+%assign made 1
+%endif
+
+if_fault madt_too_long
+%if chosen
+	call	find_madt
+	mov	dword [esi + TABLE_LENGTH], 0x7fffffff
+	ret
+%assign made 1
+%endif
+
+if_fault madt_too_short
+%if chosen
+	call	find_madt
+	mov	dword [esi + TABLE_LENGTH], MADT_ENTRIES - 1
+	jmp	fix_checksum
+%assign made 1
+%endif
+
+if_fault madt_length0			; of the second entry
+%if chosen
+	call	find_madt
+	mov	byte [edi + LAPIC_LEN + 1], 0
+	jmp	fix_checksum
+%assign made 1
+%endif
+
+if_fault madt_entry_too_long
+%if chosen
+	call	find_madt
+	mov	byte [edi + 1], 255
+	jmp	fix_checksum
+%assign made 1
+%endif
+
+if_fault madt_duplicate			; the last CPU is the first
+%if chosen
+	call	find_madt
+	mov	dl, [edi + LAPIC_ID]
+	push	edx
+	call	last_cpu
+	pop	edx
+	mov	[edi + LAPIC_ID], dl
+	jmp	fix_checksum
+%assign made 1
+%endif
+
+if_fault madt_disabled			; the last one
+%if chosen
+	call	find_madt
+	call	last_cpu
+	and	dword [edi + LAPIC_FLAGS], ~1
+	jmp	fix_checksum
+%assign made 1
+%endif
+
+if_fault madt_broadcast			; the last one's id is everybody's
+%if chosen
+	call	find_madt
+	call	last_cpu
+	mov	byte [edi + LAPIC_ID], 255
+	jmp	fix_checksum
+%assign made 1
+%endif
+
+; The last one, which -smp N,maxcpus=N+1 leaves out, is said to be there.
+if_fault madt_dead_cpu
+%if chosen
+	call	find_madt
+	call	last_cpu
+	test	dword [edi + LAPIC_FLAGS], 1
+	jnz	not_made
+	or	dword [edi + LAPIC_FLAGS], 1
+	jmp	fix_checksum
+%assign made 1
+%endif
+
+; The last two become one of the other kind, with the id of the last, or one
+; that takes more than 8 bits.
+if_fault madt_x2apic, madt_x2apic_large
+%if chosen
+	call	find_madt
+	call	last_cpu
+	cmp	eax, 3
+	jb	not_made
+	movzx	edx, byte [edi + LAPIC_ID]
+	sub	edi, LAPIC_LEN
+	cmp	byte [edi], LAPIC
+	jne	not_made
+	mov	dword [edi], X2APIC | X2APIC_LEN << 8
+	mov	[edi + 4], edx
+	mov	dword [edi + 8], 1
+	mov	dword [edi + 12], 0
+if_fault madt_x2apic_large
+%if chosen
+	mov	dword [edi + 4], 300
+%endif
+	jmp	fix_checksum
+%assign made 1
+%endif
+
+if_fault rsdt_checksum
+%if chosen
+	call	find_madt
+	inc	byte [edx + TABLE_CHECKSUM]
+	ret
+%assign made 1
+%endif
+
+if_fault rsdt_nowhere			; its first entry
+%if chosen
+	call	find_madt
+	mov	esi, edx
+	mov	dword [esi + TABLE_HEADER], 0xfffffff0
+	jmp	fix_checksum
+%assign made 1
+%endif
+
+%ifndef made
+%error "no such fault"
+%endif
+
+	section .bss
+	alignb	16
+stack:	resb	4096
+stack_top:
+map:	resb	4096
+
+	section .note.GNU-stack noalloc noexec nowrite progbits
