@@ -135,6 +135,9 @@ build/host/%: tests/host/%.c $(wildcard boot/*.[ch] kern/*.c vm/*.[ch] sys/*.h) 
 build/host/vm_page_test build/host/multiboot_test build/host/tunable_test: \
 	HOSTINC = -Itests/host/include -I.
 build/host/libk_test: HOSTINC = -I.
+build/host/acpi_test: HOSTINC = -Itests/host/include -I. -I$(I)
+build/host/acpi_test: | $(I)/machine
+build/host/acpi_test: arch/i386/acpi_tables.c arch/i386/include/acpi.h
 
 need-test:
 	@sh scripts/need $(TESTTOOLS)
