@@ -183,39 +183,47 @@ bench_report(const struct bench_result *r)
 }
 
 /*
- * A CPU that is busy: never idle, and interrupts are on.  Under -icount it
- * counts its own turns, of SPIN_INSNS instructions each, so that what all
- * CPUs executed can be told from what they executed here; and as the CPUs
- * take turns too there, PAUSE passes them on.
+ * A CPU that is busy: never idle, and interrupts are on.
  */
 static void
 spin(void *arg)
 {
 	struct spinner *s = arg;
 
-	if (!exact) {
-		s->turns = 1;
-		__asm__ volatile("1: cmpl $0, %0; je 1b" : : "m" (spin_stop) :
-		    "memory", "cc");
-		return;
-	}
+	s->turns = 1;
+	__asm__ volatile("1: cmpl $0, %0; je 1b" : : "m" (spin_stop) :
+	    "memory", "cc");
+}
+
+/*
+ * The same where CPUs take turns, as under -icount: PAUSE passes the turn on.
+ * It counts its own, of SPIN_INSNS instructions each, so that what all CPUs
+ * executed can be told from what they executed here.
+ */
+static void
+spin_pausing(void *arg)
+{
+	struct spinner *s = arg;
+
 	__asm__ volatile("1: incl %0; pause; cmpl $0, %1; je 1b"
 	    : "+m" (s->turns) : "m" (spin_stop) : "memory", "cc");
 }
 
 /*
  * bench_busy_start: makes the CPUs from `first' to `end' - 1 busy until
- * bench_busy_stop().  Thread context, on none of these.
+ * bench_busy_stop(), with PAUSE in the loop or without.  Thread context, on
+ * none of these.
  */
 void
-bench_busy_start(u_int first, u_int end)
+bench_busy_start(u_int first, u_int end, bool pause)
 {
 	spin_stop = 0;
 	busy_first = first;
 	busy_end = end;
 	for (u_int i = first; i < end; i++) {
 		spinners[i].turns = 0;
-		spinners[i].td = thread_create_on(i, spin, &spinners[i],
+		spinners[i].td = thread_create_on(i,
+		    pause || exact ? spin_pausing : spin, &spinners[i],
 		    "busy");
 		KASSERT(spinners[i].td != NULL, "bench: no memory");
 		while (spinners[i].turns == 0)

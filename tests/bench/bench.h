@@ -88,7 +88,7 @@ bool	bench_ready(const struct bench_scheme *s);
 void	bench_pages_free(struct vm_page **pages, u_int n);
 void	bench_counts_sub(struct bench_counts *c, const struct bench_counts *b);
 void	bench_report(const struct bench_result *r);
-void	bench_busy_start(u_int first, u_int end);
+void	bench_busy_start(u_int first, u_int end, bool pause);
 void	bench_busy_stop(void);
 uint64_t bench_busy_time(uint64_t *busy);
 extern u_int bench_tsc_shift;

@@ -112,7 +112,7 @@ measure(const char *name, const struct bench_scheme *s, bool hit,
 	if ((w.pages = bench_pages(w.npages, s->direct)) == NULL)
 		return;
 	r.ops = w.ops;
-	bench_busy_start(1, cpus);
+	bench_busy_start(1, cpus, true);
 	run_loop(s, touch, &w);		/* so that all is in its stride */
 	s->stats(&before);
 	r.time = insns(s, touch, &w);

@@ -173,7 +173,7 @@ measure(struct bench_result *r, struct vm_page **pages, u_int nworkers,
 		else if (r->pages >= nworkers)
 			workers[i].pages += i * each;
 	}
-	bench_busy_start(nworkers, busy);
+	bench_busy_start(nworkers, busy, false);
 	start_workers(nworkers);
 	run_batches(r, nworkers);
 	stop = 1;
