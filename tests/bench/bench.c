@@ -13,6 +13,7 @@
 
 #include <sys/types.h>
 #include <sys/cons.h>
+#include <sys/monitor.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
@@ -44,6 +45,7 @@ static struct spinner {
 static volatile uint32_t spin_stop;
 static u_int busy_first, busy_end;
 
+static bool failed;
 static bool exact;		/* the TSC counts instructions */
 u_int bench_tsc_shift;		/* TSC ticks of an instruction, as 2^N */
 
@@ -299,17 +301,41 @@ list(void)
 	return (EXIT_NOTHING);
 }
 
+/* bench_failed: what was measured was not right; the run's status says so. */
+void
+bench_failed(void)
+{
+	failed = true;
+}
+
+/*
+ * The line that tells what machine it was: memory and the start's cost, in
+ * instructions where these are counted, are for how they grow.
+ */
+static void
+report_machine(void)
+{
+	uint32_t free = 0;
+
+	for (u_int z = 0; z < VM_NZONES; z++)
+		free += vm_page_zone_free((enum vm_zone)z);
+	printf("bench: begin nsfbufs=%u cpus=%u mhz=%u hz=%u exact=%s "
+	    "frames=%u free=%u page-bytes=%u start=%llu\n", nsfbufs, mp_ncpus,
+	    (u_int)(ticks_per_ms / 1000), HZ, exact ? "yes" : "no",
+	    vm_page_count, free, (u_int)sizeof(struct vm_page),
+	    (unsigned long long)(cpu_ticks() >> bench_tsc_shift));
+}
+
 u_int
 bench_run(void)
 {
 	u_int ran = 0;
 
-	exact = tsc_is_exact(&bench_tsc_shift);
 	if (strcmp(wanted, "list") == 0)
 		return (list());
-	printf("bench: begin nsfbufs=%u cpus=%u mhz=%u hz=%u exact=%s\n",
-	    nsfbufs, mp_ncpus, (u_int)(ticks_per_ms / 1000), HZ,
-	    exact ? "yes" : "no");
+	exact = tsc_is_exact(&bench_tsc_shift);
+	failed = false;
+	report_machine();
 	sched_bind(0);
 	for (const struct bench *const *b = __start_set_benches;
 	    b < __stop_set_benches; b++) {
@@ -325,6 +351,12 @@ bench_run(void)
 		    "them\n", wanted);
 		return (EXIT_NOTHING);
 	}
-	printf("bench: end ran=%u\n", ran);
-	return (EXIT_PASSED);
+	printf("bench: end ran=%u failed=%u\n", ran, failed);
+	return (failed ? EXIT_FAILED : EXIT_PASSED);
+}
+
+COMMAND(bench_command, "bench", "[pattern]", "run benchmarks; list names them")
+{
+	snprintf(wanted, sizeof(wanted), "%s", argc > 1 ? argv[1] : "list");
+	(void)bench_run();
 }

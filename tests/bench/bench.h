@@ -91,6 +91,7 @@ void	bench_report(const struct bench_result *r);
 void	bench_busy_start(u_int first, u_int end, bool pause);
 void	bench_busy_stop(void);
 uint64_t bench_busy_time(uint64_t *busy);
+void	bench_failed(void);
 extern u_int bench_tsc_shift;
 
 #endif /* !_TESTS_BENCH_BENCH_H_ */

@@ -1,0 +1,101 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * What must not grow with the number of slots, CPUs or pages, and what may:
+ * operations while all slots but one are referenced, and a forced flush with
+ * all other CPUs busy.  Start-up is in the line that begins every run.
+ */
+
+#include <sys/types.h>
+#include <sys/sf_buf.h>
+#include <sys/systm.h>
+#include <machine/pcpu.h>
+#include <machine/smp.h>
+#include <tests/bench/bench.h>
+#include <vm/kmem.h>
+#include <vm/vm_page.h>
+
+#define	SPARE_PAGES	64u
+#define	FULL_OPS	4096u
+#define	FLUSHES		16u
+
+/* The time of n operations on pages in turn, busy CPUs' turns taken off. */
+static uint64_t
+ops_time(struct vm_page **pages, u_int npages, bool read, u_int n)
+{
+	uint64_t t0, t1, b0, b1;
+	struct sf_buf *sf;
+
+	t0 = bench_busy_time(&b0);
+	for (u_int i = 0; i < n; i++) {
+		sf = sf_buf_alloc(pages[i % npages], 0);
+		if (read)
+			(void)*(volatile uint32_t *)sf_buf_kva(sf);
+		sf_buf_free(sf);
+	}
+	t1 = bench_busy_time(&b1);
+	return (t1 - t0 - (b1 - b0));
+}
+
+static void
+full_case(const char *name, struct vm_page **pages, u_int npages, bool read)
+{
+	struct bench_result r = { .name = name, .scheme = &bench_sf_buf,
+	    .cpus = 1, .pages = npages, .ops = FULL_OPS,
+	    .touch = read ? TOUCH_READ : TOUCH_NONE };
+	struct bench_counts before;
+
+	(void)ops_time(pages, npages, read, 2 * npages);
+	r.scheme->stats(&before);
+	r.time = ops_time(pages, npages, read, FULL_OPS);
+	r.scheme->stats(&r.counts);
+	bench_counts_sub(&r.counts, &before);
+	bench_report(&r);
+}
+
+/* All slots but one are referenced; the spare pages share that. */
+BENCH(full, "scale.full")
+{
+	u_int nheld = nsfbufs - 1, npages = nheld + SPARE_PAGES;
+	struct vm_page **pages = bench_pages(npages, false);
+	struct sf_buf **held;
+
+	if (pages == NULL)
+		return;
+	held = bench_array(nheld * sizeof(struct sf_buf *));
+	for (u_int i = 0; i < nheld; i++)
+		held[i] = sf_buf_alloc(pages[i], 0);
+	full_case("full-hit", pages, nheld < SPARE_PAGES ? nheld :
+	    SPARE_PAGES, false);
+	full_case("full-miss-untouched", pages + nheld, SPARE_PAGES, false);
+	full_case("full-miss-read", pages + nheld, SPARE_PAGES, true);
+	for (u_int i = 0; i < nheld; i++)
+		sf_buf_free(held[i]);
+	kmem_free(held, nheld * sizeof(struct sf_buf *));
+	bench_pages_free(pages, npages);
+}
+
+/* A flush that all other CPUs are asked for, and waited for. */
+BENCH(force, "scale.force")
+{
+	struct bench_result r = { .name = "forced-flush",
+	    .scheme = &bench_sf_buf, .cpus = mp_ncpus, .ops = FLUSHES };
+	struct bench_counts before;
+	uint64_t t0, t1, b0, b1;
+
+	bench_busy_start(1, mp_ncpus, true);
+	tlb_flush_all_wait();
+	r.scheme->stats(&before);
+	t0 = bench_busy_time(&b0);
+	for (u_int i = 0; i < FLUSHES; i++)
+		tlb_flush_all_wait();
+	t1 = bench_busy_time(&b1);
+	r.time = t1 - t0 - (b1 - b0);
+	r.scheme->stats(&r.counts);
+	bench_counts_sub(&r.counts, &before);
+	bench_busy_stop();
+	bench_report(&r);
+}
