@@ -56,7 +56,7 @@ rows	= $(shell awk -F '\t' '!/^\#/ && $$NF == "$(1)" { print $$1 }' \
 	  tests/matrix.tsv)
 HOSTT	= $(patsubst tests/host/%.c,build/host/%,$(wildcard tests/host/*.c))
 TOOLS	= $(firstword $(CROSS)$(CC)) $(CROSS)$(LD) $(CROSS)nm $(NASM)
-TESTTOOLS = $(TOOLS) libc-headers prove qemu-system-i386 qemu-system-x86_64 \
+TESTTOOLS = $(TOOLS) libc-headers prove script qemu-system-i386 qemu-system-x86_64 \
 	  grub-mkrescue grub-i386-pc xorriso
 
 all: $(B)/mayfly.elf	## builds the kernel (plain make does)
@@ -155,6 +155,7 @@ images:
 # Programs that print TAP; each part of the tree adds its own to this list.
 TESTS	= tests/run-file.t $(HOSTT)
 TESTS	+= tests/pairwise.t
+TESTS	+= tests/monitor.t
 TESTS	+= tests/bench/budget.t
 
 # $(call prove,TESTS,ROWS)

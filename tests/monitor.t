@@ -1,0 +1,251 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The monitor, typed at through QEMU's serial port, as TAP.  Every wait ends
+# after $limit seconds; a machine that this leaves running is killed.
+
+use strict;
+use warnings;
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use IO::Select;
+use IPC::Open2 qw(open2);
+use Time::HiRes qw(sleep time);
+use Test::More;
+
+my $limit = 120;
+my ($pid, $to, $from, $seen);
+
+chdir(dirname(abs_path($0)) . '/..') or die "chdir: $!\n";
+$SIG{PIPE} = 'IGNORE';
+delete @ENV{qw(SMP MEM CPU MACHINE APPEND BOOT KERNEL FILE LOG ACCEL_THREAD)};
+
+# Starts a command whose input and output are ours.
+sub start {
+	my (%set) = (SMP => 2, MEM => '64M', FILE => '', @{shift()});
+	local @ENV{keys %set} = values %set;
+	$pid = open2($from, $to, @_);
+	$seen = '';
+}
+
+# Reads until what was not yet taken matches; takes that.  What a terminal
+# would swallow does not count.
+sub expect {
+	my ($re, $name) = @_;
+	my $until = time + $limit;
+	my $select = IO::Select->new($from);
+
+	while ($seen !~ $re) {
+		my $left = $until - time;
+		my $bytes;
+		if ($left <= 0 || !$select->can_read($left) ||
+		    !sysread($from, $bytes, 65536)) {
+			fail($name);
+			diag("wanted: $re\nsaw: ", substr($seen, -800));
+			return 0;
+		}
+		$seen .= $bytes =~ s/\r//gr;
+	}
+	$seen =~ s/^.*?$re//s;
+	return pass($name);
+}
+
+sub type {
+	syswrite($to, shift);
+}
+
+sub prompt {
+	expect(qr/^mayfly> /m, shift // 'a prompt');
+}
+
+# Types a line; what it prints must match, and a new prompt follow.
+sub command {
+	my ($line, $re, $name) = @_;
+
+	type("$line\r");
+	expect(qr/$re.*?^mayfly> /ms, $name // "$line");
+}
+
+# The end of what was started: its exit status.
+sub ended {
+	my ($want, $name) = @_;
+	my $until = time + $limit;
+
+	while (waitpid($pid, 1) == 0) {
+		if (time > $until) {
+			kill('KILL', $pid);
+			waitpid($pid, 0);
+			return fail("$name: never ended");
+		}
+		sleep(0.05);
+	}
+	my $status = $? >> 8;
+	undef $pid;
+	return is($status, $want, $name);
+}
+
+END {
+	my $status = $?;
+	if (defined $pid) {
+		kill('KILL', $pid);
+		waitpid($pid, 0);
+	}
+	$? = $status;
+}
+
+# Ticks of CPU time that QEMU took so far, 100 a second.
+sub cpu_time {
+	open(my $f, '<', "/proc/$pid/stat") or return;
+	my @field = split(' ', <$f> =~ s/.*\)//r);
+	return $field[11] + $field[12];
+}
+
+my @qemu = ('sh', 'scripts/qemu');
+
+# Every command that is declared, by its name.
+sub declared {
+	my @names;
+	for my $file (glob('kern/*.c vm/*.c arch/i386/*.c tests/*.c ' .
+	    'tests/bench/*.c')) {
+		open(my $f, '<', $file) or die "$file: $!\n";
+		local $/;
+		push @names, <$f> =~ /^(?:SAFE_)?COMMAND\(\w+,\s*"([^"]+)"/mg;
+	}
+	return sort @names;
+}
+
+subtest 'typing' => sub {
+	start([APPEND => 'monitor=on'], @qemu);
+	expect(qr/^digest: no file/m, 'the job comes first');
+	prompt();
+	my @names = declared();
+	cmp_ok(scalar(@names), '>=', 12, 'commands are declared');
+	my $list = join('.*?', map { "^  \Q$_\E " } @names);
+	command('help', $list, 'help lists them all, in order');
+	command('nonsense', 'monitor: no command is called "nonsense"',
+	    'an unknown command');
+	command('p', 'monitor: "p" could be pages, panic, poweroff, ps$',
+	    'an ambiguous one');
+	command('sfs', 'hits +\d+', 'a prefix of one');
+	command('ps now', 'monitor: ps takes no argument', 'an argument');
+	command('test a b', 'monitor: test takes one argument',
+	    'too many arguments');
+	command('a b c d e f g h i', 'monitor: more than 8 words',
+	    'too many words');
+	command('x' x 300, 'monitor: no command is called "x{127}"',
+	    'an over-long line');
+	command('', '', 'an empty line');
+	command("\e[A\e[5~\xff\x00\t\e[B", '', 'keys that mean nothing');
+
+	# Each of these has to become: audit.  QEMU keeps one ^A for itself.
+	my %keys = (
+		'backspace' => "audif\x7ft",
+		'left and right' => "adit\e[D\e[D\e[Du\e[C\e[C",
+		'home and end' => "udi\e[Ha\e[Ft",
+		'home and end by number' => "udi\e[1~a\e[4~t",
+		'delete' => "aaudit\eOH\e[3~",
+		'^A and ^E' => "udi\x01\x01a\x05t",
+		'^U' => "nonsense\x15audit",
+		'^K' => "audit nonsense\e[D\x01\x01\e[C\e[C\e[C\e[C\e[C\x0b",
+		'^W' => "audit nonsense  \x17",
+		'^C' => "nonsense\x03audit",
+		'^L' => "aud\x0cit",
+	);
+	command($keys{$_}, '^audit: all \d+ entries are right$', $_)
+	    for sort keys %keys;
+	command('ps', 'idle 1', 'ps');
+	command("\e[A\e[A", 'audit: all', 'history, up twice');
+	command("nonse\e[A\e[A\e[B\e[B\x15audit", 'audit: all',
+	    'history, up and down again');
+	type("poweroff\r");
+	ended(0, 'poweroff: status 0, which means nothing');
+};
+
+subtest 'commands' => sub {
+	start([APPEND => 'monitor=on sf_buf.dmap=off',
+	    FILE => 'tests/monitor.t'], @qemu);
+	expect(qr/^digest: cpu 1 private [0-9a-f]{64}$/m, 'the job');
+	prompt();
+	my $before = cpu_time();
+	sleep(2);
+	cmp_ok(cpu_time() - $before, '<', 50, 'the CPUs halt meanwhile');
+	command('sfstat', 'hits +[1-9]\d*$.*misses +[1-9]\d*$' .
+	    '.*PTE writes +[1-9]\d*$.*IPIs sent +\d+$.*in use +0$' .
+	    '.*in the pool +1024$');
+	command('pages', '^  zone +total +free +wired +mapped$' .
+	    '.*^  direct +[1-9]\d* +[1-9]\d* +\d+ +\d+$' .
+	    '.*^  mid +[1-9]\d* +[1-9]\d* +[1-9]\d* +[1-9]\d*$');
+	command('map', '^  0x80000000 .*direct map.*text, R-X$' .
+	    '.*read-only data, R--$.*data, RW-$.*page array' .
+	    '.*^  0xd4000000 .*sf_bufs, 1024 slots$');
+	command('ps', '^ +\d+ main +running +\d+ .*idle 0 +.*idle 1 +');
+	command('cpus', '^  cpu apic +ticks.*^    0 +0 +\d+ .*main$' .
+	    '.*^    1 +1 +\d+ .*IPIs taken');
+	command('audit', '^audit: all 1024 entries are right$');
+	command('test sf_buf.maps*', '^1\.\.1$.*^ok 1 sf_buf.maps_the_page$' .
+	    '.*^test: passed$');
+	command('test nonsense', '^mayfly: no test is called nonsense');
+	command('digest', '^digest: cpu 1 private [0-9a-f]{64}$' .
+	    '.*^digest: all agree');
+	type("reboot\r");
+	ended(0, 'reboot ends QEMU, which has -no-reboot');
+};
+
+subtest 'after a panic' => sub {
+	start([APPEND => 'monitor=on panic=monitor'], @qemu);
+	prompt();
+	type("panic\r");
+	expect(qr/^panic: CPU \d+: the monitor was told to$/m, 'panic');
+	expect(qr/ at 0x[0-9a-f]+ command_panic\+0x/, 'its backtrace');
+	prompt();
+	command('help', '^  digest .*not after a panic');
+	command('ps', ' main +running .*idle 1');
+	command('test', 'monitor: test does not run after a panic',
+	    'no tests');
+	command($_, '^  \S+', $_) for qw(sfstat pages map cpus);
+	command('audit', '^audit: all');
+	type("panic\r");
+	expect(qr/^panic: again/m, 'a panic in there');
+	ended(37, 'ends the machine');
+
+	start([APPEND => 'monitor=on panic=monitor'], @qemu);
+	prompt();
+	command('panic', '', 'the monitor after a panic');
+	type("poweroff\r");
+	ended(0, 'poweroff there');
+
+	start([APPEND => 'panic=monitor ipi.timeout=1500 ' .
+	    'test=panic.an_ipi_that_is_never_answered'], @qemu);
+	expect(qr/CPU 0 waits for CPU 1/, 'a panic with a deaf CPU');
+	prompt();
+	command('cpus', 'IPIs sent', 'cpus there');
+	type("reboot\r");
+	ended(0, 'reboot there');
+};
+
+subtest 'other machines' => sub {
+	start([APPEND => 'monitor=on'], @qemu, '-no-acpi');
+	expect(qr/MADT is not used/, 'without an I/O APIC');
+	prompt();
+	command('audit', 'audit: all', 'input is polled');
+	type("reboot\r");
+	ended(0, 'reboot by the keyboard controller');
+
+	start([APPEND => 'monitor=on', MACHINE => 'q35'], @qemu);
+	prompt('q35');
+	type("poweroff\r");
+	ended(0, 'poweroff');
+};
+
+# On a terminal make run stays in the monitor.
+subtest 'make run on a terminal' => sub {
+	start([FILE => 'tests/monitor.t', LOG => "build/monitor.$$.log"],
+	    'script', '-qec', 'sh scripts/run-file', '/dev/null');
+	prompt();
+	type("poweroff\r");
+	expect(qr/^run: sha256sum says the same$/m, 'the digests agree');
+	ended(0, 'and that is its status');
+	unlink("build/monitor.$$.log");
+};
+
+done_testing();
