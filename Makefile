@@ -56,8 +56,8 @@ rows	= $(shell awk -F '\t' '!/^\#/ && $$NF == "$(1)" { print $$1 }' \
 	  tests/matrix.tsv)
 HOSTT	= $(patsubst tests/host/%.c,build/host/%,$(wildcard tests/host/*.c))
 TOOLS	= $(firstword $(CROSS)$(CC)) $(CROSS)$(LD) $(CROSS)nm $(NASM)
-TESTTOOLS = $(TOOLS) libc-headers prove script qemu-system-i386 qemu-system-x86_64 \
-	  grub-mkrescue grub-i386-pc xorriso
+TESTTOOLS = $(TOOLS) libc-headers prove script mandoc qemu-system-i386 \
+	  qemu-system-x86_64 grub-mkrescue grub-i386-pc xorriso
 
 all: $(B)/mayfly.elf	## builds the kernel (plain make does)
 ifeq ($(DEBUG),1)
@@ -155,7 +155,7 @@ images:
 # Programs that print TAP; each part of the tree adds its own to this list.
 TESTS	= tests/run-file.t $(HOSTT)
 TESTS	+= tests/pairwise.t
-TESTS	+= tests/monitor.t
+TESTS	+= tests/monitor.t tests/manual.t
 TESTS	+= tests/bench/budget.t
 
 # $(call prove,TESTS,ROWS)
