@@ -14,6 +14,7 @@
 #: CC=gcc		gcc or clang
 #: CROSS=		prefix of gcc, ld and nm, such as i686-linux-gnu-
 #: DEBUG=1		0 builds the release image, without -DDEBUG
+#: SECONDS=10		how long make fuzz takes for each parser
 #: V=			1 shows the commands
 #
 # build/ holds the debug image and its objects, build/release/ the other's.
@@ -55,6 +56,19 @@ CHAINS	= $(FAULTS:%=$(B)/tests/%.elf)
 rows	= $(shell awk -F '\t' '!/^\#/ && $$NF == "$(1)" { print $$1 }' \
 	  tests/matrix.tsv)
 HOSTT	= $(patsubst tests/host/%.c,build/host/%,$(wildcard tests/host/*.c))
+PARSERS	= acpi cmdline lineedit multiboot
+
+# What make test runs before the machines: programs that print TAP.
+TESTS	= tests/run-file.t $(HOSTT)
+TESTS	+= $(PARSERS:%=build/host/fuzz_%)
+TESTS	+= tests/pairwise.t
+TESTS	+= tests/monitor.t tests/manual.t
+TESTS	+= tests/bench/budget.t
+# What make test-all makes: make test, and what takes longer or needs more.
+ALLTARGETS = test test-rows
+ALLTARGETS += test-bochs
+ALLTARGETS += fuzz
+
 TOOLS	= $(firstword $(CROSS)$(CC)) $(CROSS)$(LD) $(CROSS)nm $(NASM)
 TESTTOOLS = $(TOOLS) libc-headers prove script mandoc qemu-system-i386 \
 	  qemu-system-x86_64 grub-mkrescue grub-i386-pc xorriso
@@ -139,6 +153,28 @@ build/host/acpi_test: HOSTINC = -Itests/host/include -I. -I$(I)
 build/host/acpi_test: | $(I)/machine
 build/host/acpi_test: arch/i386/acpi_tables.c arch/i386/include/acpi.h
 
+# The parsers of foreign input, against what is kept of it; and against what
+# libFuzzer thinks of.
+FUZZINC	= -Itests/host/include -I. -I$(I)
+FUZZSRC	= arch/i386/acpi_tables.c boot/multiboot.c kern/lineedit.c kern/tunable.c
+build/host/fuzz_%: tests/fuzz/%.c tests/fuzz/replay.c tests/fuzz/fuzz.h \
+    $(FUZZSRC) | need-test $(I)/machine
+	@mkdir -p $(@D)
+	@echo "HOSTCC $<"
+	$(Q)$(CC) $(HOSTCFLAGS) $(FUZZINC) -DCORPUS='"tests/fuzz/corpus/$*"' \
+	    -o $@ $< tests/fuzz/replay.c
+
+build/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(FUZZSRC) | $(I)/machine
+	@sh scripts/need clang
+	@mkdir -p $(@D)
+	@echo "FUZZCC $<"
+	$(Q)clang -std=gnu11 -Wall -Wextra -g -O1 $(FUZZINC) \
+	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	    -o $@ $<
+
+fuzz: $(PARSERS:%=build/fuzz/%)	## looks for input that a parser does not bear
+	$(Q)sh scripts/fuzz $(PARSERS)
+
 need-test:
 	@sh scripts/need $(TESTTOOLS)
 
@@ -151,12 +187,6 @@ run: all			## boots FILE as a module and digests it
 images:
 	$(Q)$(MAKE) --no-print-directory DEBUG=1 all
 	$(Q)$(MAKE) --no-print-directory DEBUG=0 all
-
-# Programs that print TAP; each part of the tree adds its own to this list.
-TESTS	= tests/run-file.t $(HOSTT)
-TESTS	+= tests/pairwise.t
-TESTS	+= tests/monitor.t tests/manual.t
-TESTS	+= tests/bench/budget.t
 
 # $(call prove,TESTS,ROWS)
 define prove
@@ -174,12 +204,8 @@ define prove
 	exit $$status
 endef
 
-test: need-test images $(HOSTT)	## tests: host programs, then machines
+test: need-test images $(filter build/host/%,$(TESTS))	## tests: host programs, then machines
 	$(call prove,$(TESTS),$(call rows,test))
-
-# What takes longer, or needs more.  Each part of the tree adds its target.
-ALLTARGETS = test test-rows
-ALLTARGETS += test-bochs
 
 test-rows: need-test images	# the rows that are too large for make test
 	$(call prove,,$(call rows,all))
@@ -223,4 +249,5 @@ help:				## this list
 -include $(OBJS:.o=.d)
 .PHONY: all images run test test-rows test-all test-bochs iso release debug
 .PHONY: clean help need-test force
+.PHONY: fuzz
 .PHONY: bench-budget

@@ -1,0 +1,90 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * Fuzzes boot/multiboot.c.  The input is all of the physical memory that is
+ * mapped, from address 0 on, where the Multiboot information is.
+ */
+
+#include "tests/fuzz/fuzz.h"
+#include "boot/multiboot.c"
+
+#define	KERN_START	0x1000u		/* low, so that modules meet it */
+#define	KERN_END	0x3000u
+#define	LIMIT		(1ull << 36)
+
+static const uint8_t *memory;
+static size_t memory_len;
+static void *lent;
+
+/* Each time a block of its own, so that the sanitizer sees what is outside. */
+static const void *
+map(vm_paddr_t pa, vm_size_t len)
+{
+	free(lent);
+	lent = NULL;
+	if (len > memory_len || pa > memory_len - len)
+		return (NULL);
+	lent = malloc(len == 0 ? 1 : len);
+	memcpy(lent, memory + pa, len);
+	return (lent);
+}
+
+static void
+check_ram(const struct physmem *mem)
+{
+	must(mem->nram <= PHYSMEM_MAXRAM);
+	for (u_int i = 0; i < mem->nram; i++) {
+		must(mem->ram[i].start < mem->ram[i].end);
+		must(mem->ram[i].end <= LIMIT);
+		must(mem->ram[i].start % PAGE_SIZE == 0);
+		must(mem->ram[i].end % PAGE_SIZE == 0);
+		must(i == 0 || mem->ram[i].start > mem->ram[i - 1].end);
+	}
+}
+
+/* What is not RAM is in none of the ranges, not even a part of its page. */
+static void
+check_against_map(const struct bootinfo *bi)
+{
+	struct multiboot_info mbi;
+	struct multiboot_mmap e;
+	const struct memrange *r;
+	vm_paddr_t last;
+
+	memcpy(&mbi, memory, offsetof(struct multiboot_info, drives_length));
+	for (uint32_t off = 0; off < mbi.mmap_length; off += 4 + e.size) {
+		memcpy(&e, memory + mbi.mmap_addr + off, sizeof(e));
+		if (e.type == MULTIBOOT_MMAP_RAM || e.length == 0)
+			continue;
+		last = e.base + (e.length - 1) < e.base ? UINT64_MAX :
+		    e.base + (e.length - 1);
+		for (r = bi->mem.ram; r < bi->mem.ram + bi->mem.nram; r++)
+			must(last < r->start || e.base >= r->end);
+	}
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	static struct bootinfo bi;
+	bool good;
+
+	memory = data;
+	memory_len = len;
+	memset(&bi, 0xa5, sizeof(bi));
+	good = multiboot_parse(MULTIBOOT_MAGIC, 0, map, KERN_START, KERN_END,
+	    LIMIT, &bi);
+	must(good == (bi.error == NULL));
+	must(memchr(bi.cmdline, '\0', sizeof(bi.cmdline)) != NULL);
+	if (good) {
+		check_ram(&bi.mem);
+		check_against_map(&bi);
+		must(!bi.has_mod || bi.mod_start <= bi.mod_end);
+		must(bi.mod_start == bi.mod_end || bi.mod_end <= KERN_START ||
+		    bi.mod_start >= KERN_END);
+	}
+	return (0);
+}
