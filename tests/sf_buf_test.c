@@ -134,7 +134,7 @@ TEST(reuse, "sf_buf.a_reused_slot_shows_the_new_page")
 		}
 	}
 	if (nsfbufs < n && stats().direct == direct)
-		EXPECT(stats().misses - misses >= 3 * n - nsfbufs);
+		EXPECT(stats().misses - misses >= 3 * (n - nsfbufs));
 	for (uint32_t i = 0; i < n; i++)
 		drop_page(pages[i]);
 }
