@@ -242,9 +242,12 @@ clean:				## removes build/ and compile_commands.json
 
 help:				## this list
 	@echo 'Targets:'
-	@sed -n 's/^\([a-z-]*\):[^#]*## /    \1	/p' Makefile | expand -t 24
+	@sed -n 's/^\([a-z-]*\):[^#]*## /    \1	/p' Makefile tests/sim/sim.mk | \
+	    expand -t 24
 	@echo 'Variables and their defaults:'
 	@sed -n 's/^#: \([^	]*\)	*/    \1	/p' Makefile | expand -t 32
+
+include tests/sim/sim.mk
 
 -include $(OBJS:.o=.d)
 .PHONY: all images run test test-rows test-all test-bochs iso release debug

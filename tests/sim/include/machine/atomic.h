@@ -1,0 +1,24 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+#ifndef _MACHINE_ATOMIC_H_
+#define	_MACHINE_ATOMIC_H_
+
+/*
+ * atomic(9) on the simulated machine: see <machine/hw.h> here.  Plain loads
+ * and stores go through the store buffer, the others drain it.
+ */
+
+#include <machine/hw.h>
+
+uint32_t atomic_fetchadd_32(volatile uint32_t *p, uint32_t v);
+bool	atomic_fcmpset_32(volatile uint32_t *p, uint32_t *old, uint32_t new);
+void	atomic_set_32(volatile uint32_t *p, uint32_t bits);
+
+#define	atomic_load_acq_32(p)		hw_load32(p)
+#define	atomic_store_rel_32(p, v)	hw_store32(p, v)
+#define	atomic_swap_32(p, v)		hw_xchg32(p, v)
+
+#endif /* !_MACHINE_ATOMIC_H_ */

@@ -1,0 +1,21 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+#ifndef _MACHINE_CPUFUNC_H_
+#define	_MACHINE_CPUFUNC_H_
+
+/* The instructions that the simulated code needs; tests/sim/machine.c. */
+
+#include <sys/types.h>
+
+uint32_t intr_save(void);
+void	intr_restore(uint32_t flags);
+void	disable_intr(void);
+void	enable_intr(void);
+bool	intr_enabled(void);
+void	cpu_idle(void);
+void	cpu_spinwait(void);
+
+#endif /* !_MACHINE_CPUFUNC_H_ */

@@ -1,0 +1,26 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+#ifndef _MACHINE_HW_H_
+#define	_MACHINE_HW_H_
+
+/*
+ * The simulated hardware under the names of the real one.  Each call is a
+ * step: before it takes effect other CPUs may run, interrupts come, and TLBs
+ * load what they like.  tests/sim/machine.c.
+ */
+
+#include <sys/types.h>
+
+uint32_t hw_load32(volatile uint32_t *p);
+void	hw_store32(volatile uint32_t *p, uint32_t v);
+uint32_t hw_xchg32(volatile uint32_t *p, uint32_t v);
+bool	hw_cmpxchg8b(volatile uint64_t *p, uint64_t *old, uint64_t new);
+void	hw_invlpg(vm_offset_t va);
+uint32_t hw_read_cr3(void);
+void	hw_load_cr3(uint32_t v);
+void	hw_send_ipi(u_int cpu, u_int verb);
+
+#endif /* !_MACHINE_HW_H_ */

@@ -1,0 +1,45 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+#ifndef _SIM_MACHINE_PCPU_H_
+#define	_SIM_MACHINE_PCPU_H_
+
+/*
+ * The real struct pcpu, found by the simulated CPU that runs instead of by a
+ * segment register.
+ */
+
+#define	curpcpu		segment_curpcpu
+#define	curthread	segment_curthread
+#define	curcpu_id	segment_curcpu_id
+#include "../../../../arch/i386/include/pcpu.h"
+#undef curpcpu
+#undef curthread
+#undef curcpu_id
+#undef PCPU_COUNT
+
+extern struct pcpu *sim_pcpu;
+
+static inline struct pcpu *
+curpcpu(void)
+{
+	return (sim_pcpu);
+}
+
+static inline struct thread *
+curthread(void)
+{
+	return (sim_pcpu->pc_curthread);
+}
+
+static inline u_int
+curcpu_id(void)
+{
+	return (sim_pcpu->pc_cpuid);
+}
+
+#define	PCPU_COUNT(field)	((void)sim_pcpu->field++)
+
+#endif /* !_SIM_MACHINE_PCPU_H_ */

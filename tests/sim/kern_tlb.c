@@ -1,0 +1,21 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * The kernel's epochs, with a way to start them just before they wrap.
+ */
+
+#include "../../arch/i386/tlb.c"
+
+void	sim_set_epoch(uint32_t epoch);
+
+/* sim_set_epoch: as if so many batches had been closed, and all flushed. */
+void
+sim_set_epoch(uint32_t epoch)
+{
+	tlb_epoch = epoch;
+	for (u_int i = 0; i < mp_ncpus; i++)
+		pcpus[i]->pc_tlb = epoch << 1;
+}

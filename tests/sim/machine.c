@@ -1,0 +1,851 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * The simulated machine.  What it owns and how it behaves:
+ *
+ *  - A store goes into the CPU's buffer, from which it reaches memory in
+ *    order and when it likes; the CPU's own loads see it before (TSO, SDM
+ *    vol. 3A 8.2.2).  Locked operations, MOV CR3, INVLPG, the entry of an
+ *    interrupt, IRET and a write to the local APIC empty the buffer first
+ *    (8.3, 11.10).
+ *  - A TLB may load any present entry at any step, and so may a read; both set
+ *    A in the same locked access that looks at P.  It keeps what it has until
+ *    the CPU flushes it, or it feels like dropping it.  INVLPG and MOV CR3 act
+ *    on one CPU, and MOV CR3 spares G.  A TLB keeps an old translation rather
+ *    than a new one, which is the worse choice.
+ *  - Interrupts come at any step that has them enabled, on the stack of whom
+ *    they interrupt.
+ *  - Which CPU takes the next step, and all of the above, are decisions, drawn
+ *    or given.  Invariant: a run depends on its workload and decisions only.
+ */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <machine/atomic.h>
+#include <machine/cpufunc.h>
+#include <machine/pmap.h>
+#include <machine/smp.h>
+#include "sim.h"
+
+#define	EFLAGS_IF	0x200u
+#define	NEVER		0xffffffffu
+#define	MAXINTERRUPTS	40u	/* of clocks and devices, in a run */
+
+struct cpu cpus[NCPUS];
+struct cpu *cur;
+struct pcpu *sim_pcpu;
+struct live live[NSLOTS];
+volatile uint64_t sim_ptes[NSLOTS];
+uint32_t now;
+bool tracing;
+char sim_message[512];
+struct decisions taken;
+bool recording_full;
+void (*sim_offer)(enum decision_kind kind, uint32_t arg);
+u_int sim_place;
+
+static struct pcpu pcpu_space[NCPUS];
+struct pcpu *pcpus[MAXCPU];
+u_int mp_ncpus;
+
+static struct fiber main_fiber;
+static uint64_t random_state;
+static enum sim_mode mode;
+static struct noise noise;
+static uint32_t next_event;	/* random: when the next one comes */
+static uint32_t next_due;	/* when a store or an IPI arrives */
+static bool calm;
+static u_int ninterrupts;
+
+/* Given decisions, by CPU, in the order of their steps. */
+static struct decision given[NCPUS][NDECISIONS];
+static u_int ngiven[NCPUS], at[NCPUS], nleft;
+
+static uint64_t
+draw64(void)
+{
+	uint64_t x = random_state;
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	random_state = x;
+	return (x * 0x2545f4914f6cdd1dull);
+}
+
+/* sim_draw: 0 to n - 1. */
+uint32_t
+sim_draw(uint32_t n)
+{
+	return ((uint32_t)((draw64() >> 32) * n >> 32));
+}
+
+bool
+sim_chance(uint8_t of256)
+{
+	return (of256 != 0 && draw64() >> 56 < of256);
+}
+
+void
+sim_note(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!tracing)
+		return;
+	printf("%5u  CPU %d   ", now, (int)(cur - cpus));
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+/* Back to machine_run(); the fibers are made anew for the next run. */
+void
+sim_finish(void)
+{
+	fiber_switch(&cur->task->fiber, &main_fiber);
+	__builtin_unreachable();
+}
+
+void
+sim_fail(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(sim_message, sizeof(sim_message), fmt, ap);
+	va_end(ap);
+	sim_note("%s", sim_message);
+	sim_finish();
+}
+
+static void
+record(enum decision_kind kind, uint32_t arg)
+{
+	if (taken.n == NDECISIONS) {
+		recording_full = true;
+		return;
+	}
+	taken.list[taken.n++] = (struct decision){ cur->steps,
+	    (uint8_t)(cur - cpus), (uint8_t)kind, (uint16_t)arg };
+}
+
+/*
+ * sim_choose: the answer to a question that the machine asks at this step: 0
+ * is the plain one; `drawn' is what a random schedule takes.
+ */
+uint32_t
+sim_choose(enum decision_kind kind, uint32_t drawn)
+{
+	u_int c = (u_int)(cur - cpus);
+	struct decision *d;
+
+	if (calm)
+		return (0);
+	if (mode == SIM_RANDOM) {
+		if (drawn != 0)
+			record(kind, drawn);
+		return (drawn);
+	}
+	for (u_int i = at[c]; i < ngiven[c]; i++) {
+		d = &given[c][i];
+		if (d->step > cur->steps)
+			break;
+		if (d->step < cur->steps || d->kind != kind)
+			continue;
+		d->kind = D_KINDS;	/* given_events() passes over it */
+		return (d->arg);
+	}
+	return (0);
+}
+
+static inline bool
+is_pte(const volatile void *p)
+{
+	return ((uintptr_t)p - (uintptr_t)sim_ptes < sizeof(sim_ptes));
+}
+
+/*
+ * A store reaches an entry.  While it is present only P may go, and not under
+ * a reference; what it maps must be a page, which a mix of two halves is not:
+ * pages of the simulation share their low halves.
+ */
+static void
+check_pte(u_int slot, uint64_t old, uint64_t new)
+{
+	const struct live *l = &live[slot];
+	u_int refs = l->shared;
+
+	for (u_int i = 0; i < NCPUS; i++)
+		refs += l->private_to[i];
+	if ((old & PG_V) != 0 && (new & PG_V) != 0 &&
+	    ((old ^ new) & ~(uint64_t)(PG_A | PG_M)) != 0)
+		sim_fail("the entry of slot %u is written while present: "
+		    "0x%llx, 0x%llx", slot, (unsigned long long)old,
+		    (unsigned long long)new);
+	if ((old & PG_V) != 0 && (new & PG_V) == 0 && refs != 0)
+		sim_fail("the entry of slot %u is removed under %u references",
+		    slot, refs);
+}
+
+static void
+commit(volatile uint32_t *p, uint32_t v)
+{
+	u_int slot;
+	uint64_t old;
+
+	if (!is_pte(p)) {
+		*p = v;
+		return;
+	}
+	slot = (u_int)((uintptr_t)p - (uintptr_t)sim_ptes) / 8;
+	old = sim_ptes[slot];
+	*p = v;
+	check_pte(slot, old, sim_ptes[slot]);
+}
+
+static void
+commit_first(struct cpu *c)
+{
+	volatile uint32_t *p = c->stores[0].p;
+	uint32_t v = c->stores[0].v;
+
+	c->nstores--;
+	for (u_int i = 0; i < c->nstores; i++)
+		c->stores[i] = c->stores[i + 1];
+	commit(p, v);
+}
+
+/* sim_drain: everything in the store buffer becomes visible. */
+void
+sim_drain(struct cpu *c)
+{
+	while (c->nstores != 0)
+		commit_first(c);
+}
+
+/* Stores and IPIs whose time has come. */
+static void
+settle(void)
+{
+	struct cpu *c;
+
+	next_due = NEVER;
+	for (u_int i = 0; i < mp_ncpus; i++) {
+		c = &cpus[i];
+		while (c->nstores != 0 && c->stores[0].due <= now)
+			commit_first(c);
+		if (c->nstores != 0 && c->stores[0].due < next_due)
+			next_due = c->stores[0].due;
+		for (u_int v = 0; c->in_flight >> v != 0; v++) {
+			if ((c->in_flight >> v & 1) == 0)
+				continue;
+			if (c->arrives[v] <= now) {
+				c->in_flight &= ~(1u << v);
+				c->pending |= 1u << v;
+			} else if (c->arrives[v] < next_due) {
+				next_due = c->arrives[v];
+			}
+		}
+	}
+}
+
+/* sim_ipi: on its way; one that is not taken yet stands for both. */
+void
+sim_ipi(struct cpu *c, u_int verb)
+{
+	uint32_t delay = sim_choose(D_DELAY,
+	    sim_chance(noise.delay) ? 1 + sim_draw(60) : 0);
+
+	if (sim_offer != NULL && nleft == 0 && !calm)
+		sim_offer(D_DELAY, 60);
+	sim_note("IPI %u to CPU %d%s", verb, (int)(c - cpus),
+	    delay != 0 ? ", delayed" : "");
+	if (delay == 0) {
+		c->pending |= 1u << verb;
+		c->in_flight &= ~(1u << verb);
+	} else if ((c->pending >> verb & 1) == 0) {
+		c->in_flight |= 1u << verb;
+		c->arrives[verb] = now + delay;
+		if (now + delay < next_due)
+			next_due = now + delay;
+	}
+}
+
+/* sim_pte_here: an entry as this CPU's loads see it. */
+uint64_t
+sim_pte_here(u_int slot)
+{
+	volatile uint32_t *low = (volatile uint32_t *)&sim_ptes[slot];
+	uint64_t pte = sim_ptes[slot];
+
+	for (u_int i = 0; i < cur->nstores; i++) {
+		if (cur->stores[i].p == low)
+			pte = (pte & ~0xffffffffull) | cur->stores[i].v;
+		if (cur->stores[i].p == low + 1)
+			pte = (pte & 0xffffffffu) |
+			    (uint64_t)cur->stores[i].v << 32;
+	}
+	return (pte);
+}
+
+static void
+tlb_load(struct cpu *c, u_int slot)
+{
+	uint64_t pte = sim_ptes[slot];
+
+	if (c->tlb[slot] != 0 || (pte & PG_V) == 0)
+		return;
+	sim_ptes[slot] = pte | PG_A;
+	c->tlb[slot] = atop(pte & PG_FRAME) + 1;
+	c->global[slot] = (pte & PG_G) != 0;
+	if (tracing)
+		printf("%5u  TLB %d   loads slot %u: page %x\n", now,
+		    (int)(c - cpus), slot, c->tlb[slot] - 1);
+}
+
+static void
+tlb_flush(struct cpu *c)
+{
+	for (u_int i = 0; i < NSLOTS; i++)
+		if (!c->global[i])
+			c->tlb[i] = 0;
+}
+
+/* sim_check_tlb: a CPU that may touch any shared mapping now. */
+void
+sim_check_tlb(struct cpu *c)
+{
+	for (u_int i = 0; i < NSLOTS; i++)
+		if (live[i].shared != 0 && c->tlb[i] != 0 &&
+		    c->tlb[i] != live[i].frame + 1)
+			sim_fail("stale: CPU %d has page %x for slot %u, which "
+			    "maps page %x", (int)(c - cpus), c->tlb[i] - 1, i,
+			    live[i].frame);
+}
+
+/* sim_read: what a program's read at va sees must be the frame. */
+void
+sim_read(vm_offset_t va, uint32_t frame)
+{
+	u_int slot = (u_int)((va - SF_BUF_MIN) >> PAGE_SHIFT);
+	uint32_t seen;
+
+	sim_step("read", NULL, va, __builtin_return_address(0));
+	if (va >= DMAP_MIN && va < DMAP_MIN + DMAP_SIZE) {
+		seen = atop(va - DMAP_MIN);
+	} else {
+		if (va < SF_BUF_MIN || slot >= NSLOTS)
+			sim_fail("0x%llx is no address of an sf_buf",
+			    (unsigned long long)va);
+		if (cur->tlb[slot] == 0) {
+			sim_drain(cur);
+			tlb_load(cur, slot);
+		}
+		if (cur->tlb[slot] == 0)
+			sim_fail("page fault: slot %u of page %x is not "
+			    "mapped", slot, frame);
+		seen = cur->tlb[slot] - 1;
+	}
+	if (seen != frame)
+		sim_fail("stale: CPU %d reads page %x for page %x, slot %u",
+		    (int)(cur - cpus), seen, frame, slot);
+}
+
+static inline bool
+runnable(const struct cpu *c)
+{
+	return (!c->halted || c->pending != 0);
+}
+
+static void
+switch_cpu(struct cpu *to)
+{
+	struct cpu *from = cur;
+
+	if (to == from)
+		return;
+	cur = to;
+	sim_pcpu = to->pc;
+	fiber_switch(&from->task->fiber, &to->task->fiber);
+}
+
+/* sim_switch_task: this CPU runs another task; interrupts are off. */
+void
+sim_switch_task(struct task *to)
+{
+	struct task *from = cur->task;
+
+	cur->task = to;
+	cur->pc->pc_curthread = &to->td;
+	fiber_switch(&from->fiber, &to->fiber);
+}
+
+/* sim_give_way: the running CPU waits: another goes on, if one can. */
+void
+sim_give_way(void)
+{
+	struct cpu *can[NCPUS], *c;
+	u_int n = 0, me = (u_int)(cur - cpus), arg;
+
+	for (u_int i = 1; i < mp_ncpus; i++) {
+		c = &cpus[(me + i) % mp_ncpus];
+		if (runnable(c))
+			can[n++] = c;
+	}
+	if (n == 0)
+		return;
+	arg = sim_choose(D_NEXT, mode == SIM_RANDOM && n > 1 ?
+	    (uint32_t)(can[sim_draw(n)] - cpus) + 1 : 0);
+	c = arg == 0 || arg > mp_ncpus ? can[0] : &cpus[arg - 1];
+	switch_cpu(runnable(c) ? c : can[0]);
+}
+
+static void
+event(enum decision_kind kind, uint32_t arg)
+{
+	struct cpu *c = &cpus[kind == D_LOAD || kind == D_DROP ? arg >> 4 :
+	    arg & (NCPUS - 1)];
+	u_int slot = arg & (NSLOTS - 1);
+
+	switch (kind) {
+	case D_SWITCH:
+		if (runnable(c))
+			switch_cpu(c);
+		break;
+	case D_LOAD:
+		tlb_load(c, slot);
+		break;
+	case D_DROP:
+		c->tlb[slot] = 0;
+		break;
+	case D_STRAY:
+		if ((sim_ptes[slot] & PG_V) == 0)
+			sim_ptes[slot] |= PG_A | PG_M;
+		break;
+	case D_TICK:
+		if (!c->halted)
+			c->pending |= INTR_CLOCK;
+		break;
+	case D_DEVICE:
+		if (c->ndevice == nitems(c->device))
+			break;
+		c->device[c->ndevice++] = (uint16_t)(arg >> 4);
+		c->pending |= INTR_DEVICE;
+		break;
+	case D_WAKE:
+		(void)thread_wake_nap(arg);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+random_event(void)
+{
+	uint32_t r = sim_draw(256), cpu = sim_draw(mp_ncpus), arg = cpu, k;
+
+	next_event = now + 1 + sim_draw(noise.gap + 1);
+	for (k = 0; k < D_EVENTS && r >= noise.weight[k]; k++)
+		continue;
+	if (k == D_EVENTS)
+		return;
+	if (k == D_LOAD || k == D_DROP)
+		arg = cpu << 4 | sim_draw(nsfbufs);
+	else if (k == D_STRAY)
+		arg = sim_draw(nsfbufs);
+	else if (k == D_WAKE)
+		arg = sim_draw(nthreads);
+	else if (k == D_DEVICE)
+		arg = work_device_draw() << 4 | cpu;
+	/* No storm of interrupts, in which nobody gets any further. */
+	if ((k == D_DEVICE || k == D_TICK) && ninterrupts++ >= MAXINTERRUPTS)
+		return;
+	if (k == D_SWITCH && (&cpus[cpu] == cur || !runnable(&cpus[cpu])))
+		return;
+	record(k, arg);
+	event(k, arg);
+}
+
+/* What could be decided here, for who explores. */
+static void
+offer(void)
+{
+	u_int me = (u_int)(cur - cpus);
+
+	for (u_int i = 0; i < mp_ncpus; i++) {
+		if (i != me && runnable(&cpus[i]))
+			sim_offer(D_SWITCH, i);
+		if (!cpus[i].halted && cpus[i].pending == 0 &&
+		    (i == me ? cpus[i].intr_on : false))
+			sim_offer(D_TICK, i);
+		for (u_int s = 0; s < nsfbufs; s++)
+			if ((sim_ptes[s] & PG_V) != 0 && cpus[i].tlb[s] == 0)
+				sim_offer(D_LOAD, i << 4 | s);
+	}
+}
+
+static void
+given_events(void)
+{
+	u_int c = (u_int)(cur - cpus);
+	struct decision *d;
+
+	while (at[c] < ngiven[c] && given[c][at[c]].step <= cur->steps) {
+		d = &given[c][at[c]];
+		if (d->step == cur->steps && d->kind >= D_EVENTS)
+			break;		/* will be asked for */
+		at[c]++;
+		nleft--;
+		if (d->step == cur->steps)
+			event((enum decision_kind)d->kind, d->arg);
+		/* We may be another thread's stack, but the CPU is the same. */
+	}
+	if (sim_offer != NULL && nleft == 0)
+		offer();
+}
+
+static void
+take_interrupts(void)
+{
+	uint32_t what;
+
+	while (cur->intr_on && cur->pending != 0) {
+		what = cur->pending & -cur->pending;
+		cur->pending &= ~what;
+		sim_drain(cur);
+		cur->intr_on = false;
+		cur->halted = false;
+		sim_note("interrupt 0x%x", what);
+		thread_trap(what);
+		sim_drain(cur);		/* IRET serialises */
+		cur->intr_on = true;
+	}
+}
+
+/*
+ * sim_step: before every access that another CPU, a TLB or an interrupt could
+ * fall in front of.  The caller makes the access on return.
+ */
+void
+sim_step(const char *what, const volatile void *p, uint64_t v,
+    const void *from)
+{
+	char name[48];
+
+	now++;
+	cur->steps++;
+	if (!calm) {
+		if (mode == SIM_REPLAY)
+			given_events();
+		else if (now >= next_event)
+			random_event();
+	}
+	if (now >= next_due)
+		settle();
+	if (cur->pending != 0 && cur->intr_on)
+		take_interrupts();
+	if (now > MAXSTEPS)
+		sim_fail("hang: no end after %u steps", now);
+	if (tracing)
+		printf("%5u  CPU %d   thread %u  %-9s %s %llx  [%p]\n", now,
+		    (int)(cur - cpus), cur->task->td.td_id, what,
+		    p == NULL ? "" : run_name(p, name),
+		    (unsigned long long)v, from);
+}
+
+#define	STEP(what, p, v) \
+	sim_step(what, p, v, __builtin_return_address(0))
+
+uint32_t
+hw_load32(volatile uint32_t *p)
+{
+	STEP("load", p, 0);
+	for (u_int i = cur->nstores; i > 0; i--)
+		if (cur->stores[i - 1].p == p)
+			return (cur->stores[i - 1].v);
+	return (*p);
+}
+
+void
+hw_store32(volatile uint32_t *p, uint32_t v)
+{
+	static const uint8_t holds[] = { 2, 5, 12, 30, 80, 250 };
+	uint32_t hold, due;
+
+	STEP("store", p, v);
+	hold = sim_choose(D_HOLD, sim_chance(noise.hold) ?
+	    holds[sim_draw(nitems(holds))] : 0);
+	if (sim_offer != NULL && nleft == 0 && !calm)
+		sim_offer(D_HOLD, 250);
+	if (cur->nstores == 0 && hold == 0) {
+		commit(p, v);
+		return;
+	}
+	if (cur->nstores == NSTORES)
+		commit_first(cur);
+	due = now + hold;
+	cur->stores[cur->nstores].p = p;
+	cur->stores[cur->nstores].v = v;
+	cur->stores[cur->nstores++].due = due;
+	if (due < next_due)
+		next_due = due;
+}
+
+uint32_t
+hw_xchg32(volatile uint32_t *p, uint32_t v)
+{
+	uint32_t old;
+
+	STEP("xchg", p, v);
+	sim_drain(cur);
+	old = *p;
+	commit(p, v);
+	return (old);
+}
+
+bool
+hw_cmpxchg8b(volatile uint64_t *p, uint64_t *old, uint64_t new)
+{
+	uint64_t was;
+
+	STEP("cmpxchg8b", p, new);
+	sim_drain(cur);
+	was = *p;
+	if (was != *old) {
+		*old = was;
+		return (false);
+	}
+	*p = new;
+	if (is_pte(p))
+		check_pte((u_int)(p - sim_ptes), was, new);
+	return (true);
+}
+
+uint32_t
+atomic_fetchadd_32(volatile uint32_t *p, uint32_t v)
+{
+	uint32_t old;
+
+	STEP("xadd", p, v);
+	sim_drain(cur);
+	old = *p;
+	commit(p, old + v);
+	return (old);
+}
+
+bool
+atomic_fcmpset_32(volatile uint32_t *p, uint32_t *old, uint32_t new)
+{
+	uint32_t was;
+
+	STEP("cmpxchg", p, new);
+	sim_drain(cur);
+	was = *p;
+	if (was != *old) {
+		*old = was;
+		return (false);
+	}
+	commit(p, new);
+	return (true);
+}
+
+void
+atomic_set_32(volatile uint32_t *p, uint32_t bits)
+{
+	STEP("or", p, bits);
+	sim_drain(cur);
+	commit(p, *p | bits);
+}
+
+void
+hw_invlpg(vm_offset_t va)
+{
+	u_int slot = (u_int)((va - SF_BUF_MIN) >> PAGE_SHIFT);
+
+	STEP("invlpg", NULL, va);
+	sim_drain(cur);
+	if (slot < NSLOTS)
+		cur->tlb[slot] = 0;
+}
+
+uint32_t
+hw_read_cr3(void)
+{
+	return (0x1000);
+}
+
+void
+hw_load_cr3(uint32_t v)
+{
+	STEP("mov cr3", NULL, v);
+	sim_drain(cur);
+	tlb_flush(cur);
+}
+
+void
+hw_send_ipi(u_int cpu, u_int verb)
+{
+	STEP("send ipi", NULL, cpu);
+	sim_drain(cur);
+	cur->pc->pc_ipis_sent[verb]++;
+	sim_ipi(&cpus[cpu], verb);
+}
+
+bool
+intr_enabled(void)
+{
+	return (cur->intr_on);
+}
+
+uint32_t
+intr_save(void)
+{
+	uint32_t flags;
+
+	STEP("cli", NULL, 0);
+	flags = cur->intr_on ? EFLAGS_IF : 0;
+	cur->intr_on = false;
+	return (flags);
+}
+
+void
+disable_intr(void)
+{
+	(void)intr_save();
+}
+
+void
+enable_intr(void)
+{
+	cur->intr_on = true;
+	STEP("sti", NULL, 0);
+}
+
+void
+intr_restore(uint32_t flags)
+{
+	if ((flags & EFLAGS_IF) != 0)
+		enable_intr();
+}
+
+void
+cpu_spinwait(void)
+{
+	STEP("pause", NULL, 0);
+	sim_give_way();
+	if (cur->pending != 0 && cur->intr_on)
+		take_interrupts();
+}
+
+static bool
+others_run(void)
+{
+	for (u_int i = 0; i < mp_ncpus; i++)
+		if (&cpus[i] != cur && runnable(&cpus[i]))
+			return (true);
+	return (false);
+}
+
+/* STI; HLT.  When nobody can run and nothing comes, threads.c decides. */
+void
+cpu_idle(void)
+{
+	cur->intr_on = true;
+	cur->halted = true;
+	STEP("hlt", NULL, 0);
+	while (cur->halted) {
+		if (cur->pending != 0) {
+			take_interrupts();
+		} else if (others_run()) {
+			sim_give_way();
+		} else if (next_due != NEVER) {
+			now = next_due;
+			settle();
+		} else {
+			threads_stuck();
+		}
+	}
+}
+
+/* machine_start: the set-up is done; step 1 is next. */
+void
+machine_start(void)
+{
+	for (u_int i = 0; i < mp_ncpus; i++) {
+		sim_drain(&cpus[i]);
+		cpus[i].steps = 0;
+	}
+	now = 0;
+	calm = false;
+}
+
+/* machine_calm: from here on the schedule is the plain one. */
+void
+machine_calm(void)
+{
+	calm = true;
+}
+
+static void
+take_given(const struct decisions *d)
+{
+	const struct decision *p;
+
+	memset(ngiven, 0, sizeof(ngiven));
+	memset(at, 0, sizeof(at));
+	nleft = d == NULL ? 0 : d->n;
+	for (u_int i = 0; d != NULL && i < d->n; i++) {
+		p = &d->list[i];
+		given[p->cpu][ngiven[p->cpu]++] = *p;
+	}
+}
+
+/* machine_reset: a machine at the start; `d' only for SIM_REPLAY. */
+void
+machine_reset(u_int ncpus, enum sim_mode m, const struct noise *n,
+    const struct decisions *d, uint64_t seed)
+{
+	mode = m;
+	noise = *n;
+	calm = true;
+	now = 0;
+	random_state = seed * 0x9e3779b97f4a7c15ull | 1;
+	for (u_int i = 0; i < 4; i++)
+		(void)draw64();
+	next_event = 1 + sim_draw(noise.gap + 1);
+	next_due = NEVER;
+	taken.n = 0;
+	recording_full = false;
+	ninterrupts = 0;
+	sim_message[0] = '\0';
+	take_given(d);
+	mp_ncpus = ncpus;
+	memset(cpus, 0, sizeof(cpus));
+	memset(live, 0, sizeof(live));
+	memset((void *)(uintptr_t)sim_ptes, 0, sizeof(sim_ptes));
+	for (u_int i = 0; i < ncpus; i++) {
+		pcpus[i] = cpus[i].pc = &pcpu_space[i];
+		/* The rest is tables for the hardware. */
+		memset(pcpus[i], 0, offsetof(struct pcpu, pc_gdt));
+		pcpus[i]->pc_self = pcpus[i];
+		pcpus[i]->pc_cpuid = i;
+		pcpus[i]->pc_online = 1;
+		cpus[i].intr_on = true;
+	}
+	cur = &cpus[0];
+	sim_pcpu = cur->pc;
+}
+
+void
+machine_run(void)
+{
+	fiber_switch(&main_fiber, &cur->task->fiber);
+}

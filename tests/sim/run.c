@@ -1,0 +1,240 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * One run: the kernel's variables as they were at start, a machine, the work,
+ * and the verdict.  Also what the kernel's files call that is no part of what
+ * is simulated.
+ */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sys/ksym.h>
+#include <sys/panic.h>
+#include <sys/sf_buf.h>
+#include <sys/systm.h>
+#include <sys/tunable.h>
+#include <kern/sf_buf_var.h>
+#include <machine/pmap.h>
+#include <machine/smp.h>
+#include <vm/vm_page.h>
+#include "sim.h"
+
+#define	NFRAMES		0x100080u
+#define	DMAP_LIMIT	((vm_paddr_t)16 << 20)
+
+/* All variables of the kernel's files; see the Makefile. */
+extern char __start_kern_state[], __stop_kern_state[];
+static char *at_boot;
+
+pt_entry_t pg_nx = PG_NX;
+vm_paddr_t dmap_limit = DMAP_LIMIT;
+u_int ipi_timeout_ms = 30000;
+uint64_t ticks_per_ms = 1000000;	/* so that no wait expires */
+uint64_t total_steps;
+
+/* What the linker places in the kernel. */
+struct sf_buf sf_slots[NSLOTS];
+struct vm_page vm_page_array[NFRAMES];
+
+void	sim_set_epoch(uint32_t epoch);
+
+void
+panic(const char *fmt, ...)
+{
+	char text[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (cpus[0].task == NULL) {
+		fprintf(stderr, "simulate: panic at start: %s\n", text);
+		exit(2);
+	}
+	sim_fail("panic: %s", text);
+}
+
+bool
+panicked(void)
+{
+	return (false);
+}
+
+/* What the kernel prints; the trace shows it. */
+int	sim_printf(const char *fmt, ...);
+int
+sim_printf(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!tracing)
+		return (0);
+	va_start(ap, fmt);
+	printf("               prints: ");
+	vprintf(fmt, ap);
+	va_end(ap);
+	return (0);
+}
+
+const char *
+ksym_format(uintptr_t pc, char buf[KSYM_STRLEN])
+{
+	snprintf(buf, KSYM_STRLEN, "%p", (void *)pc);
+	return (buf);
+}
+
+uint64_t
+cpu_ticks(void)
+{
+	return (now);
+}
+
+bool
+wait_expired(uint64_t start, bool *warned)
+{
+	(void)start;
+	(void)warned;
+	return (false);		/* the limit of steps ends it */
+}
+
+pt_entry_t *
+pmap_sf_ptes(void)
+{
+	return ((pt_entry_t *)(uintptr_t)sim_ptes);
+}
+
+void *
+pmap_dmap(vm_paddr_t pa)
+{
+	return ((void *)(DMAP_MIN + (vm_offset_t)pa));
+}
+
+/* Not memcpy(), for the sanitizer's red zones are copied as well. */
+static void
+copy(char *to, const char *from, size_t n)
+{
+	__asm__ volatile("rep movsb" : "+D" (to), "+S" (from), "+c" (n) : :
+	    "memory");
+}
+
+/* run_init: once. */
+void
+run_init(void)
+{
+	size_t size = (size_t)(__stop_kern_state - __start_kern_state);
+
+	at_boot = malloc(size);
+	if (at_boot == NULL) {
+		perror("simulate");
+		exit(2);
+	}
+	machine_reset(1, SIM_RANDOM, &(struct noise){ .gap = 1 }, NULL, 0);
+	vm_page_startup(NFRAMES, DMAP_LIMIT);
+	work_init();
+	copy(at_boot, __start_kern_state, size);
+	fiber_catch_crashes();
+}
+
+static void
+set_tunable(const char *name, u_int v)
+{
+	const struct tunable *const *t;
+
+	for (t = __start_set_tunables; t < __stop_set_tunables; t++) {
+		if (strcmp((*t)->name, name) != 0)
+			continue;
+		if ((*t)->type == TUN_BOOL)
+			*(bool *)(*t)->var = v != 0;
+		else
+			*(u_int *)(*t)->var = v;
+		return;
+	}
+	fprintf(stderr, "simulate: no option is called %s\n", name);
+	exit(2);
+}
+
+/* run_noise: how hostile the machine is to the run of this seed. */
+void
+run_noise(struct noise *n, uint64_t seed)
+{
+	static const uint32_t gaps[] = { 1, 3, 6, 12, 24, 60 };
+	static const uint8_t kinds[][D_EVENTS] = {
+		/* switch, load, drop, stray, tick, device, wake */
+		{ 120, 100, 4, 2, 14, 10, 6 },
+		{ 200, 20, 2, 0, 20, 8, 6 },
+		{ 60, 160, 0, 4, 16, 10, 6 },
+		{ 220, 0, 0, 0, 16, 12, 8 },
+		{ 110, 100, 0, 0, 0, 40, 6 },
+		{ 140, 60, 30, 2, 4, 10, 10 },
+		{ 130, 60, 2, 0, 56, 4, 4 },
+		{ 170, 80, 0, 0, 0, 0, 6 },
+	};
+	uint64_t r = (seed + 1) * 0xd1342543de82ef95ull;
+	const uint8_t *w;
+	u_int sum = 0;
+
+	r ^= r >> 32;
+	n->gap = gaps[(r & 0xff) % nitems(gaps)];
+	w = kinds[r >> 8 & 7];
+	for (u_int i = 0; i < D_EVENTS; i++) {
+		sum += w[i];
+		n->weight[i] = (uint8_t)(sum > 255 ? 255 : sum);
+	}
+	n->hold = (uint8_t[]){ 0, 40, 120, 230 }[r >> 11 & 3];
+	n->delay = (uint8_t[]){ 0, 128 }[r >> 13 & 1];
+	n->place = (uint8_t[]){ 0, 128 }[r >> 14 & 1];
+}
+
+/* run: one schedule, from start to quiescence or the first failure. */
+enum verdict
+run(const struct work *w, enum sim_mode mode, const struct noise *n,
+    const struct decisions *given, uint64_t seed)
+{
+	copy(__start_kern_state, at_boot,
+	    (size_t)(__stop_kern_state - __start_kern_state));
+	machine_reset(w->ncpus, mode, n, given, seed);
+	nsfbufs = w->nslots;
+	set_tunable("sf_buf.strict", w->strict);
+	set_tunable("sf_buf.dmap", !w->direct);
+	sim_set_epoch(w->epoch);
+	work_start(w);
+	memset(sf_slots, 0, sizeof(sf_slots));
+	threads_reset(w->nthreads, work_thread);
+	sf_buf_init();
+	machine_start();
+	sim_place = n->place;
+	machine_run();
+	total_steps += now;
+	return (sim_message[0] == '\0' ? PASSED : FAILED);
+}
+
+/* run_name: what an address is called; in traces. */
+const char *
+run_name(const volatile void *p, char buf[48])
+{
+	uintptr_t a = (uintptr_t)p, at;
+
+	if (a - (uintptr_t)sim_ptes < sizeof(sim_ptes)) {
+		at = a - (uintptr_t)sim_ptes;
+		snprintf(buf, 48, "pte %u %s", (u_int)(at / 8),
+		    (at & 4) != 0 ? "high" : "low");
+	} else if (a - (uintptr_t)sf_slots < sizeof(sf_slots)) {
+		at = a - (uintptr_t)sf_slots;
+		snprintf(buf, 48, "slot %u%s", (u_int)(at / sizeof(sf_slots[0])),
+		    at % sizeof(sf_slots[0]) == 4 ? " count" : " page");
+	} else if (a - (uintptr_t)vm_page_array <
+	    vm_page_count * sizeof(struct vm_page)) {
+		at = a - (uintptr_t)vm_page_array;
+		snprintf(buf, 48, "page %x+%u", (u_int)(at / 32),
+		    (u_int)(at % 32));
+	} else {
+		snprintf(buf, 48, "%p", (const void *)(uintptr_t)a);
+	}
+	return (buf);
+}

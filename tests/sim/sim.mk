@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The simulation of tests/sim: kernel sources compiled for the host, unchanged,
+# over the headers of tests/sim/include.  Included by the Makefile.  Two
+# programs: with the sanitizers, and without, which is several times as fast.
+#
+# All variables of the kernel's files go into one section, which the program
+# puts back to what it was before each run.
+
+SIMKERN	= kern/sf_buf.c kern/sf_pool.c kern/lock.c vm/vm_page.c \
+	  arch/i386/sf_buf_machdep.c tests/sim/kern_tlb.c
+SIMSRC	= $(filter-out tests/sim/kern_tlb.c,$(wildcard tests/sim/*.c))
+SIMFLAGS = -std=gnu11 -O2 -g -Wall -Wextra -fno-strict-aliasing -no-pie \
+	  -fno-pie -fno-omit-frame-pointer -DDEBUG -Dprintf=sim_printf \
+	  -Itests/sim/include -I. -I$(I)
+SIMSAN	= -fsanitize=address,undefined -fno-sanitize-recover=undefined
+SIMHDR	= $(wildcard tests/sim/*.h tests/sim/include/*/*.h kern/*.h vm/*.h \
+	  sys/*.h arch/i386/include/*.h) arch/i386/tlb.c
+SIMPROGS = build/sim/simulate build/sim/simulate-san
+SEEDS	= 1000000
+
+# $(call simrules,DIRECTORY,FLAGS): what prints for people uses the host's
+# printf(), the kernel's files that of the simulation.
+define simrules
+build/sim/$(1)/%.o: %.c $(SIMHDR) tests/sim/sim.mk | $(I)/machine need-test
+	@mkdir -p $$(@D)
+	@echo "HOSTCC $$@"
+	$(Q)$(CC) $(SIMFLAGS) $(2) $$(SIMOPT) -c -o $$@ $$<
+$(SIMSRC:%.c=build/sim/$(1)/%.o): SIMOPT = -Uprintf
+build/sim/$(1)/kern.o: $(SIMKERN:%.c=build/sim/$(1)/%.o) tests/sim/kern.ld
+	$(Q)$(LD) -r -T tests/sim/kern.ld -o $$@ $$(filter %.o,$$^)
+endef
+$(eval $(call simrules,fast,))
+$(eval $(call simrules,san,$(SIMSAN)))
+
+build/sim/simulate: build/sim/fast/kern.o $(SIMSRC:%.c=build/sim/fast/%.o)
+	@echo "HOSTLD $@"
+	$(Q)$(CC) $(SIMFLAGS) -o $@ $^
+build/sim/simulate-san: build/sim/san/kern.o $(SIMSRC:%.c=build/sim/san/%.o)
+	@echo "HOSTLD $@"
+	$(Q)$(CC) $(SIMFLAGS) $(SIMSAN) -o $@ $^
+
+simulate: $(SIMPROGS)		## SEEDS=n schedules on a hostile machine, or SEED=s
+	$(Q)$(if $(SEED),build/sim/simulate-san -s $(SEED), \
+	    build/sim/simulate -n $(SEEDS))
+
+.PHONY: simulate

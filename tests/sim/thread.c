@@ -1,0 +1,448 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * The simulated threads: a queue of runnable threads for each CPU, sleeping
+ * and waking by wait channels with the meaning of <sys/sleepq.h>, pinning as
+ * in kern/sched.c, traps and idling in the order of arch/i386/trap.c and
+ * sched_idle().  A sleep has no timeout here: what only a timeout would end
+ * is a lost wake-up.
+ *
+ * A thread changes its CPU when it is woken or asks for it, as in the kernel.
+ */
+
+#include <string.h>
+
+#include <sys/errno.h>
+#include <sys/lock.h>
+#include <sys/sf_buf.h>
+#include <sys/sleepq.h>
+#include <sys/systm.h>
+#include <sys/thread.h>
+#include <machine/cpufunc.h>
+#include <machine/hw.h>
+#include <machine/smp.h>
+#include "sim.h"
+
+struct task tasks[NTASKS];
+u_int nthreads;
+
+static void (*thread_fn)(u_int thread);
+#define	CHECKER	NTHREADS	/* the task that looks for leaks at the end */
+
+static inline u_int
+number(const struct task *t)
+{
+	return ((u_int)(t - tasks));
+}
+
+/* The next task of this CPU, interrupts off; comes back when t runs again. */
+static void
+run_next(void)
+{
+	struct task *next = cur->idle;
+
+	sim_drain(cur);		/* by the run queue's lock */
+	cur->pc->pc_need_resched = 0;
+	if (cur->nqueue != 0) {
+		next = cur->queue[0];
+		cur->nqueue--;
+		memmove(cur->queue, cur->queue + 1,
+		    cur->nqueue * sizeof(cur->queue[0]));
+	}
+	if (next == cur->task)
+		return;
+	sim_note("switches to thread %u", next->td.td_id);
+	next->td.td_state = TDS_RUNNING;
+	sim_switch_task(next);
+}
+
+/* Makes t, which is on no queue and no CPU, runnable on c. */
+static void
+enqueue(struct cpu *c, struct task *t)
+{
+	t->td.td_state = TDS_RUNNABLE;
+	t->td.td_cpu = (u_int)(c - cpus);
+	c->queue[c->nqueue++] = t;
+	if (c->task != c->idle)
+		return;
+	/* Itself too: it may be on its way to the halt. */
+	if (c == cur)
+		c->pending |= 1u << IPI_RESCHED;
+	else
+		sim_ipi(c, IPI_RESCHED);
+}
+
+static void
+ready(struct task *t)
+{
+	u_int to = t->td.td_cpu, place;
+
+	if (t->td.td_pinned == 0) {
+		place = sim_choose(D_PLACE, sim_chance(sim_place) ?
+		    1 + sim_draw(mp_ncpus) : 0);
+		if (place != 0)
+			to = (place - 1) % mp_ncpus;
+	}
+	enqueue(&cpus[to], t);
+}
+
+/* Ends a sleep.  Who has not left its CPU yet will see wchan. */
+static void
+wake(struct task *t, int error)
+{
+	sim_note("wakes thread %u", t->td.td_id);
+	t->wchan = NULL;
+	t->error = error;
+	if (t->td.td_state == TDS_SLEEPING)
+		ready(t);
+}
+
+/* Off the CPU until wake(). */
+static void
+sleep_here(struct task *t)
+{
+	bool intr_on = cur->intr_on;
+
+	cur->intr_on = false;
+	while (t->wchan != NULL) {
+		t->td.td_state = TDS_SLEEPING;
+		run_next();
+	}
+	cur->intr_on = intr_on;
+}
+
+int
+sleepq_sleep(const void *wchan, struct spinlock *l, const char *wmesg,
+    int flags, u_int timeout_ms)
+{
+	struct task *t = cur->task;
+
+	(void)timeout_ms;
+	sim_step("sleep", NULL, 0, __builtin_return_address(0));
+	sim_drain(cur);
+	if (cur->pc->pc_intr_depth != 0 || t == cur->idle)
+		sim_fail("sleep for %s in an interrupt", wmesg);
+	if (cur->pc->pc_spin_nest != 1)
+		sim_fail("sleep for %s under a spin lock", wmesg);
+	t->catches = (flags & SLEEP_CATCH) != 0;
+	t->error = 0;
+	if (t->catches && t->td.td_signals != 0) {
+		spin_unlock(l);
+		spin_lock(l);
+		return (EINTR);
+	}
+	t->wchan = wchan;
+	/* Woken or not, it stays here until it is off its stack. */
+	t->td.td_critnest++;
+	spin_unlock(l);
+	t->td.td_critnest--;
+	sleep_here(t);
+	spin_lock(l);
+	return (t->error);
+}
+
+static void
+wake_some(const void *wchan, bool all)
+{
+	/* The chain's lock is a locked operation. */
+	sim_step("wakeup", NULL, 0, __builtin_return_address(0));
+	sim_drain(cur);
+	for (u_int i = 0; i < nthreads; i++) {
+		if (tasks[i].wchan != wchan)
+			continue;
+		wake(&tasks[i], 0);
+		if (!all)
+			break;
+	}
+}
+
+void
+sleepq_wakeup(const void *wchan)
+{
+	wake_some(wchan, true);
+}
+
+void
+sleepq_wakeup_one(const void *wchan)
+{
+	wake_some(wchan, false);
+}
+
+/* thread_signal_sim: a signal for a thread, which may sleep. */
+void
+thread_signal_sim(u_int thread)
+{
+	struct task *t = &tasks[thread];
+
+	sim_step("signal", NULL, thread, NULL);
+	sim_drain(cur);
+	t->td.td_signals = 1;
+	if (t->wchan != NULL && !t->napping && t->catches)
+		wake(t, EINTR);
+}
+
+/* thread_nap: sleeps until it comes to the machine's mind to wake it. */
+void
+thread_nap(void)
+{
+	struct task *t = cur->task;
+
+	sim_step("nap", NULL, 0, NULL);
+	t->napping = true;
+	t->wchan = t;
+	sleep_here(t);
+}
+
+static bool
+others_wait(const struct task *me)
+{
+	for (u_int i = 0; i < nthreads; i++)
+		if (&tasks[i] != me && !tasks[i].done && !tasks[i].busy &&
+		    tasks[i].wchan == NULL)
+			return (false);
+	return (true);
+}
+
+/*
+ * thread_busy: has its CPU to itself, and interrupts enabled, for as long as
+ * any other thread gets on.  If none ever does, it hangs: what only a clock
+ * that stands or an idle CPU would have brought about was lost.
+ */
+void
+thread_busy(void)
+{
+	struct task *t = cur->task;
+
+	t->busy = true;
+	while (!others_wait(t) && cur->nqueue == 0)
+		cpu_spinwait();
+	t->busy = false;
+}
+
+/* thread_wake_nap: false if it does not nap.  Any context. */
+bool
+thread_wake_nap(u_int thread)
+{
+	struct task *t = &tasks[thread];
+
+	if (!t->napping || t->wchan == NULL)
+		return (false);
+	t->napping = false;
+	wake(t, 0);
+	return (true);
+}
+
+/* thread_move: goes to another CPU, as sched_bind() does. */
+void
+thread_move(u_int cpu)
+{
+	struct task *t = cur->task;
+
+	if (t->td.td_pinned != 0 || &cpus[cpu] == cur)
+		return;
+	sim_step("move", NULL, cpu, NULL);
+	cur->intr_on = false;
+	sim_drain(cur);
+	if (&cpus[cpu] != cur) {
+		t->td.td_state = TDS_MIGRATING;
+		enqueue(&cpus[cpu], t);
+		run_next();
+	}
+	cur->intr_on = true;
+}
+
+void
+sched_pin(void)
+{
+	curthread()->td_pinned++;
+}
+
+void
+sched_unpin(void)
+{
+	curthread()->td_pinned--;
+}
+
+bool
+sched_is_pinned(void)
+{
+	const struct thread *td = curthread();
+
+	return (td->td_pinned != 0 || td->td_critnest != 0 ||
+	    !intr_enabled() || curpcpu()->pc_intr_depth != 0);
+}
+
+static void
+preempt(void)
+{
+	struct pcpu *pc = cur->pc;
+	struct task *t = cur->task;
+
+	if (pc->pc_need_resched == 0 || pc->pc_intr_depth != 0 ||
+	    pc->pc_spin_nest != 0 || t->td.td_critnest != 0)
+		return;
+	if (t != cur->idle && t->wchan == NULL) {
+		t->td.td_state = TDS_RUNNABLE;
+		cur->queue[cur->nqueue++] = t;
+	}
+	if (t != cur->idle && t->wchan != NULL)
+		return;		/* on its way to sleep */
+	run_next();
+}
+
+void
+critical_enter(void)
+{
+	curthread()->td_critnest++;
+}
+
+void
+critical_exit(void)
+{
+	bool intr_on = cur->intr_on;
+
+	if (--curthread()->td_critnest != 0 || !intr_on)
+		return;
+	cur->intr_on = false;
+	preempt();
+	cur->intr_on = true;
+}
+
+/* thread_trap: an interrupt, interrupts off; see trap(). */
+void
+thread_trap(uint32_t what)
+{
+	struct pcpu *pc = cur->pc;
+	uint32_t device;
+
+	if ((hw_load32(&pc->pc_tlb) & TLB_IDLE) != 0)
+		tlb_leave_idle();
+	if (cur->asleep) {
+		cur->asleep = false;
+		sim_check_tlb(cur);
+	}
+	pc->pc_intr_depth++;
+	switch (what) {
+	case INTR_CLOCK:
+		sf_buf_tick();
+		tlb_tick();
+		pc->pc_need_resched = cur->nqueue != 0;
+		break;
+	case INTR_DEVICE:
+		device = cur->device[--cur->ndevice];
+		if (cur->ndevice != 0)
+			cur->pending |= INTR_DEVICE;
+		work_device(device);
+		break;
+	case 1u << IPI_FLUSH:
+		pc->pc_ipis_taken[IPI_FLUSH]++;
+		tlb_serve();
+		break;
+	case 1u << IPI_RESCHED:
+		pc->pc_need_resched = 1;
+		break;
+	default:
+		sim_fail("interrupt 0x%x, which nobody has", what);
+	}
+	pc->pc_intr_depth--;
+	preempt();
+}
+
+/* As sched_idle(). */
+static void
+idle_loop(void)
+{
+	fiber_entered();
+	for (;;) {
+		disable_intr();
+		if (cur->nqueue != 0) {
+			run_next();
+			enable_intr();
+			continue;
+		}
+		cur->asleep = true;
+		tlb_enter_idle();
+		cpu_idle();
+	}
+}
+
+static void
+thread_loop(void)
+{
+	struct task *t = cur->task;
+
+	fiber_entered();
+	cur->intr_on = true;
+	if (number(t) == CHECKER)
+		work_check();		/* does not return */
+	thread_fn(number(t));
+	sim_note("ends");
+	cur->intr_on = false;
+	t->done = true;
+	run_next();
+}
+
+/*
+ * threads_stuck: every CPU halts, and nothing is on its way.  What somebody
+ * outside would do in the end is done now; if there is nothing, and threads
+ * sleep, then their wake-up was lost.
+ */
+void
+threads_stuck(void)
+{
+	u_int sleeping = 0;
+
+	work_check_waiters();
+	for (u_int i = 0; i < nthreads; i++)
+		if (thread_wake_nap(i))
+			return;
+	if (work_release_shared())
+		return;
+	for (u_int i = 0; i < nthreads; i++)
+		sleeping += !tasks[i].done;
+	if (sleeping != 0)
+		sim_fail("lost wake-up: %u threads sleep, %u of %u slots are "
+		    "referenced", sleeping, sf_buf_inuse(), nsfbufs);
+	machine_calm();
+	enqueue(&cpus[0], &tasks[CHECKER]);
+	cpus[0].pending |= 1u << IPI_RESCHED;
+}
+
+static void
+task_make(u_int i, u_int id, u_int cpu, void (*entry)(void))
+{
+	struct task *t = &tasks[i];
+	struct fiber f = t->fiber;
+
+	memset(t, 0, sizeof(*t));
+	t->fiber = f;
+	t->td.td_id = id;
+	t->td.td_cpu = cpu;
+	t->td.td_bound = NOCPU;
+	fiber_make(&t->fiber, entry);
+}
+
+/* threads_reset: n threads, spread over the CPUs, that run fn; idle tasks. */
+void
+threads_reset(u_int n, void (*fn)(u_int thread))
+{
+	u_int idle;
+
+	nthreads = n;
+	thread_fn = fn;
+	task_make(CHECKER, 99, 0, thread_loop);
+	for (u_int c = 0; c < mp_ncpus; c++) {
+		idle = CHECKER + 1 + c;
+		task_make(idle, 100 + c, c, idle_loop);
+		cpus[c].idle = cpus[c].task = &tasks[idle];
+		cpus[c].pc->pc_curthread = &tasks[idle].td;
+	}
+	for (u_int i = 0; i < n; i++) {
+		task_make(i, i, i % mp_ncpus, thread_loop);
+		cpus[i % mp_ncpus].queue[cpus[i % mp_ncpus].nqueue++] =
+		    &tasks[i];
+	}
+}

@@ -1,0 +1,597 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * What the simulated threads and interrupt handlers do, and the oracle: what
+ * must hold while they do it, and when all is done.
+ *
+ * The work keeps to the contract of sf_buf(9), so any panic is a failure:
+ * each reference comes with a wiring of its own, private mappings are used
+ * pinned, and nobody sleeps for a slot holding so many that all could.
+ */
+
+#include <string.h>
+
+#include <sys/sf_buf.h>
+#include <sys/systm.h>
+#include <kern/sf_buf_var.h>
+#include <machine/pmap.h>
+#include <machine/smp.h>
+#include <vm/vm_page.h>
+#include "sim.h"
+
+#define	MAXHANDLES		3u	/* handles of a thread */
+#define	MAXSHARED	3u	/* handles that anybody may free */
+#define	SPARE		0x100040u	/* first of two frames to be recycled */
+#define	SPARES		2u
+
+struct handle {
+	struct sf_buf *sf;
+	struct vm_page *m;
+	bool private;
+	u_int cpu;
+};
+
+static const struct work *work;
+static struct handle held[NTHREADS][MAXHANDLES];
+static u_int nheld[NTHREADS];
+static struct {
+	const struct vm_page *m;	/* is being allocated, or NULL */
+	int flags;
+} asks[NTHREADS];
+static struct handle shared[MAXSHARED];
+static u_int nshared;
+static uint64_t calls;		/* of sf_buf_alloc() that returned */
+static struct vm_page boot_pages[NPAGES + SPARES];
+
+/* Every second page is 4 GiB above the one before: same low half. */
+static uint32_t
+frame_of(u_int page)
+{
+	return (0x10 + (page & ~1u) + (page & 1) * 0x100000);
+}
+
+static struct vm_page *
+page_of(u_int page)
+{
+	return (&vm_page_array[frame_of(page)]);
+}
+
+static uint64_t
+mix(uint64_t *s)
+{
+	uint64_t z = *s += 0x9e3779b97f4a7c15ull;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+	return (z ^ z >> 31);
+}
+
+/* work_draw: the work of a seed; at least 20 operations. */
+void
+work_draw(struct work *w, uint64_t seed)
+{
+	static const uint8_t often[OP_KINDS] = { [OP_ALLOC] = 60,
+	    [OP_READ] = 30, [OP_FREE] = 40, [OP_REF] = 8, [OP_GIVE] = 12,
+	    [OP_TAKE] = 8, [OP_FLUSH] = 4, [OP_SIGNAL] = 6, [OP_NAP] = 10,
+	    [OP_RECYCLE] = 4, [OP_MOVE] = 6, [OP_AUDIT] = 1, [OP_BUSY] = 8 };
+	static const uint8_t flags[] = { SFB_DEFAULT, SFB_DEFAULT, SFB_CATCH,
+	    SFB_NOWAIT, SFB_CPUPRIVATE, SFB_CPUPRIVATE | SFB_CATCH,
+	    SFB_CPUPRIVATE | SFB_NOWAIT, SFB_NOWAIT | SFB_CATCH };
+	static const uint32_t epochs[] = { 0, 0x3ffffffc, 0x7ffffffd,
+	    0xbffffffc, 0xfffffffd };
+	uint64_t s = seed, r = mix(&s);
+	uint8_t chance[OP_KINDS];
+	u_int total = 0, n;
+
+	memset(w, 0, sizeof(*w));
+	w->ncpus = 2 + (r & 3) % 3;
+	w->nthreads = 2 + (r >> 2 & 7) % 4;
+	if (w->nthreads < w->ncpus && (r >> 5 & 1) != 0)
+		w->nthreads = w->ncpus;
+	w->nslots = (r >> 6 & 3) == 0 ? 4 + (r >> 8 & 3) : 4;
+	w->npages = 3 + (r >> 10 & 7) % 6;
+	w->strict = (r >> 13 & 7) == 0;
+	w->direct = (r >> 16 & 7) == 0;
+	w->epoch = epochs[(r >> 19 & 0xff) % nitems(epochs)];
+	w->wired = true;
+	for (u_int k = 0; k < OP_KINDS; k++) {
+		/* Some kinds are left out of some runs. */
+		chance[k] = k > OP_FREE && (r >> (28 + k) & 1) != 0 ? 0 :
+		    often[k];
+		total += chance[k];
+	}
+	for (u_int t = 0; t < w->nthreads; t++) {
+		r = mix(&s);
+		w->nops[t] = (20 + w->nthreads - 1) / w->nthreads + r % 4;
+		for (u_int i = 0; i < w->nops[t]; i++) {
+			r = mix(&s);
+			n = (u_int)(r & 0xffff) % total;
+			for (; n >= chance[w->ops[t][i].kind];
+			    w->ops[t][i].kind++)
+				n -= chance[w->ops[t][i].kind];
+			w->ops[t][i].a = r >> 16 & 0xff;
+			w->ops[t][i].b = flags[r >> 24 & 7];
+		}
+	}
+}
+
+u_int
+work_count(const struct work *w)
+{
+	u_int n = 0;
+
+	for (u_int t = 0; t < w->nthreads; t++)
+		n += w->nops[t];
+	return (n);
+}
+
+void
+work_print(const struct work *w)
+{
+	static const char *const names[OP_KINDS] = { "alloc", "read", "free",
+	    "ref", "give", "take", "flush", "signal", "nap", "recycle",
+	    "move", "audit", "busy" };
+	const struct op *op;
+
+	printf("%u CPUs, %u slots, %u pages%s%s%s, epoch 0x%x\n", w->ncpus,
+	    w->nslots, w->npages, w->strict ? ", strict" : "", w->direct ?
+	    ", direct map" : "", w->wired ? ", pages wired" : "", w->epoch);
+	for (u_int t = 0; t < w->nthreads; t++) {
+		printf("thread %u:", t);
+		for (u_int i = 0; i < w->nops[t]; i++) {
+			op = &w->ops[t][i];
+			printf(" %s", names[op->kind]);
+			if (op->kind == OP_ALLOC)
+				printf("(page %x%s%s%s)",
+				    frame_of(op->a % w->npages),
+				    (op->b & SFB_NOWAIT) ? " nowait" : "",
+				    (op->b & SFB_CATCH) ? " catch" : "",
+				    (op->b & SFB_CPUPRIVATE) ? " private" : "");
+		}
+		printf("\n");
+	}
+}
+
+/* Whether the direct map is to serve a page, and so no slot. */
+static inline bool
+is_direct(const struct vm_page *m)
+{
+	return (work->direct && !work->strict &&
+	    VM_PAGE_TO_PHYS(m) < dmap_limit);
+}
+
+/*
+ * sf_buf_alloc() returned it: from here on it is to be trusted.  No step lies
+ * between the return and this, so what any CPU holds now it will use.
+ */
+static void
+check_new(const struct handle *h)
+{
+	u_int slot;
+	uint64_t pte;
+	struct live *l;
+
+	calls++;
+	if (is_direct(h->m))
+		return;
+	slot = slot_of(h->sf);
+	l = &live[slot];
+	l->frame = vm_page_index(h->m);
+	if (h->private)
+		l->private_to[h->cpu]++;
+	else
+		l->shared++;
+	pte = sim_pte_here(slot);
+	if ((pte & PG_V) == 0 || atop(pte & PG_FRAME) != l->frame)
+		sim_fail("slot %u is to map page %x, but its entry is 0x%llx",
+		    slot, l->frame, (unsigned long long)pte);
+	for (u_int i = 0; i < mp_ncpus; i++) {
+		if (h->private && cur == &cpus[i] && cur->tlb[slot] != 0 &&
+		    cur->tlb[slot] != l->frame + 1)
+			sim_fail("stale: slot %u maps page %x for CPU %u, "
+			    "which has page %x", slot, l->frame, i,
+			    cur->tlb[slot] - 1);
+		if (!h->private && !cpus[i].asleep)
+			sim_check_tlb(&cpus[i]);
+	}
+}
+
+/* With a wiring of its own, which release() drops. */
+static bool
+take(struct handle *h, struct vm_page *m, int flags)
+{
+	vm_page_wire(m);
+	*h = (struct handle){ NULL, m, (flags & SFB_CPUPRIVATE) != 0, 0 };
+	h->sf = sf_buf_alloc(m, flags);
+	h->cpu = curcpu_id();
+	if (h->sf != NULL) {
+		check_new(h);
+		return (true);
+	}
+	calls++;
+	vm_page_unwire(m, 0);
+	return (false);
+}
+
+static void
+use(const struct handle *h)
+{
+	if (sf_buf_page(h->sf) != h->m)
+		sim_fail("sf_buf_page: not the page that was asked for");
+	if (!sf_buf_page_referenced(h->m))
+		sim_fail("page %x counts as not referenced, but is",
+		    vm_page_index(h->m));
+	sim_read(sf_buf_kva(h->sf), vm_page_index(h->m));
+}
+
+static void
+release(const struct handle *h)
+{
+	struct live *l;
+
+	if (!is_direct(h->m)) {
+		l = &live[slot_of(h->sf)];
+		if (h->private)
+			l->private_to[h->cpu]--;
+		else
+			l->shared--;
+	}
+	sf_buf_free(h->sf);
+	vm_page_unwire(h->m, 0);
+}
+
+/* For anybody to free, under a lock, as it were; false if there is no room. */
+static bool
+give(const struct handle *h)
+{
+	sim_step("give", NULL, 0, NULL);
+	sim_drain(cur);
+	if (nshared == MAXSHARED)
+		return (false);
+	shared[nshared++] = *h;
+	return (true);
+}
+
+static struct handle
+drop(u_int thread, u_int i)
+{
+	struct handle h = held[thread][i];
+
+	held[thread][i] = held[thread][--nheld[thread]];
+	if (h.private)
+		sched_unpin();
+	return (h);
+}
+
+/* If all threads slept holding so many, a slot would still be free. */
+static bool
+may_sleep(u_int thread)
+{
+	return (nheld[thread] * nthreads < nsfbufs);
+}
+
+static void
+op_alloc(u_int thread, const struct op *op)
+{
+	struct handle h;
+	int flags = op->b;
+	bool got;
+
+	if (nheld[thread] == MAXHANDLES)
+		return;
+	if (!may_sleep(thread))
+		flags |= SFB_NOWAIT;
+	if ((flags & SFB_CPUPRIVATE) != 0)
+		sched_pin();
+	asks[thread].m = page_of(op->a % work->npages);
+	asks[thread].flags = flags;
+	got = take(&h, page_of(op->a % work->npages), flags);
+	asks[thread].m = NULL;
+	if (got) {
+		held[thread][nheld[thread]++] = h;
+	} else {
+		if ((flags & SFB_CPUPRIVATE) != 0)
+			sched_unpin();
+		if ((flags & (SFB_NOWAIT | SFB_CATCH)) == 0)
+			sim_fail("sf_buf_alloc failed, flags 0x%x", flags);
+		if ((flags & SFB_NOWAIT) == 0 &&
+		    curthread()->td_signals == 0)
+			sim_fail("sf_buf_alloc was interrupted by no signal");
+	}
+	if ((flags & SFB_CATCH) != 0)
+		curthread()->td_signals = 0;
+}
+
+static void
+op_ref(u_int thread, u_int i)
+{
+	struct handle *h = &held[thread][i];
+
+	if (nheld[thread] == MAXHANDLES || h->private)
+		return;
+	vm_page_wire(h->m);
+	sf_buf_ref(h->sf);
+	if (!is_direct(h->m))
+		live[slot_of(h->sf)].shared++;
+	held[thread][nheld[thread]++] = *h;
+}
+
+/* A page that comes and goes, with whatever mapping its frame has cached. */
+static void
+op_recycle(void)
+{
+	struct vm_page *m = vm_page_alloc(VM_ALLOC_HIGH);
+	struct handle h;
+
+	if (m == NULL)
+		return;
+	if (take(&h, m, SFB_NOWAIT)) {
+		use(&h);
+		release(&h);
+	}
+	vm_page_free(m);
+}
+
+static void
+op_take(void)
+{
+	struct handle h;
+
+	if (nshared == 0)
+		return;
+	h = shared[--nshared];
+	release(&h);
+}
+
+/* What needs a handle. */
+static void
+op_on_held(u_int thread, const struct op *op)
+{
+	u_int i = op->a % nheld[thread];
+	struct handle h;
+
+	switch (op->kind) {
+	case OP_READ:
+		use(&held[thread][i]);
+		break;
+	case OP_FREE:
+		h = drop(thread, i);
+		release(&h);
+		break;
+	case OP_REF:
+		op_ref(thread, i);
+		break;
+	case OP_GIVE:
+		if (give(&held[thread][i]))
+			(void)drop(thread, i);
+		break;
+	}
+}
+
+static void
+op_other(const struct op *op)
+{
+	struct sf_buf_stats stats;
+
+	switch (op->kind) {
+	case OP_TAKE:
+		op_take();
+		break;
+	case OP_FLUSH:
+		tlb_flush_all_wait();
+		break;
+	case OP_SIGNAL:
+		thread_signal_sim(op->a % nthreads);
+		break;
+	case OP_NAP:
+		thread_nap();
+		break;
+	case OP_RECYCLE:
+		op_recycle();
+		break;
+	case OP_MOVE:
+		thread_move(op->a % mp_ncpus);
+		break;
+	case OP_AUDIT:
+		if (sf_buf_audit() != 0)
+			sim_fail("the audit found wrong entries");
+		sf_buf_stats_read(&stats);
+		break;
+	case OP_BUSY:
+		thread_busy();
+		break;
+	}
+}
+
+/* work_thread: what a thread does. */
+void
+work_thread(u_int thread)
+{
+	const struct op *op;
+	struct handle h;
+
+	for (u_int i = 0; i < work->nops[thread]; i++) {
+		op = &work->ops[thread][i];
+		sim_note("op %u: kind %u, %u, 0x%x", i, op->kind, op->a, op->b);
+		if (op->kind == OP_ALLOC ||
+		    (op->kind <= OP_GIVE && nheld[thread] == 0))
+			op_alloc(thread, op);
+		else if (op->kind <= OP_GIVE)
+			op_on_held(thread, op);
+		else
+			op_other(op);
+	}
+	while (nheld[thread] != 0) {
+		h = drop(thread, nheld[thread] - 1);
+		use(&h);
+		release(&h);
+	}
+}
+
+/*
+ * work_device: what an interrupt handler does: bit 0: it frees what is
+ * shared; else it maps a page without waiting, privately with bit 1, and
+ * with bit 2 leaves it to others to free.
+ */
+void
+work_device(uint32_t what)
+{
+	struct handle h;
+
+	if ((what & 1) != 0) {
+		op_take();
+		return;
+	}
+	if (!take(&h, page_of((what >> 3) % work->npages), SFB_NOWAIT |
+	    ((what & 2) != 0 ? SFB_CPUPRIVATE : 0)))
+		return;
+	use(&h);
+	if ((what & 4) == 0 || !give(&h))
+		release(&h);
+}
+
+uint32_t
+work_device_draw(void)
+{
+	return (sim_draw(64));
+}
+
+/*
+ * work_release_shared: everybody waits: an interrupt frees what is left to be
+ * freed; false if nothing is.
+ */
+bool
+work_release_shared(void)
+{
+	if (nshared == 0)
+		return (false);
+	cpus[0].device[cpus[0].ndevice++] = 1;
+	cpus[0].pending |= INTR_DEVICE;
+	return (true);
+}
+
+/*
+ * work_check_waiters: everybody waits: who waits for a slot must not have had
+ * its page mapped by another meanwhile, nor a signal that ends the wait.
+ */
+void
+work_check_waiters(void)
+{
+	uint32_t frame;
+
+	for (u_int t = 0; t < work->nthreads; t++) {
+		if (asks[t].m == NULL)
+			continue;
+		frame = vm_page_index(asks[t].m);
+		for (u_int i = 0; i < nsfbufs; i++)
+			if (live[i].shared != 0 && live[i].frame == frame)
+				sim_fail("lost wake-up: thread %u waits for "
+				    "page %x, which slot %u maps", t, frame, i);
+		if ((asks[t].flags & SFB_CATCH) != 0 &&
+		    tasks[t].td.td_signals != 0)
+			sim_fail("lost wake-up: thread %u waits in spite of a "
+			    "signal", t);
+	}
+}
+
+static void
+check_counters(void)
+{
+	struct sf_buf_stats s;
+
+	sf_buf_stats_read(&s);
+	if (s.hits + s.misses + s.revived + s.direct + s.failures != calls)
+		sim_fail("%llu hits, %llu misses, %llu revived, %llu direct "
+		    "and %llu failures are not %llu calls",
+		    (unsigned long long)s.hits, (unsigned long long)s.misses,
+		    (unsigned long long)s.revived, (unsigned long long)s.direct,
+		    (unsigned long long)s.failures, (unsigned long long)calls);
+}
+
+static void
+check_pages(void)
+{
+	struct vm_page *m;
+
+	for (u_int i = 0; i < NPAGES; i++) {
+		m = page_of(i);
+		if (m->wire_count != work->wired || m->sf_refs != 0 ||
+		    sf_buf_page_referenced(m))
+			sim_fail("page %x is left with %u wirings, %u "
+			    "references", vm_page_index(m), m->wire_count,
+			    m->sf_refs);
+	}
+}
+
+/* Every slot must be there to be had, by as many pages at once. */
+static void
+check_slots(void)
+{
+	struct handle h[NSLOTS];
+	u_int n = 0;
+
+	for (u_int i = 0; i < NPAGES && n < nsfbufs; i++)
+		if (!is_direct(page_of(i))) {
+			if (!take(&h[n], page_of(i), SFB_NOWAIT))
+				sim_fail("a slot leaked: %u of %u can be had",
+				    n, nsfbufs);
+			n++;
+		}
+	for (u_int i = 0; i < n; i++)
+		use(&h[i]);
+	while (n > 0)
+		release(&h[--n]);
+}
+
+/* work_check: at the end, on CPU 0, when all others idle. */
+void
+work_check(void)
+{
+	sim_note("all is done");
+	check_counters();
+	check_pages();
+	if (sf_buf_inuse() != 0)
+		sim_fail("%u slots are left referenced", sf_buf_inuse());
+	if (sf_buf_audit() != 0)
+		sim_fail("the audit found wrong entries");
+	check_slots();
+	for (u_int i = 0; work->strict && i < nsfbufs; i++)
+		if ((sim_ptes[i] & PG_V) != 0)
+			sim_fail("strict, but slot %u is still mapped", i);
+	sim_finish();
+}
+
+/* work_init: the pages, once; the memory of the array is the caller's. */
+void
+work_init(void)
+{
+	for (u_int i = 0; i < NPAGES; i++)
+		vm_page_add_range(ptoa(frame_of(i)), ptoa(frame_of(i) + 1));
+	for (u_int i = 0; i < NPAGES; i++)
+		(void)vm_page_alloc(0);
+	vm_page_add_range(ptoa(SPARE), ptoa(SPARE + SPARES));
+	for (u_int i = 0; i < NPAGES; i++)
+		boot_pages[i] = *page_of(i);
+	for (u_int i = 0; i < SPARES; i++)
+		boot_pages[NPAGES + i] = vm_page_array[SPARE + i];
+}
+
+/* work_start: nobody holds anything, all pages are as they were at first. */
+void
+work_start(const struct work *w)
+{
+	work = w;
+	nshared = 0;
+	calls = 0;
+	memset(nheld, 0, sizeof(nheld));
+	memset(asks, 0, sizeof(asks));
+	for (u_int i = 0; i < NPAGES; i++) {
+		*page_of(i) = boot_pages[i];
+		page_of(i)->wire_count = w->wired;
+	}
+	for (u_int i = 0; i < SPARES; i++)
+		vm_page_array[SPARE + i] = boot_pages[NPAGES + i];
+}
