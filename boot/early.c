@@ -15,6 +15,9 @@
 #include <stdint.h>
 
 #define	COM1		0x3f8
+#define	MAX_POLLS	1000000u	/* about a second */
+#define	VGA_LINE	160u	/* two lines of 80 */
+#define	VGA_GREY	0x0700
 #define	EXIT_PORT	0xf4	/* isa-debug-exit */
 #define	EXIT_NOTHING	0x13	/* nothing ran */
 #define	PG_P_RW		0x003
@@ -55,19 +58,35 @@ inb(uint16_t port)
 	return (v);
 }
 
-/* Serial port and VGA memory both: either may be all that there is. */
+/*
+ * Serial port and VGA memory both: either may be all that there is.  A UART
+ * that is absent reads as ready; one that is stuck is waited for once.  The
+ * message goes to the top of the screen, on a line that is blank.
+ */
 static void
 early_puts(const char *s)
 {
 	static volatile uint16_t *vga = (volatile uint16_t *)0xb8000;
+	static bool begun, stuck;
+	uint32_t polls;
 
+	if (!begun) {
+		begun = true;
+		outb(COM1 + 3, 0x80);	/* the divisor: 115,200 baud */
+		outb(COM1, 1);
+		outb(COM1 + 1, 0);
+		outb(COM1 + 3, 0x03);	/* 8 bits, no parity; no interrupts */
+		outb(COM1 + 1, 0);
+		for (uint32_t i = 0; i < VGA_LINE; i++)
+			vga[i] = VGA_GREY | ' ';
+	}
 	for (; *s != '\0'; s++) {
-		/* Bounded: a UART that is absent must not stop the message. */
-		for (uint32_t n = 0; n < 100000; n++)
-			if (inb(COM1 + 5) & 0x20)
-				break;
+		polls = 0;
+		while (!stuck && (inb(COM1 + 5) & 0x20) == 0)
+			stuck = ++polls == MAX_POLLS;
 		outb(COM1, (uint8_t)*s);
-		*vga++ = (uint16_t)(0x0700 | (uint8_t)*s);
+		if (*s >= ' ')
+			*vga++ = (uint16_t)(VGA_GREY | (uint8_t)*s);
 	}
 }
 

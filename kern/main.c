@@ -84,9 +84,9 @@ kern_main(uint32_t magic, uint32_t info)
 {
 	u_int result;
 
+	cons_init();
 	trap_init_cpu(pcpus[0]);
 	thread_init();
-	cons_init();
 	parse_boot(magic, info);
 	digest_init(&bi);
 	pmap_bootstrap(&bi.mem, bi.mod_start, bi.mod_end, nsfbufs);
