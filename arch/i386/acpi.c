@@ -56,7 +56,16 @@ find_rsdp(struct rsdp_info *ri)
 	return (scan_rsdp(BIOS_START, BIOS_END, ri));
 }
 
-/* A whole sound table of that signature at pa, or NULL. */
+/* Bytes below 4 GiB, for good; NULL if they are not, or cannot be mapped. */
+static const void *
+map(vm_paddr_t pa, uint32_t len)
+{
+	if (pa + len <= dmap_limit)
+		return (pmap_dmap(pa));
+	return (pa + len > ABOVE_4G ? NULL : pmap_mapdev(pa, len));
+}
+
+/* A table of that signature and of a sane length at pa, or NULL. */
 static const void *
 map_table(uint64_t pa, const char *signature, uint32_t *len)
 {
@@ -69,12 +78,12 @@ map_table(uint64_t pa, const char *signature, uint32_t *len)
 		    (unsigned long long)pa);
 		return (NULL);
 	}
-	t = pmap_mapdev(pa, ACPI_HEADER_LEN);
+	t = map(pa, ACPI_HEADER_LEN);
 	if (t == NULL || memcmp(t, signature, 4) != 0)
 		return (NULL);
 	*len = acpi_table_len(t);
 	if (*len < ACPI_HEADER_LEN || *len > TABLE_MAX ||
-	    (t = pmap_mapdev(pa, *len)) == NULL)
+	    (t = map(pa, *len)) == NULL)
 		return (NULL);
 	return (t);
 }

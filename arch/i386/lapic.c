@@ -11,12 +11,15 @@
  */
 
 #include <sys/types.h>
+#include <sys/cons.h>
 #include <sys/systm.h>
 #include <machine/cpufunc.h>
 #include <machine/pcpu.h>
 #include <machine/pmap.h>
 #include <machine/smp.h>
 
+#define	MSR_APIC_BASE	0x1bu
+#define	APIC_BASE_EXTD	0x400u
 #define	LAPIC_SIZE	0x400u
 #define	LAPIC_ID	(0x20 / 4)
 #define	LAPIC_EOI	(0xb0 / 4)
@@ -38,10 +41,19 @@
 static volatile uint32_t *lapic;
 static uint32_t timer_per_tick;		/* timer counts in 1/HZ s */
 
-/* lapic_init: maps it.  Once, at start. */
+/*
+ * lapic_init: maps it.  Once, at start.  In the x2APIC mode its registers are
+ * MSRs, and the way back leads through a reset of all CPUs (SDM vol. 3A
+ * 10.12.5).
+ */
 void
 lapic_init(vm_paddr_t pa)
 {
+	if ((rdmsr(MSR_APIC_BASE) & APIC_BASE_EXTD) != 0) {
+		printf("lapic: left in x2APIC mode by the firmware: cannot be "
+		    "used\n");
+		machine_exit(EXIT_NOTHING);
+	}
 	lapic = pmap_mapdev(pa, LAPIC_SIZE);
 	if (lapic == NULL)
 		panic("lapic: no room to map 0x%llx", (unsigned long long)pa);
