@@ -18,7 +18,8 @@ my ($pid, $to, $from, $seen);
 
 chdir(dirname(abs_path($0)) . '/..') or die "chdir: $!\n";
 $SIG{PIPE} = 'IGNORE';
-delete @ENV{qw(SMP MEM CPU MACHINE APPEND BOOT KERNEL FILE LOG ACCEL_THREAD)};
+delete @ENV{qw(SMP MEM CPU MACHINE APPEND BOOT KERNEL FILE LOG ACCEL_THREAD
+    SERIAL)};
 
 # Starts a command whose input and output are ours.
 sub start {
@@ -230,6 +231,13 @@ subtest 'other machines' => sub {
 	command('audit', 'audit: all', 'input is polled');
 	type("reboot\r");
 	ended(0, 'reboot by the keyboard controller');
+
+	start([APPEND => 'monitor=on', SERIAL => 'none'], @qemu);
+	ended(39, 'without a serial port: ends as the job did');
+
+	start([APPEND => 'panic=monitor ' .
+	    'test=panic.sf_buf_alloc_of_no_page', SERIAL => 'none'], @qemu);
+	ended(37, 'the same after a panic');
 
 	start([APPEND => 'monitor=on', MACHINE => 'q35'], @qemu);
 	prompt('q35');
