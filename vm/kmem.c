@@ -69,6 +69,7 @@ harvest(u_int most)
 	return (n);
 }
 
+/* Its contract, and that of the others here, is in <vm/kmem.h>. */
 bool
 kmem_reclaim(void)
 {
@@ -117,7 +118,7 @@ free_range(vm_offset_t va, u_int mapped)
 	free_pages(pages);
 }
 
-static void *
+void *
 kmem_alloc_for(vm_size_t size, int flags, const void *caller)
 {
 	u_int npages = (u_int)(size >> PAGE_SHIFT) +
@@ -144,7 +145,7 @@ kmem_alloc_for(vm_size_t size, int flags, const void *caller)
 	return ((void *)va);
 }
 
-static void
+void
 kmem_free_for(void *addr, vm_size_t size, const void *caller)
 {
 	vm_offset_t va = (vm_offset_t)addr;
@@ -155,7 +156,6 @@ kmem_free_for(void *addr, vm_size_t size, const void *caller)
 	(void)harvest(HARVEST);
 }
 
-/* Contracts of the public functions are in <vm/kmem.h>. */
 void *
 kmem_alloc(vm_size_t size, int flags)
 {
@@ -176,9 +176,9 @@ kmem_kva_alloc(vm_size_t size)
 }
 
 u_int
-kmem_size(const void *addr)
+kmem_size(const void *addr, const void **caller)
 {
-	return (kva_size(&kmem_arena, (vm_offset_t)addr));
+	return (kva_size(&kmem_arena, (vm_offset_t)addr, caller));
 }
 
 void *
@@ -209,5 +209,6 @@ void
 kmem_init(vm_offset_t base, vm_size_t size, struct kva_tag *tags)
 {
 	kva_init(&kmem_arena, "kva", base, (u_int)(size >> PAGE_SHIFT), tags);
+	kmalloc_init();
 	vm_lowmem = kmem_reclaim;
 }

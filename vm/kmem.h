@@ -12,8 +12,7 @@
  */
 
 #include <sys/types.h>
-
-#define	M_ZERO		0x0100	/* fill with zeroes; as for kmalloc() */
+#include <sys/malloc.h>		/* M_ZERO */
 
 struct kva_tag;
 struct kmem_stats {
@@ -40,6 +39,10 @@ void	*kmem_alloc(vm_size_t size, int flags);
  */
 void	kmem_free(void *addr, vm_size_t size);
 
+/* The same on behalf of another caller, for kmalloc(). */
+void	*kmem_alloc_for(vm_size_t size, int flags, const void *caller);
+void	kmem_free_for(void *addr, vm_size_t size, const void *caller);
+
 /*
  * kmem_reclaim: gives back what is in quarantine; false if that was nothing.
  * Where it may wait for other CPUs it makes them flush and so gets all of
@@ -57,7 +60,12 @@ void	kmem_stats_read(struct kmem_stats *s);
 void	*kstack_alloc(void);
 void	kstack_free(void *stack);
 
-u_int	kmem_size(const void *addr);	/* pages allocated there, or 0 */
+/*
+ * kmem_size: pages of the allocation that begins at addr, 0 if none does;
+ * *caller: who allocated or freed there last, or NULL.  Any context but NMI.
+ */
+u_int	kmem_size(const void *addr, const void **caller);
+
 void	kmem_init(vm_offset_t base, vm_size_t size, struct kva_tag *tags);
 
 #endif /* !_VM_KMEM_H_ */

@@ -232,32 +232,22 @@ kva_alloc(struct kva_arena *a, u_int npages, const void *caller)
 
 /*
  * kva_size: the pages of the allocated range that begins at va, without its
- * guard; 0 if none does.  Any context but NMI.
+ * guard; 0 if none does.  *caller: who allocated or freed a range there last,
+ * NULL if nobody did.  Any context but NMI.
  */
 u_int
-kva_size(struct kva_arena *a, vm_offset_t va)
+kva_size(struct kva_arena *a, vm_offset_t va, const void **caller)
 {
+	vm_offset_t raw = (va - a->base) / PAGE_SIZE - 1;
 	u_int i, size = 0;
 
 	spin_lock(&a->lock);
+	*caller = raw < a->npages ? a->tags[raw].caller : NULL;
 	i = range_at(a, va);
 	if (i != NONE && (a->tags[i].flags & (KVA_FREE | KVA_RETIRED)) == 0)
 		size = a->tags[i].size - 1u;
 	spin_unlock(&a->lock);
 	return (size);
-}
-
-/* No range of that size begins at va: who was the last to have one there? */
-static void __dead2
-retire_bad(const struct kva_arena *a, vm_offset_t va, u_int npages,
-    u_int size, const void *caller)
-{
-	vm_offset_t i = (va - a->base) / PAGE_SIZE - 1;
-
-	panic("%s: free of %u pages at 0x%zx, where %u are allocated; last "
-	    "caller there %p (called from %p)", a->lock.name, npages,
-	    (size_t)va, size, i < a->npages ? a->tags[i].caller : NULL,
-	    caller);
 }
 
 /*
@@ -270,6 +260,7 @@ void
 kva_retire(struct kva_arena *a, vm_offset_t va, u_int npages,
     const void *caller)
 {
+	const void *last;
 	u_int i, size = 0;
 
 	spin_lock(&a->lock);
@@ -278,7 +269,10 @@ kva_retire(struct kva_arena *a, vm_offset_t va, u_int npages,
 		size = a->tags[i].size - 1u;
 	if (size == 0 || size != npages) {
 		spin_unlock(&a->lock);
-		retire_bad(a, va, npages, size, caller);
+		size = kva_size(a, va, &last);
+		panic("%s: free of %u pages at 0x%zx, where %u are allocated; "
+		    "last caller there %p (called from %p)", a->lock.name,
+		    npages, (size_t)va, size, last, caller);
 	}
 	set_range(a, i, size + 1, KVA_RETIRED);
 	a->tags[i].caller = caller;

@@ -56,7 +56,7 @@ struct kva_arena {
 void	kva_init(struct kva_arena *a, const char *name, vm_offset_t base,
 	    u_int npages, struct kva_tag *tags);
 vm_offset_t kva_alloc(struct kva_arena *a, u_int npages, const void *caller);
-u_int	kva_size(struct kva_arena *a, vm_offset_t va);
+u_int	kva_size(struct kva_arena *a, vm_offset_t va, const void **caller);
 void	kva_retire(struct kva_arena *a, vm_offset_t va, u_int npages,
 	    const void *caller);
 void	kva_release(struct kva_arena *a, vm_offset_t va);

@@ -11,19 +11,20 @@
  *
  *  - A frame is in exactly one state: PG_RESERVED, PG_ALLOCATED, or free.
  *    The first frame of a free block has PG_FREE and the block's order;
- *    the other frames of the block have no flag.
+ *    the other frames of the block have no flag but, each, PG_POISONED.
  *  - A free block of order n has 2^n frames, starts at a multiple of 2^n,
  *    lies within one zone and is on the list zones[zone].head[n].
  *  - Two buddies of the same zone and order are never both free, except at
  *    the highest order: freeing merges them.
- *  - zones[z].free is the sum of the sizes of the blocks on z's lists.
+ *  - zones[z].free is the sum of the sizes of the blocks on z's lists,
+ *    zones[z].wired the number of z's frames with a wiring.
  *  - A free frame has no wiring and no referenced mapping.  It may well have
  *    a cached mapping: `sf' and `sf_refs' belong to sf_buf(9), and past
  *    vm_page_startup nothing here writes them.
  *
- * vm_page_lock protects next, prev, order, flags, caller and zones[].
- * wire_count is atomic, for wiring needs no list.  A page's owner may read
- * its flags unlocked: only the owner's own free can change them.
+ * vm_page_lock protects next, prev, order, flags, caller and zones[] of what
+ * is free; of an allocated page they are its owner's, who alone may change
+ * them.  wire_count and zones[].wired are atomic, for wiring needs no list.
  *
  * No function panics with the lock held, so that a debugger which panic
  * enters can still ask for the zones.
@@ -50,7 +51,9 @@
 struct vm_page_zone {
 	uint32_t head[NORDERS];	/* first block of each order, or NONE */
 	uint32_t free;		/* pages */
-};
+	uint32_t total;		/* pages that vm_page_add_range() added */
+	volatile uint32_t wired; /* pages; atomic */
+} __attribute__((aligned(64)));	/* wiring stays off other zones' lines */
 
 uint32_t vm_page_count;
 bool (*vm_lowmem)(void);
@@ -65,7 +68,7 @@ block_insert(uint32_t idx, u_int order)
 	struct vm_page *m = &vm_page_array[idx];
 	struct vm_page_zone *z = &zones[m->zone];
 
-	m->flags = PG_FREE;
+	m->flags = (m->flags & PG_POISONED) | PG_FREE;
 	m->order = (uint8_t)order;
 	m->prev = NONE;
 	m->next = z->head[order];
@@ -89,7 +92,7 @@ block_remove(uint32_t idx)
 	if (m->next != NONE)
 		vm_page_array[m->next].prev = m->prev;
 	z->free -= 1u << m->order;
-	m->flags = 0;
+	m->flags &= PG_POISONED;
 	m->next = m->prev = NONE;
 }
 
@@ -140,6 +143,23 @@ page_check(const struct vm_page *m, const char *func, const void *caller)
 		    caller);
 }
 
+/* What one has to do to pages that one just took off the lists. */
+static void
+pages_init(struct vm_page *m, uint32_t n, bool wired, const void *caller)
+{
+	for (uint32_t i = 0; i < n; i++) {
+#ifdef DEBUG
+		if ((m[i].flags & PG_POISONED) != 0)
+			vm_page_poison_check(&m[i], caller);
+#endif
+		m[i].flags = PG_ALLOCATED;
+		m[i].caller = caller;
+		atomic_store_rel_32(&m[i].wire_count, wired);
+	}
+	if (wired)
+		(void)atomic_fetchadd_32(&zones[m->zone].wired, n);
+}
+
 /* One try of page_alloc(). */
 static struct vm_page *
 page_alloc_once(int req, u_int order, const void *caller)
@@ -150,7 +170,7 @@ page_alloc_once(int req, u_int order, const void *caller)
 	const uint8_t *try;
 	struct vm_page_zone *z;
 	struct vm_page *m;
-	uint32_t idx, i;
+	uint32_t idx;
 	u_int n, nzones, o;
 
 	if ((req & VM_ALLOC_LOW) != 0) {
@@ -187,14 +207,9 @@ page_alloc_once(int req, u_int order, const void *caller)
 		o--;
 		block_insert(idx + (1u << o), o);
 	}
-	m = &vm_page_array[idx];
-	for (i = 0; i < 1u << order; i++) {
-		m[i].flags = PG_ALLOCATED;
-		m[i].caller = caller;
-		atomic_store_rel_32(&m[i].wire_count,
-		    (req & VM_ALLOC_WIRED) != 0);
-	}
 	spin_unlock(&vm_page_lock);
+	m = &vm_page_array[idx];
+	pages_init(m, 1u << order, (req & VM_ALLOC_WIRED) != 0, caller);
 	return (m);
 }
 
@@ -236,6 +251,7 @@ page_free(struct vm_page *m, u_int order, const void *caller)
 	const void *before;
 	uint32_t i, idx, size, wired;
 	u_int flags;
+	uint8_t poisoned = 0;	/* a block is in one zone: all or none */
 
 	page_check(m, "vm_page_free", caller);
 	idx = vm_page_index(m);
@@ -262,6 +278,9 @@ page_free(struct vm_page *m, u_int order, const void *caller)
 		if (page_referenced(&m[i]))
 			panic("vm_page_free: frame 0x%x has a referenced "
 			    "mapping, caller %p", idx + i, caller);
+#ifdef DEBUG
+		poisoned = vm_page_poison(&m[i]) ? PG_POISONED : 0;
+#endif
 	}
 
 	spin_lock(&vm_page_lock);
@@ -273,7 +292,7 @@ page_free(struct vm_page *m, u_int order, const void *caller)
 			spin_unlock(&vm_page_lock);
 			page_free_bad(&m[i], flags, before, caller);
 		}
-		m[i].flags = 0;
+		m[i].flags = poisoned;
 		m[i].caller = caller;
 	}
 	block_free(idx, order);
@@ -309,7 +328,7 @@ vm_page_startup(uint32_t count, vm_paddr_t dmap_limit)
 		    count, caller);
 
 	for (n = 0; n < VM_NZONES; n++) {
-		zones[n].free = 0;
+		zones[n].free = zones[n].total = zones[n].wired = 0;
 		for (o = 0; o < NORDERS; o++)
 			zones[n].head[o] = NONE;
 	}
@@ -403,6 +422,7 @@ vm_page_add_range(vm_paddr_t start, vm_paddr_t end)
 			m[i].flags = 0;
 			m[i].caller = caller;
 		}
+		zones[m->zone].total += size;
 		block_free(idx, order);
 		spin_unlock(&vm_page_lock);
 	}
@@ -447,6 +467,13 @@ void
 vm_page_free(struct vm_page *m)
 {
 	page_free(m, 0, __caller());
+}
+
+/* vm_page_free_for: vm_page_free() on behalf of another caller. */
+void
+vm_page_free_for(struct vm_page *m, const void *caller)
+{
+	page_free(m, 0, caller);
 }
 
 /*
@@ -495,6 +522,8 @@ vm_page_wire(struct vm_page *m)
 			panic("vm_page_wire: frame 0x%x overflows, caller %p",
 			    vm_page_index(m), caller);
 	} while (!atomic_fcmpset_32(&m->wire_count, &old, old + 1));
+	if (old == 0)
+		(void)atomic_fetchadd_32(&zones[m->zone].wired, 1);
 }
 
 /*
@@ -529,27 +558,67 @@ vm_page_unwire(struct vm_page *m, int activate)
 			panic("vm_page_unwire: frame 0x%x has a referenced "
 			    "mapping, caller %p", vm_page_index(m), caller);
 	} while (!atomic_fcmpset_32(&m->wire_count, &old, old - 1));
+	if (old == 1)
+		(void)atomic_fetchadd_32(&zones[m->zone].wired, ~0u);
 }
 
 /*
- * vm_page_zone_free: how much of a zone is free.
+ * vm_page_wired: whether the page has a wiring.
  *
- * Context:	any in which a spin lock may be taken.
- * Sleeps:	no.  Locks: vm_page_lock.
+ * Context:	any.  Sleeps: no.  Locks: none.
+ * Returns:	what may be out of date, unless the caller has a wiring or
+ *		owns a page that nobody else wires.
+ */
+bool
+vm_page_wired(const struct vm_page *m)
+{
+	return (*(const volatile uint32_t *)&m->wire_count != 0);
+}
+
+/* The zone, which the caller's caller must have named. */
+static struct vm_page_zone *
+zone_check(enum vm_zone zone, const char *func, const void *caller)
+{
+	if ((u_int)zone >= VM_NZONES)
+		panic("%s: bad zone %u, caller %p", func, (u_int)zone, caller);
+	return (&zones[zone]);
+}
+
+/*
+ * vm_page_zone_free, vm_page_zone_wired, vm_page_zone_total: how much of a
+ * zone is free, is wired (reserved frames included), and was ever given to
+ * the allocator.
+ *
+ * Context:	any.  Sleeps: no.  Locks: none.
  * Returns:	pages; out of date as soon as it is returned.
- * Errors:	panics on a zone that does not exist.
+ * Errors:	panic on a zone that does not exist.
  */
 uint32_t
 vm_page_zone_free(enum vm_zone zone)
 {
-	uint32_t n;
+	return (zone_check(zone, "vm_page_zone_free", __caller())->free);
+}
 
-	if ((u_int)zone >= VM_NZONES)
-		panic("vm_page_zone_free: bad zone %u, caller %p",
-		    (u_int)zone, __caller());
-	spin_lock(&vm_page_lock);
-	n = zones[zone].free;
-	spin_unlock(&vm_page_lock);
+uint32_t
+vm_page_zone_wired(enum vm_zone zone)
+{
+	return (zone_check(zone, "vm_page_zone_wired", __caller())->wired);
+}
+
+uint32_t
+vm_page_zone_total(enum vm_zone zone)
+{
+	return (zone_check(zone, "vm_page_zone_total", __caller())->total);
+}
+
+/* vm_page_wired_count: pages with a wiring, in all zones.  As those above. */
+uint32_t
+vm_page_wired_count(void)
+{
+	uint32_t n = 0;
+
+	for (u_int z = 0; z < VM_NZONES; z++)
+		n += zones[z].wired;
 	return (n);
 }
 
@@ -570,9 +639,7 @@ vm_page_zone_name(enum vm_zone zone)
 		[VM_ZONE_HIGH] = "high",
 	};
 
-	if ((u_int)zone >= VM_NZONES)
-		panic("vm_page_zone_name: bad zone %u, caller %p",
-		    (u_int)zone, __caller());
+	(void)zone_check(zone, "vm_page_zone_name", __caller());
 	return (names[zone]);
 }
 

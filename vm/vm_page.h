@@ -30,6 +30,9 @@ _Static_assert(sizeof(struct vm_page) == 32, "struct vm_page grew");
 #define	PG_FREE		0x01	/* heads a block on a free list */
 #define	PG_RESERVED	0x02	/* a hole, firmware or the kernel's image */
 #define	PG_ALLOCATED	0x04	/* handed out by vm_page_alloc */
+#define	PG_SLAB		0x08	/* the owner's: a slab of kmalloc.c */
+#define	PG_MALLOC	0x10	/* the owner's: begins a large kmalloc() */
+#define	PG_POISONED	0x20	/* free, and filled by vm_page_poison() */
 
 enum vm_zone {
 	VM_ZONE_LOW,		/* below 16 MiB: ISA DMA, trampoline */
@@ -73,9 +76,20 @@ struct vm_page *vm_page_alloc(int req);
 struct vm_page *vm_page_alloc_order(int req, u_int order);
 void	vm_page_free(struct vm_page *m);
 void	vm_page_free_order(struct vm_page *m, u_int order);
+void	vm_page_free_for(struct vm_page *m, const void *caller);
 void	vm_page_wire(struct vm_page *m);
 void	vm_page_unwire(struct vm_page *m, int activate);
+bool	vm_page_wired(const struct vm_page *m);
+uint32_t vm_page_wired_count(void);
 uint32_t vm_page_zone_free(enum vm_zone zone);	/* pages */
+uint32_t vm_page_zone_wired(enum vm_zone zone);
+uint32_t vm_page_zone_total(enum vm_zone zone);
 const char *vm_page_zone_name(enum vm_zone zone);
+
+#ifdef DEBUG
+/* vm_poison.c: free pages are full of a pattern, and nobody writes to them. */
+bool	vm_page_poison(const struct vm_page *m);
+void	vm_page_poison_check(const struct vm_page *m, const void *caller);
+#endif
 
 #endif /* !_VM_VM_PAGE_H_ */
