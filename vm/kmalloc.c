@@ -27,6 +27,7 @@
  */
 
 #include <sys/types.h>
+#include <sys/ksym.h>
 #include <sys/lock.h>
 #include <sys/malloc.h>
 #include <sys/systm.h>
@@ -168,10 +169,10 @@ struct redzone;
 #define	RED_FRONT	0u
 #define	RED_ALL		0u
 #define	red_fill_slab(s)		((void)(s))
-#define	red_check_free(r, size, c)	((void)0)
-#define	red_alloc(r, size, bytes, c)	((void)0)
-#define	red_check_live(r, size, c)	((void)0)
-#define	red_free(r, size, c)		((void)0)
+#define	red_check_free(r, size, c)	((void)(r))
+#define	red_alloc(r, size, bytes, c)	((void)(r))
+#define	red_check_live(r, size, c)	((void)(r))
+#define	red_free(r, size, c)		((void)(r))
 #define	red_freed(r)			((const void *)NULL)
 #define	red_alloc_large(addr, size)	((void)0)
 #define	red_check_large(addr, size, c)	((void)0)
@@ -301,7 +302,7 @@ kmalloc(size_t size, int flags)
 	    "from %p)", (u_int)flags, __caller());
 	if (size > SLAB_MAX - RED_ALL)
 		return (alloc_large(size, flags, __caller()));
-	while (c->size - RED_ALL < size || c->size < RED_ALL)
+	while (c->size < size + RED_ALL)
 		c++;
 	if ((o = class_alloc(c)) == NULL)
 		return (NULL);
@@ -319,8 +320,12 @@ static void __dead2
 free_bad(const void *addr, const char *why, const void *freed,
     const void *caller)
 {
-	panic("kfree: %p %s, freed by %p (called from %p)", addr, why, freed,
-	    caller);
+	char who[KSYM_STRLEN];
+
+	if (freed == NULL)
+		panic("kfree: %p %s (called from %p)", addr, why, caller);
+	panic("kfree: %p %s, freed by %s (called from %p)", addr, why,
+	    ksym_format((uintptr_t)freed, who), caller);
 }
 
 /* The slab's object that addr is; panics if it is none that is allocated. */
@@ -392,8 +397,8 @@ kfree(void *addr)
 		free_large(m, addr, __caller());
 	else if ((m->flags & PG_SLAB) == 0 || pa >= dmap_limit ||
 	    pmap_dmap(pa) != addr)
-		free_bad(addr, "is not allocated", (m->flags & PG_ALLOCATED) !=
-		    0 ? NULL : m->caller, __caller());
+		free_bad(addr, "is not allocated", (m->flags & (PG_ALLOCATED |
+		    PG_RESERVED)) != 0 ? NULL : m->caller, __caller());
 	else if (slab_give(s, addr, __caller()))
 		slab_destroy(s, __caller());
 }

@@ -37,14 +37,9 @@
 #define	NPTE		512u
 #define	PDE_SIZE	0x200000u
 #define	LOW_RESERVED	0x100000u	/* firmware's, trampolines' */
-#define	MSR_EFER	0xc0000080u
-#define	EFER_NXE	0x800u
-#define	CR4_PGE		0x80u
 #define	PG_PCD		0x010u
 #define	PG_PWT		0x008u
-#define	CPUID_PGE	(1u << 13)
 #define	CPUID_PSE36	(1u << 17)
-#define	CPUID_EXT_NX	(1u << 20)
 
 extern char sf_slots[], kern_start_pa[], kern_text[], kern_rodata[], kern_data[],
     kern_ksyms[], kern_end[], boot_stack_guard[];
@@ -161,6 +156,16 @@ static pt_entry_t *
 pde_of(vm_offset_t va)
 {
 	return (&kern_pd[(va >> 30) - 2][(va >> 21) & (NPTE - 1)]);
+}
+
+/*
+ * pmap_kpde: the directory entry of an address; 0 below the kernel, where
+ * there is no directory.  Any context.
+ */
+pt_entry_t
+pmap_kpde(vm_offset_t va)
+{
+	return (va < KERNBASE ? kern_pdpt[va >> 30] : *pde_of(va));
 }
 
 /*
@@ -285,26 +290,6 @@ pmap_sf_ptes(void)
 	return (sf_ptes);
 }
 
-static void
-cpu_features(void)
-{
-	uint32_t r[4];
-
-	do_cpuid(1, r);
-	if (r[3] & CPUID_PGE) {
-		load_cr4(rcr4() | CR4_PGE);
-		pg_g = PG_G;
-	}
-	do_cpuid(0x80000000u, r);
-	if (r[0] < 0x80000001u)
-		return;
-	do_cpuid(0x80000001u, r);
-	if (r[3] & CPUID_EXT_NX) {
-		wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_NXE);
-		pg_nx = PG_NX;
-	}
-}
-
 /*
  * pmap_bootstrap: from the loader's memory map to the kernel's own tables
  * and a filled page allocator.  Once, on the boot CPU, interrupts off.
@@ -319,12 +304,15 @@ pmap_bootstrap(const struct physmem *mem, vm_paddr_t mod_start,
 	vm_paddr_t end;
 	vm_size_t size;
 	uint32_t count;
+	bool pge, nx;
 
 	KASSERT(mem->nram > 0, "pmap: no RAM at all");
 	KASSERT((vm_offset_t)vm_page_array == VM_PAGES_MIN &&
 	    (vm_offset_t)sf_slots == SF_SLOTS_MIN,
 	    "pmap: linker.ld and vmparam.h disagree");
-	cpu_features();
+	cpu_init_boot(&pge, &nx);
+	pg_g = pge ? PG_G : 0;
+	pg_nx = nx ? PG_NX : 0;
 	end = mem->ram[mem->nram - 1].end;
 	if (mod_end > end)
 		end = round_page(mod_end);
@@ -356,12 +344,14 @@ pmap_bootstrap(const struct physmem *mem, vm_paddr_t mod_start,
 
 /*
  * pmap_init_ap: gives a CPU that just started what the tables need, EFER.NXE
- * and CR4.PGE, and only then the tables.
+ * and CR4.PGE, and only then the tables.  One that cannot have it stays here,
+ * and its starter finds that it never came.
  */
 void
 pmap_init_ap(void)
 {
-	cpu_features();
+	while (!cpu_init_ap())
+		cpu_halt();
 	hw_load_cr3((uint32_t)kva_to_pa(kern_pdpt));
 }
 
@@ -428,11 +418,8 @@ pmap_kremove(vm_offset_t va)
 vm_paddr_t
 pmap_kextract(vm_offset_t va)
 {
-	pt_entry_t pte;
+	pt_entry_t pte = pmap_kpde(va);
 
-	if (va < KERNBASE)
-		return (0);
-	pte = *pde_of(va);
 	if ((pte & PG_V) != 0 && (pte & PG_PS) != 0)
 		return ((pte & PG_FRAME) | (va & (PDE_SIZE - 1)));
 	if ((pte & PG_V) != 0)
@@ -464,11 +451,8 @@ pmap_mapdev(vm_paddr_t pa, vm_size_t size)
 bool
 pmap_is_mapped(vm_offset_t va)
 {
-	pt_entry_t pde;
+	pt_entry_t pde = pmap_kpde(va);
 
-	if (va < KERNBASE)
-		return (false);
-	pde = *pde_of(va);
 	if ((pde & PG_V) == 0 || (pde & PG_PS) != 0)
 		return ((pde & PG_V) != 0);
 	return ((*pmap_kpte(va) & PG_V) != 0);

@@ -80,6 +80,12 @@ rcr0(void)
 	return (v);
 }
 
+static inline void
+load_cr0(uint32_t v)
+{
+	__asm__ volatile("movl %0, %%cr0" : : "r" (v) : "memory");
+}
+
 static inline uint32_t
 rcr4(void)
 {

@@ -32,7 +32,9 @@ u_int	pmap_maxphyaddr(void);
 void	pmap_bootstrap(const struct physmem *mem, vm_paddr_t mod_start,
 	    vm_paddr_t mod_end, u_int nsfbufs);
 pt_entry_t *pmap_sf_ptes(void);
+pt_entry_t pmap_kpde(vm_offset_t va);
 pt_entry_t *pmap_kpte(vm_offset_t va);
+u_int	pmap_audit(void);	/* prints and counts wrong entries */
 
 #define	KSTACK_SIZE	16384u		/* a thread's stack */
 
@@ -43,6 +45,11 @@ vm_paddr_t pmap_kextract(vm_offset_t va);
 bool	pmap_is_mapped(vm_offset_t va);
 void	pmap_init_ap(void);
 void	*pmap_mapdev(vm_paddr_t pa, vm_size_t size);
+
+/* cpu.c: control registers. */
+void	cpu_init_boot(bool *pge, bool *nx);
+bool	cpu_init_ap(void);
+const char *cpu_control_error(void);
 
 /* The one checked accessor of the direct map. */
 void	*pmap_dmap(vm_paddr_t pa);

@@ -1,0 +1,440 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * Tests of what the kernel's memory is made of: page tables, kernel addresses
+ * and their pages, kmalloc, wiring.
+ */
+
+#include <sys/types.h>
+#include <sys/malloc.h>
+#include <sys/systm.h>
+#include <sys/test.h>
+#include <sys/thread.h>
+#include <machine/atomic.h>
+#include <machine/pcpu.h>
+#include <machine/pmap.h>
+#include <machine/smp.h>
+#include <vm/kmem.h>
+#include <vm/vm_page.h>
+
+#define	SIGNATURE	0x4b564131u
+
+static u_int
+quarantined(void)
+{
+	struct kmem_stats s;
+
+	kmem_stats_read(&s);
+	return (s.quarantined);
+}
+
+static struct vm_page *
+page_behind(const void *p)
+{
+	return (PHYS_TO_VM_PAGE(pmap_kextract((vm_offset_t)p)));
+}
+
+/* --- pmap --- */
+
+TEST(tables, "pmap.every_entry_is_as_it_must_be")
+{
+	EXPECT_EQ(pmap_audit(), 0);
+}
+
+static volatile uint32_t wrong_cpus;
+
+static void
+check_control(void *arg)
+{
+	const char *what = cpu_control_error();
+
+	(void)arg;
+	if (what == NULL)
+		return;
+	printf("# CPU %u: %s is wrong\n", curcpu_id(), what);
+	atomic_fetchadd_32(&wrong_cpus, 1);
+}
+
+TEST(control, "pmap.every_cpu_has_the_same_control_registers")
+{
+	wrong_cpus = 0;
+	run_on_all_cpus(check_control, NULL);
+	EXPECT_EQ(wrong_cpus, 0);
+}
+
+/* --- kernel addresses --- */
+
+TEST(guards, "kva.unmapped_pages_surround_an_allocation")
+{
+	char *a = kmem_alloc(3 * PAGE_SIZE, 0), *b = kmem_alloc(1, 0);
+	void *stack = kstack_alloc();
+
+	EXPECT(a != NULL && b != NULL && stack != NULL);
+	EXPECT(!pmap_is_mapped((vm_offset_t)a - 1));
+	EXPECT(pmap_is_mapped((vm_offset_t)a));
+	EXPECT(pmap_is_mapped((vm_offset_t)a + 3 * PAGE_SIZE - 1));
+	EXPECT(!pmap_is_mapped((vm_offset_t)a + 3 * PAGE_SIZE));
+	EXPECT(!pmap_is_mapped((vm_offset_t)b - 1));
+	EXPECT(!pmap_is_mapped((vm_offset_t)b + PAGE_SIZE));
+	EXPECT(!pmap_is_mapped((vm_offset_t)stack - 1));
+	EXPECT(pmap_is_mapped((vm_offset_t)stack));
+	kstack_free(stack);
+	kmem_free(b, 1);
+	kmem_free(a, 3 * PAGE_SIZE);
+}
+
+static void
+check_stack_guard(struct thread *td, void *arg)
+{
+	u_int *missing = arg;
+
+	if (td->td_stack != 0 && pmap_is_mapped(td->td_stack - 1))
+		++*missing;
+}
+
+TEST(stack_guards, "kva.every_thread_has_a_guard_below_its_stack")
+{
+	u_int missing = 0;
+
+	thread_foreach(check_stack_guard, &missing);
+	EXPECT_EQ(missing, 0);
+}
+
+/* The page stays allocated, and wired, until its address is in no TLB. */
+TEST(page_waits, "kva.freed_pages_wait_for_a_flush")
+{
+	volatile uint32_t *p;
+	struct vm_page *m;
+	uint32_t free;
+
+	(void)kmem_reclaim();
+	EXPECT_EQ(quarantined(), 0);
+	p = kmem_alloc(PAGE_SIZE, 0);
+	m = page_behind((const void *)p);
+	*p = SIGNATURE;
+	free = vm_page_zone_free((enum vm_zone)m->zone);
+	sched_pin();
+	kmem_free((void *)p, PAGE_SIZE);
+	EXPECT_EQ(quarantined(), 1);
+	EXPECT(vm_page_wired(m));
+	EXPECT_EQ(vm_page_zone_free((enum vm_zone)m->zone), free);
+	EXPECT(!pmap_is_mapped((vm_offset_t)p));
+	sched_unpin();
+	EXPECT(kmem_reclaim());
+	EXPECT_EQ(quarantined(), 0);
+	EXPECT(!vm_page_wired(m));
+	EXPECT_EQ(vm_page_zone_free((enum vm_zone)m->zone), free + 1);
+}
+
+static struct {
+	volatile uint32_t *p;
+	uint32_t want;
+	volatile uint32_t stale;
+} probe;
+
+static void
+look(void *arg)
+{
+	(void)arg;
+	if (*probe.p != probe.want)
+		atomic_fetchadd_32(&probe.stale, 1);
+}
+
+/* Every CPU reads through an address as often as its page changes. */
+TEST(reuse, "kva.no_cpu_sees_the_old_page_of_a_reused_address")
+{
+	volatile uint32_t *before = NULL;
+	u_int reused = 0;
+
+	probe.stale = 0;
+	for (uint32_t n = 0; n < 200; n++) {
+		probe.p = kmem_alloc(PAGE_SIZE, 0);
+		probe.want = SIGNATURE + n;
+		*probe.p = probe.want;
+		reused += probe.p == before;
+		for (u_int cpu = 0; cpu < mp_ncpus; cpu++)
+			smp_call(cpu, look, NULL);
+		before = probe.p;
+		kmem_free((void *)probe.p, PAGE_SIZE);
+		if (n % 8 != 0)
+			(void)kmem_reclaim();
+	}
+	EXPECT_EQ(probe.stale, 0);
+	EXPECT(reused > 100);
+}
+
+TEST(exhaust, "kva.too_much_fails_and_takes_nothing")
+{
+	uint32_t all = 0;
+	void *p;
+
+	EXPECT(kmem_alloc(KVA_SIZE, 0) == NULL);
+	EXPECT(kmem_alloc(~(vm_size_t)0, 0) == NULL);
+	for (u_int z = 0; z < VM_NZONES; z++)
+		all += vm_page_zone_free((enum vm_zone)z);
+	if (all >= atop(KVA_SIZE)) {
+		test_skip("there is more memory than kernel addresses");
+		return;
+	}
+	/* Address space is for twice the memory: the pages run out. */
+	EXPECT(kmem_alloc((all + 1) * PAGE_SIZE, 0) == NULL);
+	p = kmem_alloc(all / 2 * PAGE_SIZE, 0);
+	EXPECT(p != NULL);
+	kmem_free(p, all / 2 * PAGE_SIZE);
+	/* Half is in quarantine, the other half is not enough. */
+	p = kmem_alloc((all / 2 + all / 8) * PAGE_SIZE, 0);
+	EXPECT(p != NULL);
+	kmem_free(p, (all / 2 + all / 8) * PAGE_SIZE);
+}
+
+#define	NLIVE	12u
+#define	NROUNDS	400u
+
+/* Allocations of random sizes live for a while, each full of its number. */
+static void
+churn(void *arg)
+{
+	void *(*alloc)(size_t, int) = ((void *(**)(size_t, int))arg)[0];
+	uint32_t max = ((uint32_t *)arg)[1], size[NLIVE] = { 0 };
+	uint32_t rng = test_seed() + curcpu_id() * 7919u, i, bad = 0;
+	uint8_t *p[NLIVE] = { NULL };
+
+	for (uint32_t n = 0; n < NROUNDS + NLIVE; n++) {
+		i = n < NROUNDS ? test_random(&rng) % NLIVE : n - NROUNDS;
+		for (uint32_t b = 0; p[i] != NULL && b < size[i]; b++)
+			bad += p[i][b] != (uint8_t)(i * 16 + b);
+		if (p[i] != NULL && alloc == kmalloc)
+			kfree(p[i]);
+		else if (p[i] != NULL)
+			kmem_free(p[i], size[i]);
+		p[i] = NULL;
+		if (n >= NROUNDS)
+			continue;
+		size[i] = 1 + test_random(&rng) % max;
+		p[i] = alloc(size[i], 0);
+		for (uint32_t b = 0; p[i] != NULL && b < size[i]; b++)
+			p[i][b] = (uint8_t)(i * 16 + b);
+	}
+	EXPECT_EQ(bad, 0);
+}
+
+TEST(kva_churn, "kva.all_cpus_churn_and_lose_nothing")
+{
+	void *args[2] = { kmem_alloc, (void *)(3 * PAGE_SIZE) };
+
+	run_on_all_cpus(churn, args);
+}
+
+/* --- kmalloc --- */
+
+static bool
+all_zero(const uint8_t *p, size_t size)
+{
+	while (size > 0 && p[size - 1] == 0)
+		size--;
+	return (size == 0);
+}
+
+TEST(sizes, "kmalloc.every_size_is_there_aligned_and_zeroed")
+{
+	size_t before = kmalloc_bytes();
+	u_int bad = 0;
+	uint8_t *p;
+
+	for (size_t size = 0; size < 3 * PAGE_SIZE; size += size < 300 ? 1 : 37) {
+		p = kmalloc(size, 0);
+		bad += p == NULL || ((uintptr_t)p & 15) != 0;
+		memset(p, 0xff, size);
+		EXPECT(kmalloc_bytes() >= before + size);
+		kfree(p);
+		p = kmalloc(size, M_ZERO);
+		bad += p == NULL || !all_zero(p, size);
+		kfree(p);
+	}
+	EXPECT_EQ(bad, 0);
+	EXPECT_EQ(kmalloc_bytes(), before);
+	kfree(NULL);
+}
+
+TEST(kmalloc_many, "kmalloc.many_of_a_size_are_apart")
+{
+	enum { N = 600 };
+	static uint32_t *p[N];
+	u_int bad = 0;
+
+	for (uint32_t i = 0; i < N; i++) {
+		p[i] = kmalloc(40, 0);
+		p[i][0] = p[i][9] = i;
+	}
+	for (uint32_t i = 0; i < N; i += 2)
+		kfree(p[i]);
+	for (uint32_t i = 0; i < N; i += 2) {
+		p[i] = kmalloc(40, 0);
+		p[i][0] = p[i][9] = i;
+	}
+	for (uint32_t i = 0; i < N; i++) {
+		bad += p[i][0] != i || p[i][9] != i;
+		kfree(p[i]);
+	}
+	EXPECT_EQ(bad, 0);
+}
+
+TEST(kmalloc_huge, "kmalloc.too_much_fails")
+{
+	EXPECT(kmalloc(KVA_SIZE, 0) == NULL);
+	EXPECT(kmalloc(~(size_t)0, 0) == NULL);
+}
+
+TEST(kmalloc_churn, "kmalloc.all_cpus_churn_and_lose_nothing")
+{
+	void *args[2] = { kmalloc, (void *)5000 };
+	size_t before = kmalloc_bytes();
+
+	run_on_all_cpus(churn, args);
+	EXPECT_EQ(kmalloc_bytes(), before);
+}
+
+/* --- pages --- */
+
+TEST(wired_count, "vm.wired_pages_are_counted")
+{
+	uint32_t before = vm_page_wired_count();
+	struct vm_page *m = vm_page_alloc(0);
+
+	EXPECT(!vm_page_wired(m));
+	EXPECT_EQ(vm_page_wired_count(), before);
+	vm_page_wire(m);
+	vm_page_wire(m);
+	EXPECT(vm_page_wired(m));
+	EXPECT_EQ(vm_page_wired_count(), before + 1);
+	vm_page_unwire(m, 0);
+	EXPECT_EQ(vm_page_wired_count(), before + 1);
+	vm_page_unwire(m, 1);
+	EXPECT_EQ(vm_page_wired_count(), before);
+	vm_page_free(m);
+	m = vm_page_alloc(VM_ALLOC_WIRED);
+	EXPECT_EQ(vm_page_wired_count(), before + 1);
+	vm_page_unwire(m, 0);
+	vm_page_free(m);
+	EXPECT_EQ(vm_page_wired_count(), before);
+}
+
+TEST(zones, "vm.a_zone_is_never_more_than_its_total")
+{
+	for (u_int z = 0; z < VM_NZONES; z++)
+		EXPECT(vm_page_zone_free((enum vm_zone)z) <=
+		    vm_page_zone_total((enum vm_zone)z));
+}
+
+/* --- what must end in a panic --- */
+
+PANIC_TEST(kfree_twice, "panic.kfree_twice")
+{
+	char *keep = kmalloc(100, 0), *p = kmalloc(100, 0);
+
+	(void)keep;
+	kfree(p);
+	kfree(p);
+}
+
+PANIC_TEST(kfree_twice_alone, "panic.kfree_twice_of_the_only_one")
+{
+	char *p = kmalloc(1000, 0);
+
+	kfree(p);
+	kfree(p);
+}
+
+PANIC_TEST(kfree_twice_large, "panic.kfree_twice_of_a_large_one")
+{
+	char *p = kmalloc(3 * PAGE_SIZE, 0);
+
+	kfree(p);
+	kfree(p);
+}
+
+PANIC_TEST(kfree_inside, "panic.kfree_inside_of_an_allocation")
+{
+	kfree((char *)kmalloc(100, 0) + 16);
+}
+
+PANIC_TEST(kfree_foreign, "panic.kfree_of_what_kmalloc_never_gave")
+{
+	static char mine[64];
+
+	kfree(mine);
+}
+
+PANIC_TEST(red_zone_behind, "panic.kmalloc_written_behind")
+{
+	volatile char *p = kmalloc(100, 0);
+
+	p[100] = 1;
+	kfree((void *)p);
+}
+
+PANIC_TEST(red_zone_before, "panic.kmalloc_written_before")
+{
+	volatile char *p = kmalloc(100, 0);
+
+	p[-1] = 1;
+	kfree((void *)p);
+}
+
+PANIC_TEST(red_zone_large, "panic.kmalloc_written_behind_a_large_one")
+{
+	volatile char *p = kmalloc(PAGE_SIZE + 100, 0);
+
+	p[PAGE_SIZE + 100] = 1;
+	kfree((void *)p);
+}
+
+PANIC_TEST(kmalloc_guard, "panic.kmalloc_written_far_behind_a_large_one")
+{
+	volatile char *p = kmalloc(2 * PAGE_SIZE, 0);
+
+	p[2 * PAGE_SIZE] = 1;
+}
+
+PANIC_TEST(kmalloc_after_free, "panic.kmalloc_written_after_its_free")
+{
+	char *keep = kmalloc(100, 0);
+	volatile char *p = kmalloc(100, 0);
+
+	(void)keep;
+	kfree((void *)p);
+	p[5] = 1;
+	(void)kmalloc(100, 0);
+}
+
+PANIC_TEST(page_after_free, "panic.page_written_after_its_free")
+{
+	struct vm_page *m = vm_page_alloc(VM_ALLOC_DIRECT);
+	volatile uint32_t *p = pmap_dmap(VM_PAGE_TO_PHYS(m));
+
+	vm_page_free(m);
+	p[7] = 1;
+	while (vm_page_alloc(VM_ALLOC_DIRECT) != NULL)
+		continue;
+}
+
+PANIC_TEST(kmem_after_free, "panic.kmem_read_after_its_free")
+{
+	volatile uint32_t *p = kmem_alloc(PAGE_SIZE, M_ZERO);
+
+	EXPECT_EQ(*p, 0);
+	kmem_free((void *)p, PAGE_SIZE);
+	(void)kmem_reclaim();
+	(void)*p;
+}
+
+PANIC_TEST(kmem_twice, "panic.kmem_freed_twice")
+{
+	void *p = kmem_alloc(PAGE_SIZE, M_ZERO);
+
+	kmem_free(p, PAGE_SIZE);
+	kmem_free(p, PAGE_SIZE);
+}
