@@ -143,10 +143,14 @@ look(void *arg)
 		atomic_fetchadd_32(&probe.stale, 1);
 }
 
-/* Every CPU reads through an address as often as its page changes. */
+/*
+ * Every CPU reads through an address as often as its page changes.  The page
+ * of the time before is held, so that it is another one.
+ */
 TEST(reuse, "kva.no_cpu_sees_the_old_page_of_a_reused_address")
 {
 	volatile uint32_t *before = NULL;
+	struct vm_page *held = vm_page_alloc(0), *other;
 	u_int reused = 0;
 
 	probe.stale = 0;
@@ -161,7 +165,11 @@ TEST(reuse, "kva.no_cpu_sees_the_old_page_of_a_reused_address")
 		kmem_free((void *)probe.p, PAGE_SIZE);
 		if (n % 8 != 0)
 			(void)kmem_reclaim();
+		other = held;
+		held = vm_page_alloc(0);
+		vm_page_free(other);
 	}
+	vm_page_free(held);
 	EXPECT_EQ(probe.stale, 0);
 	EXPECT(reused > 100);
 }
