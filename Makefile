@@ -146,7 +146,8 @@ build/host/%: tests/host/%.c $(wildcard boot/*.[ch] kern/*.c vm/*.[ch] sys/*.h) 
 	@mkdir -p $(@D)
 	@echo "HOSTCC $<"
 	$(Q)$(CC) $(HOSTCFLAGS) $(HOSTINC) -o $@ $<
-build/host/vm_page_test build/host/multiboot_test build/host/tunable_test: \
+build/host/vm_page_test build/host/kmem_test build/host/multiboot_test \
+    build/host/tunable_test: \
 	HOSTINC = -Itests/host/include -I.
 build/host/libk_test: HOSTINC = -I.
 build/host/acpi_test: HOSTINC = -Itests/host/include -I. -I$(I)

@@ -121,15 +121,16 @@ free_range(vm_offset_t va, u_int mapped)
 void *
 kmem_alloc_for(vm_size_t size, int flags, const void *caller)
 {
-	u_int npages = (u_int)(size >> PAGE_SHIFT) +
-	    ((size & PAGE_MASK) != 0);
-	vm_offset_t va;
 	struct vm_page *m;
+	vm_offset_t va;
+	u_int npages;
 
 	KASSERT((flags & ~M_ZERO) == 0 && size != 0, "kmem_alloc: %zu bytes, "
 	    "flags 0x%x (called from %p)", size, (u_int)flags, caller);
-	va = alloc_range(npages, caller);
-	if (va == 0)
+	if (size > (vm_size_t)KVA_MAXPAGES << PAGE_SHIFT)
+		return (NULL);		/* before round_page() can wrap */
+	npages = (u_int)(round_page(size) >> PAGE_SHIFT);
+	if ((va = alloc_range(npages, caller)) == 0)
 		return (NULL);
 	for (u_int i = 0; i < npages; i++) {
 		m = vm_page_alloc(VM_ALLOC_WIRED);

@@ -33,6 +33,7 @@ leaf_error(vm_offset_t va, pt_entry_t pte, vm_size_t size)
 	bool text = within(va, kern_text, kern_rodata);
 	bool read_only = text || within(va, kern_rodata, kern_data) ||
 	    within(va, kern_ksyms, kern_end);
+	const struct vm_page *m;
 
 	if (va < KERNBASE)
 		return ("below the kernel, where there is nothing");
@@ -48,11 +49,12 @@ leaf_error(vm_offset_t va, pt_entry_t pte, vm_size_t size)
 		return (pa != va - DMAP_MIN ? "another frame" : NULL);
 	if (va >= SF_BUF_MIN && (pte & PG_G) != 0)
 		return ("global");
-	/* What goes into the window of kernel addresses is wired meanwhile. */
-	if (va >= KVA_MIN && atop(pa) < vm_page_count &&
-	    !vm_page_wired(PHYS_TO_VM_PAGE(pa)))
-		return ("a page that is not wired");
-	return (NULL);
+	/* What kmem_alloc() maps is wired; pmap_mapdev() maps other frames. */
+	if (va < KVA_MIN || atop(pa) >= vm_page_count)
+		return (NULL);
+	m = PHYS_TO_VM_PAGE(pa);
+	return ((m->flags & PG_RESERVED) == 0 && !vm_page_wired(m) ?
+	    "a page that is not wired" : NULL);
 }
 
 /* Looks at one leaf; counts it in *wrong if it is, and shows the first. */

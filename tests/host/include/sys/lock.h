@@ -20,7 +20,16 @@ struct spinlock {
 
 #define	SPINLOCK_INITIALIZER(n, rank)	{ .name = (n), .held = 0 }
 
+enum lock_rank { RANK_MALLOC, RANK_KVA, RANK_PAGE };
+
 extern int host_locks_held;
+
+static inline void
+spin_init(struct spinlock *l, const char *name, enum lock_rank rank)
+{
+	(void)rank;
+	*l = (struct spinlock)SPINLOCK_INITIALIZER(name, rank);
+}
 
 static inline void
 spin_lock(struct spinlock *l)
