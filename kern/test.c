@@ -215,7 +215,7 @@ all_name_something(const char *patterns)
  */
 enum {
 	SPIN_LOCKS, MUTEXES, INTERRUPTS, CRITICAL, PINNED, BOUND, PENDING,
-	THREADS, SF_BUFS, FREE_PAGES, NFENCE
+	THREADS, SF_BUFS, FREE_PAGES, WIRED_PAGES, HEAP_BYTES, NFENCE
 };
 #define	NSTATE	(PENDING + 1)
 
@@ -230,6 +230,8 @@ static const char *const fence_names[NFENCE] = {
 	[THREADS] = "threads",
 	[SF_BUFS] = "references of sf_bufs",
 	[FREE_PAGES] = "free pages",
+	[WIRED_PAGES] = "wired pages",
+	[HEAP_BYTES] = "heap bytes",
 };
 
 static void
@@ -258,6 +260,8 @@ read_resources(uint32_t v[NFENCE])
 	v[FREE_PAGES] = 0;
 	for (int z = 0; z < VM_NZONES; z++)
 		v[FREE_PAGES] += vm_page_zone_free((enum vm_zone)z);
+	v[WIRED_PAGES] = vm_page_wired_count();
+	v[HEAP_BYTES] = kmalloc_bytes();
 }
 
 /* Of the rest of the run at least the next case shall be judged fairly. */

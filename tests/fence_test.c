@@ -11,6 +11,7 @@
 
 #include <sys/types.h>
 #include <sys/lock.h>
+#include <sys/malloc.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/test.h>
@@ -22,6 +23,16 @@
 HIDDEN_TEST(leak_page, "leak.page")
 {
 	EXPECT(vm_page_alloc(0) != NULL);
+}
+
+HIDDEN_TEST(leak_wiring, "leak.wiring")
+{
+	vm_page_wire(vm_page_alloc(0));
+}
+
+HIDDEN_TEST(leak_heap, "leak.heap")
+{
+	EXPECT(kmalloc(64, 0) != NULL);
 }
 
 HIDDEN_TEST(leak_sf_buf, "leak.sf_buf")
