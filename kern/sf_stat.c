@@ -10,6 +10,10 @@
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 
+/* One that is added needs a row below. */
+_Static_assert(sizeof(struct sf_buf_stats) == 13 * sizeof(uint64_t),
+    "sf_buf_stats");
+
 static void
 print_row(const char *what, uint64_t n)
 {

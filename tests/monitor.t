@@ -74,8 +74,7 @@ sub ended {
 
 	while (waitpid($pid, 1) == 0) {
 		if (time > $until) {
-			kill('KILL', $pid);
-			waitpid($pid, 0);
+			stop();
 			return fail("$name: never ended");
 		}
 		sleep(0.05);
@@ -85,12 +84,16 @@ sub ended {
 	return is($status, $want, $name);
 }
 
+sub stop {
+	return if !defined $pid;
+	kill('KILL', $pid);
+	waitpid($pid, 0);
+	undef $pid;
+}
+
 END {
 	my $status = $?;
-	if (defined $pid) {
-		kill('KILL', $pid);
-		waitpid($pid, 0);
-	}
+	stop();
 	$? = $status;
 }
 
@@ -222,6 +225,16 @@ subtest 'after a panic' => sub {
 	command('cpus', 'IPIs sent', 'cpus there');
 	type("reboot\r");
 	ended(0, 'reboot there');
+
+	start([APPEND => 'monitor=on panic=halt'], @qemu);
+	prompt();
+	type("panic\r");
+	expect(qr/^panic: halted, for panic=halt$/m, 'panic=halt');
+	my $before = cpu_time();
+	sleep(1);
+	cmp_ok(cpu_time() - $before, '<', 25, 'halts');
+	is(waitpid($pid, 1), 0, 'for good');
+	stop();
 };
 
 subtest 'other machines' => sub {

@@ -67,6 +67,13 @@ good 'spaces and commas in the name' "$dir/two words, a comma"
 good 'an ISO image' "$dir/two words, a comma" BOOT=iso
 good 'an empty file in an ISO image' "$dir/empty" BOOT=iso
 
+# One CPU at a time: ten times 12 MB take a second on any machine.
+truncate -s 12M "$dir/12m"
+check 'a large file shows how far it is' 0 \
+    '^digest: [0-9]+ of 13 MB (copied|read)' \
+    env FILE="$dir/12m" SMP=4 MEM=128M ACCEL_THREAD=single \
+    sh scripts/run-file
+
 bad 'no module' 1 '^digest: no file' ''
 bad 'no module in an ISO image' 1 '^digest: no file' '' BOOT=iso
 bad 'no such file' 2 'no such file' "$dir/none"
