@@ -44,7 +44,8 @@ CFLAGS_boot/early.c = -march=i486
 CFLAGS_kern/string.c = -Wno-unknown-pragmas
 LDFLAGS	= -m elf_i386 -nostdlib -z noexecstack -T linker.ld
 KSYMS	= NM='$(CROSS)nm' sh scripts/ksyms
-HOSTCFLAGS = -std=gnu11 -Wall -Wextra -g -fsanitize=address,undefined
+HOSTCFLAGS = -std=gnu11 -Wall -Wextra -g -fsanitize=address,undefined \
+	  -fno-sanitize-recover=all
 
 CSRC	= $(wildcard boot/*.c kern/*.c vm/*.c arch/i386/*.c tests/*.c tests/bench/*.c)
 ASRC	= $(wildcard boot/*.asm arch/i386/*.asm)
