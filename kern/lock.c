@@ -4,21 +4,17 @@
  */
 
 /*
- * Spin locks.  Invariants: a CPU that holds one has interrupts off, so that
- * no interrupt handler of the same CPU can spin for it; pc_held of a CPU
- * lists the locks that it holds, in the order in which it took them.
+ * Spin locks: what is out of line.  Invariants: a CPU that holds one has
+ * interrupts off, so that no interrupt handler of the same CPU can spin for
+ * it; pc_held of a CPU lists the locks that it holds, the last taken first,
+ * so a lock is held here exactly if it is on that list.
  */
 
 #include <sys/types.h>
 #include <sys/lock.h>
 #include <sys/panic.h>
 #include <sys/systm.h>
-#include <machine/atomic.h>
-#include <machine/cpufunc.h>
-#include <machine/pcpu.h>
 #include <machine/smp.h>
-
-#define	PANIC_MS	30000u
 
 /* spin_init: for a lock that has no initializer.  Any context. */
 void
@@ -28,74 +24,71 @@ spin_init(struct spinlock *l, const char *name, enum lock_rank rank)
 }
 
 /*
- * Waits until the lock looks free, answering requests to flush meanwhile:
- * the holder may wait for who waits for this CPU.  After a panic nobody else
- * runs, and the lock is as good as free: false.
+ * spin_check_order: panics if this CPU holds a lock that comes after l, or l
+ * itself.  Interrupts off.
  */
-static bool
-spin_wait(struct spinlock *l, const void *caller)
+void
+spin_check_order(const struct pcpu *pc, const struct spinlock *l)
 {
-	uint64_t start = cpu_ticks();
+	const struct spinlock *last = pc->pc_held;
 
-	KASSERT(l->cpu != curcpu_id() + 1 || panicked(), "spin_lock: %s is "
-	    "held here since %p (called from %p)", l->name, l->holder, caller);
-	while (l->locked != 0) {
-		if (panicked())
-			return (false);
-		tlb_serve();
-		cpu_spinwait();
-		KASSERT(ticks_per_ms == 0 ||
-		    cpu_ticks() - start < PANIC_MS * ticks_per_ms,
-		    "spin_lock: CPU %u waits for %s, held by CPU %u since %p "
-		    "(called from %p)", curcpu_id(), l->name, l->cpu - 1,
-		    l->holder, caller);
-	}
-	return (true);
+	KASSERT(last == NULL || last->rank < l->rank || panicked(),
+	    "spin_lock: %s is taken after %s, taken at %p, which is out of "
+	    "order (called from %p)", l->name, last->name, last->where,
+	    __caller());
 }
 
+/*
+ * A word after a second, a panic after ipi.timeout.  The word needs the
+ * console's lock, so nobody says it who waits for that.
+ */
 static void
-check_order(const struct pcpu *pc, const struct spinlock *l,
+spin_waited(const struct spinlock *l, uint64_t start, bool *warned,
     const void *caller)
 {
-#ifdef DEBUG
-	const struct spinlock *last;
+	uint64_t ms = (cpu_ticks() - start) / ticks_per_ms;
+	u_int holder = l->owner;
 
-	if (pc->pc_spin_nest == 0 || panicked())
-		return;
-	last = pc->pc_held[pc->pc_spin_nest - 1];
-	KASSERT(last->rank < l->rank, "spin_lock: %s is taken after %s, which "
-	    "is out of order (called from %p)", l->name, last->name, caller);
-#else
-	(void)pc;
-	(void)l;
-	(void)caller;
-#endif
+	if (ms >= 1000 && !*warned && l->rank != RANK_CONSOLE) {
+		*warned = true;
+		printf("spin_lock: CPU %u has waited for %s for a second, CPU "
+		    "%d took it at %p (called from %p)\n", curcpu_id(),
+		    l->name, (int)holder - 1, l->where, caller);
+	}
+	KASSERT(ms < ipi_timeout_ms, "spin_lock: CPU %u has waited for %s for "
+	    "%u ms, CPU %d took it at %p (called from %p)", curcpu_id(),
+	    l->name, ipi_timeout_ms, (int)holder - 1, l->where, caller);
 }
 
-static void
-taken(struct pcpu *pc, struct spinlock *l, uint32_t flags, const void *caller)
-{
-	KASSERT(pc->pc_spin_nest < MAXHELD, "spin_lock: CPU %u holds too many "
-	    "(called from %p)", pc->pc_cpuid, caller);
-	if (pc->pc_spin_nest == 0)
-		pc->pc_saved_flags = flags;
-	pc->pc_held[pc->pc_spin_nest++] = l;
-	l->cpu = pc->pc_cpuid + 1;
-	l->holder = caller;
-}
-
-/* spin_lock: any context but NMI; never sleeps; not recursive. */
+/*
+ * spin_wait: the rest of spin_lock() when the lock is not free: returns when
+ * this CPU owns it.  Requests to flush are answered meanwhile, for whoever
+ * sent them waits for this CPU with interrupts on, but perhaps not for long.
+ * Interrupts off.
+ *
+ * After a panic only the CPU that shows it runs, or soon will, and its locks
+ * are as good as free.  The others wait for its NMI: they must not go on into
+ * what somebody else is in the middle of.
+ */
 void
-spin_lock(struct spinlock *l)
+spin_wait(struct spinlock *l)
 {
-	uint32_t flags = intr_save();
-	struct pcpu *pc = curpcpu();
+	uint32_t me = curcpu_id() + 1;
+	uint64_t start = cpu_ticks();
+	bool warned = false;
 
-	check_order(pc, l, __caller());
-	while (atomic_swap_32(&l->locked, 1) != 0)
-		if (!spin_wait(l, __caller()))
-			break;
-	taken(pc, l, flags, __caller());
+	KASSERT(l->owner != me || panicked_here(), "spin_lock: %s is held here "
+	    "since %p (called from %p)", l->name, l->where, __caller());
+	while (l->owner != 0 || !atomic_cmpset_32(&l->owner, 0, me)) {
+		if (panicked_here()) {
+			l->owner = me;
+			return;
+		}
+		tlb_serve();
+		cpu_spinwait();
+		if (ticks_per_ms != 0 && !panicked())
+			spin_waited(l, start, &warned, __caller());
+	}
 }
 
 /* spin_trylock: as spin_lock(), but false at once if the lock is taken. */
@@ -103,50 +96,45 @@ bool
 spin_trylock(struct spinlock *l)
 {
 	uint32_t flags = intr_save();
+	struct pcpu *pc = curpcpu();
 
-	if (atomic_swap_32(&l->locked, 1) != 0) {
+	if (!atomic_cmpset_32(&l->owner, 0, pc->pc_cpuid + 1)) {
 		intr_restore(flags);
 		return (false);
 	}
-	taken(curpcpu(), l, flags, __caller());
+	if (pc->pc_held == NULL)
+		pc->pc_saved_flags = flags;
+	l->where = __caller();
+	l->next = pc->pc_held;
+	pc->pc_held = l;
 	return (true);
 }
 
-/* Out of the list of held locks; nearly always the last of it. */
-static void
-forget(struct pcpu *pc, struct spinlock *l)
+/*
+ * spin_forget: the rest of spin_unlock() when the lock is not the last that
+ * this CPU took.  Interrupts off.
+ */
+void
+spin_forget(struct pcpu *pc, struct spinlock *l)
 {
-	u_int i = --pc->pc_spin_nest;
+	struct spinlock **p;
 
-	while (pc->pc_held[i] != l)
-		i--;
-	for (; i < pc->pc_spin_nest; i++)
-		pc->pc_held[i] = pc->pc_held[i + 1];
+	for (p = &pc->pc_held; *p != l; p = &(*p)->next)
+		KASSERT(*p != NULL, "spin_unlock: %s is not held here (called "
+		    "from %p)", l->name, __caller());
+	*p = l->next;
 }
 
-/* spin_unlock: gives back what this CPU took; any context but NMI. */
-void
-spin_unlock(struct spinlock *l)
+/* spin_held: how many spin locks this CPU holds.  Thread context. */
+u_int
+spin_held(void)
 {
-	struct pcpu *pc = curpcpu();
+	uint32_t flags = intr_save();
+	u_int n = 0;
 
-	KASSERT(l->locked != 0 && l->cpu == pc->pc_cpuid + 1, "spin_unlock: "
-	    "%s is not held here (called from %p)", l->name, __caller());
-	forget(pc, l);
-	l->holder = NULL;
-	l->cpu = 0;
-	atomic_store_rel_32(&l->locked, 0);
-	if (pc->pc_spin_nest == 0)
-		intr_restore(pc->pc_saved_flags);
-}
-
-/* spin_print_held: what a CPU holds, for a panic. */
-void
-spin_print_held(u_int cpu)
-{
-	const struct pcpu *pc = pcpus[cpu];
-
-	for (u_int i = 0; i < pc->pc_spin_nest && i < MAXHELD; i++)
-		printf("  holds %s, taken at %p\n", pc->pc_held[i]->name,
-		    pc->pc_held[i]->holder);
+	for (const struct spinlock *l = curpcpu()->pc_held; l != NULL;
+	    l = l->next)
+		n++;
+	intr_restore(flags);
+	return (n);
 }

@@ -18,6 +18,7 @@
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <machine/atomic.h>
+#include <machine/cpufunc.h>
 #include <machine/pcpu.h>
 
 #define	CONTESTED	1u
@@ -42,22 +43,40 @@ mtx_owned(const struct mtx *m)
 	return (owner_of(m->owner) == curthread());
 }
 
+/*
+ * With interrupts on this is a thread, without spin locks.  Only where they
+ * are off does curpcpu() hold still to be asked.
+ */
 static void
-check_lock(struct mtx *m, const void *caller)
+check_context(const struct mtx *m, const void *caller)
 {
-	struct pcpu *pc = curpcpu();
+	const struct pcpu *pc = curpcpu();
 
+	if (intr_enabled() && curthread()->td_critnest == 0)
+		return;
+	KASSERT(curthread()->td_critnest == 0, "mtx_lock: %s in a critical "
+	    "section (called from %p)", m->name, caller);
 	KASSERT(pc->pc_intr_depth == 0, "mtx_lock: %s in an interrupt (called "
 	    "from %p)", m->name, caller);
-	KASSERT(pc->pc_spin_nest == 0, "mtx_lock: %s under the spin lock %s "
-	    "(called from %p)", m->name, pc->pc_held[0]->name, caller);
+	KASSERT(pc->pc_held == NULL, "mtx_lock: %s under the spin lock %s, "
+	    "taken at %p (called from %p)", m->name, pc->pc_held->name,
+	    pc->pc_held->where, caller);
+	panic("mtx_lock: %s with interrupts off (called from %p)", m->name,
+	    caller);
+}
+
+/* In DEBUG builds only the order, for that takes a look at all. */
+static void
+check_lock(const struct mtx *m, const void *caller)
+{
+	check_context(m, caller);
 	KASSERT(!mtx_owned(m), "mtx_lock: %s is held by this thread since %p "
-	    "(called from %p)", m->name, m->holder, caller);
+	    "(called from %p)", m->name, m->where, caller);
 #ifdef DEBUG
 	for (struct mtx *h = curthread()->td_mutexes; h != NULL; h = h->next)
 		KASSERT(h->rank < m->rank, "mtx_lock: %s is taken after %s, "
-		    "which is out of order (called from %p)", m->name,
-		    h->name, caller);
+		    "taken at %p, which is out of order (called from %p)",
+		    m->name, h->name, h->where, caller);
 #endif
 }
 
@@ -94,12 +113,16 @@ mtx_lock(struct mtx *m)
 		wait_for(m);
 		want = (uintptr_t)td | CONTESTED;
 	}
-	m->holder = __caller();
+	m->where = __caller();
 	m->next = td->td_mutexes;
 	td->td_mutexes = m;
 }
 
-/* mtx_unlock: thread context; never sleeps; by the thread that locked it. */
+/*
+ * mtx_unlock: thread context; never sleeps; by the thread that locked it.
+ * The wake-up is inside the channel's lock: once that is released, whoever
+ * has the mutex next may have freed it.
+ */
 void
 mtx_unlock(struct mtx *m)
 {
@@ -111,11 +134,10 @@ mtx_unlock(struct mtx *m)
 	for (h = &td->td_mutexes; *h != m; h = &(*h)->next)
 		continue;
 	*h = m->next;
-	m->holder = NULL;
 	if (atomic_cmpset_ptr(&m->owner, (uintptr_t)td, 0))
 		return;
 	sleepq_lock(m);
 	atomic_store_rel_ptr(&m->owner, 0);
+	sleepq_signal(m);
 	sleepq_unlock(m);
-	sleepq_wakeup_one(m);
 }

@@ -12,7 +12,8 @@
  * a thread runnable takes the lock of the queue of the CPU that it last ran
  * on first; so no thread is resumed before it is off its stack.
  *
- * A thread changes its CPU only when it becomes runnable, or by sched_bind().
+ * A thread changes its CPU only when it becomes runnable, when the clock finds
+ * it waiting while another CPU idles, or by sched_bind().
  */
 
 #include <sys/types.h>
@@ -60,14 +61,28 @@ enqueue(struct runq *q, struct thread *td)
 	q->len++;
 }
 
-static struct thread *
-dequeue(struct runq *q)
+static inline bool
+may_move(const struct thread *td)
 {
-	struct thread *td = q->head;
+	return (td->td_bound == NOCPU && td->td_pinned == 0);
+}
 
+/* The first of the queue, or the first that may move; NULL if none. */
+static struct thread *
+dequeue(struct runq *q, bool movable)
+{
+	struct thread **p, *td, *prev = NULL;
+
+	for (p = &q->head; (td = *p) != NULL; p = &td->td_next) {
+		if (!movable || may_move(td))
+			break;
+		prev = td;
+	}
 	if (td == NULL)
 		return (NULL);
-	q->head = td->td_next;
+	*p = td->td_next;
+	if (q->tail == td)
+		q->tail = prev;
 	q->len--;
 	return (td);
 }
@@ -104,29 +119,16 @@ choose_cpu(const struct thread *td)
 }
 
 /*
- * sched_ready: makes a thread runnable that is on no queue: a new one, or one
- * that was taken off its sleep queue.  Any context but NMI.
- *
- * Taking the queue's lock of the CPU that it ran on waits until that has
- * switched away from it.  The CPU chosen is interrupted if it idles: it looks
- * at its queue with interrupts off before it halts, and our interrupt, sent
- * after the thread is on the queue, ends the halt.
+ * A thread was put on q, the queue of an idle CPU: it is to look.  It looks
+ * with interrupts off before it halts, and this interrupt, sent after the
+ * thread is on the queue, ends the halt.  Who put the first one there sent
+ * it.  Sent under the queue's lock, for who is pre-empted before it sends
+ * would leave the CPU asleep for as long.
  */
-void
-sched_ready(struct thread *td)
+static void
+kick(const struct runq *q, u_int cpu)
 {
-	u_int cpu;
-
-	spin_lock(&runqs[td->td_cpu].lock);
-	cpu = choose_cpu(td);
-	if (cpu != td->td_cpu) {
-		spin_unlock(&runqs[td->td_cpu].lock);
-		td->td_cpu = cpu;
-		spin_lock(&runqs[cpu].lock);
-	}
-	enqueue(&runqs[cpu], td);
-	spin_unlock(&runqs[cpu].lock);
-	if (!is_idle(pcpus[cpu]))
+	if (q->len != 1)
 		return;
 	if (cpu == curcpu_id())
 		curpcpu()->pc_need_resched = 1;
@@ -134,21 +136,54 @@ sched_ready(struct thread *td)
 		hw_send_ipi(cpu, IPI_RESCHED);
 }
 
+/*
+ * sched_ready: makes a thread runnable that is on no queue: a new one, or one
+ * that was taken off its sleep queue.  Any context but NMI.
+ *
+ * td_cpu may be read unlocked: only who has taken the thread off its queue
+ * changes it.  Taking the queue's lock of the CPU that it ran on waits until
+ * that has switched away from it.
+ */
+void
+sched_ready(struct thread *td)
+{
+	struct runq *q = &runqs[td->td_cpu];
+	u_int cpu;
+
+	spin_lock(&q->lock);
+	cpu = choose_cpu(td);
+	if (cpu != td->td_cpu) {
+		spin_unlock(&q->lock);
+		td->td_cpu = cpu;
+		q = &runqs[cpu];
+		spin_lock(&q->lock);
+	}
+	enqueue(q, td);
+	if (is_idle(pcpus[cpu]))
+		kick(q, cpu);
+	spin_unlock(&q->lock);
+}
+
 /* sched_lock_self: locks the run queue of the CPU that this runs on. */
 void
 sched_lock_self(void)
 {
 	uint32_t flags = intr_save();
+	struct pcpu *pc = curpcpu();
+	bool outermost = pc->pc_held == NULL;
 
-	spin_lock(&runqs[curcpu_id()].lock);
-	curpcpu()->pc_saved_flags = flags;
+	spin_lock(&runqs[pc->pc_cpuid].lock);
+	if (outermost)
+		pc->pc_saved_flags = flags;
 }
 
 /*
  * sched_finish: the end of a switch, in the thread that was switched to:
  * releases the run queue, and does for the thread before what it could not
  * do for itself while it still ran.  What that is must be known before the
- * release: afterwards a sleeper may run, end and be gone.
+ * release: afterwards a sleeper may run, end and be gone.  In a critical
+ * section: the idle thread, pre-empted here, would keep prev waiting for as
+ * long as the CPU has work.
  */
 void
 sched_finish(void)
@@ -161,10 +196,11 @@ sched_finish(void)
 	if (state == TDS_MIGRATING) {
 		sched_ready(prev);
 	} else if (state == TDS_EXITING) {
+		/* Once this lock is released, prev may be gone. */
 		sleepq_lock(prev);
 		prev->td_state = TDS_ZOMBIE;
+		sleepq_broadcast(prev);
 		sleepq_unlock(prev);
-		sleepq_wakeup(prev);	/* an address; prev may be gone */
 	}
 	critical_exit();
 }
@@ -181,12 +217,14 @@ sched_switch(void)
 	struct thread *old = pc->pc_curthread, *new;
 	uint32_t flags = pc->pc_saved_flags;
 
-	KASSERT(pc->pc_spin_nest == 1 && pc->pc_intr_depth == 0,
-	    "sched_switch: %s holds %u spin locks, %u interrupts deep (called "
-	    "from %p)", old->td_name, pc->pc_spin_nest - 1, pc->pc_intr_depth,
-	    __caller());
+	KASSERT(pc->pc_held->next == NULL, "sched_switch: %s holds %s, taken "
+	    "at %p (called from %p)", old->td_name, pc->pc_held->next->name,
+	    pc->pc_held->next->where, __caller());
+	KASSERT(pc->pc_intr_depth == 0, "sched_switch: in an interrupt "
+	    "(called from %p)", __caller());
 	pc->pc_need_resched = 0;
-	new = dequeue(&runqs[pc->pc_cpuid]);
+	old->td_owed = false;
+	new = dequeue(&runqs[pc->pc_cpuid], false);
 	if (new == NULL)
 		new = &pc->pc_idlethread;
 	new->td_state = TDS_RUNNING;
@@ -215,65 +253,87 @@ sched_yield(void)
 }
 
 /*
- * sched_preempt: from the end of an interrupt, interrupts off, or from
- * critical_exit(): yields, unless the thread may not be pre-empted.
+ * sched_preempt: from the end of an interrupt, when this CPU is to look at
+ * its queue: yields, unless what was interrupted may not be; a critical
+ * section does it at its end.  Interrupts off.
  */
 void
 sched_preempt(void)
 {
 	struct pcpu *pc = curpcpu();
 
-	if (pc->pc_intr_depth == 0 && pc->pc_spin_nest == 0 &&
-	    pc->pc_curthread->td_critnest == 0)
+	if (pc->pc_intr_depth != 0 || pc->pc_held != NULL)
+		return;
+	if (pc->pc_curthread->td_critnest != 0)
+		pc->pc_curthread->td_owed = true;
+	else
 		sched_yield();
 }
 
-/* sched_tick: the clock's: one tick each, if others wait. */
+/* Some CPU that has nothing to do, or NOCPU. */
+static u_int
+idle_cpu(void)
+{
+	for (u_int i = 0; i < mp_ncpus; i++)
+		if (runqs[i].len == 0 && is_idle(pcpus[i]))
+			return (i);
+	return (NOCPU);
+}
+
+/*
+ * sched_tick: the clock's.  One tick for each thread, if others wait; and one
+ * of those moves, if it may, where a CPU idles: so that none does for longer
+ * than a tick while a thread waits that it could run.  Interrupts off.
+ */
 void
 sched_tick(void)
 {
 	struct pcpu *pc = curpcpu();
+	struct runq *q = &runqs[pc->pc_cpuid];
+	struct thread *td;
 
-	if (runqs[pc->pc_cpuid].len != 0)
-		pc->pc_need_resched = 1;
+	if (q->len == 0)
+		return;
+	pc->pc_need_resched = 1;
+	if (is_idle(pc) || idle_cpu() == NOCPU)
+		return;
+	spin_lock(&q->lock);
+	td = dequeue(q, true);
+	spin_unlock(&q->lock);
+	if (td != NULL)
+		sched_ready(td);
+}
+
+/* sched_waiting: how many threads wait for a CPU; a sample.  Any context. */
+u_int
+sched_waiting(u_int cpu)
+{
+	return (runqs[cpu].len);
+}
+
+/*
+ * critical_exit_slow: the section is over, and pre-emption was put off.  Where
+ * interrupts are off, the next one's end does it.
+ */
+void
+critical_exit_slow(void)
+{
+	KASSERT(curthread()->td_critnest == 0, "critical_exit: not entered "
+	    "(called from %p)", __caller());
+	if (!intr_enabled())
+		return;
+	disable_intr();
+	sched_preempt();
+	enable_intr();
+}
+
+void
+sched_unpin_broken(void)
+{
+	panic("sched_unpin: not pinned (called from %p)", __caller());
 }
 
 /* Contracts of these are in <sys/thread.h>. */
-void
-critical_enter(void)
-{
-	curthread()->td_critnest++;
-}
-
-void
-critical_exit(void)
-{
-	struct thread *td = curthread();
-
-	KASSERT(td->td_critnest > 0, "critical_exit: not entered (called from "
-	    "%p)", __caller());
-	if (--td->td_critnest == 0 && curpcpu()->pc_need_resched != 0 &&
-	    intr_enabled())
-		sched_preempt();
-}
-
-void
-sched_pin(void)
-{
-	curthread()->td_pinned++;
-}
-
-void
-sched_unpin(void)
-{
-	struct thread *td = curthread();
-
-	KASSERT(td->td_pinned > 0, "sched_unpin: not pinned (called from %p)",
-	    __caller());
-	td->td_pinned--;
-}
-
-/* Whether whatever runs here now cannot leave this CPU. */
 bool
 sched_is_pinned(void)
 {

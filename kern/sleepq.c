@@ -78,9 +78,9 @@ append(struct chain *c, struct thread *td)
 	c->tail = td;
 }
 
-/* Off its chain, which is locked; the caller makes it runnable. */
+/* Takes td off its chain, which is locked, and makes it runnable. */
 static void
-take_off(struct chain *c, struct thread *td, int error)
+wake(struct chain *c, struct thread *td, int error)
 {
 	struct thread **p, *prev = NULL;
 
@@ -91,6 +91,7 @@ take_off(struct chain *c, struct thread *td, int error)
 		c->tail = prev;
 	td->td_error = error;
 	td->td_wchan = NULL;
+	sched_ready(td);
 }
 
 /* Puts the calling thread's timeout on this CPU's list. */
@@ -162,7 +163,7 @@ timeout_tick(void)
 		q->first = td->td_timonext;
 		td->td_timobusy = 1;
 		spin_unlock(&q->lock);
-		sleepq_interrupt(td, EWOULDBLOCK, td->td_deadline);
+		sleepq_interrupt(td, EWOULDBLOCK);
 		atomic_store_rel_32(&td->td_timobusy, 0);
 	}
 }
@@ -181,62 +182,53 @@ timeout_next(void)
 }
 
 /*
- * sleepq_interrupt: ends the sleep of td, if it sleeps: for EINTR, if signals
- * may; for EWOULDBLOCK, if the sleep has that deadline.  td_wchan may change
- * until its chain is locked, so it is looked at again.
+ * sleepq_interrupt: ends the sleep of td, if it sleeps; for EINTR, if signals
+ * may.  td_wchan may change until its chain is locked, so it is looked at
+ * again.  Whoever was woken by something else first has no td_wchan: the
+ * wake-up that it took is never turned into an error, and so never lost.
+ * The caller keeps td from ending.
  */
 void
-sleepq_interrupt(struct thread *td, int error, uint64_t deadline)
+sleepq_interrupt(struct thread *td, int error)
 {
 	const void *wchan;
 	struct chain *c;
-	bool wake;
+	bool same;
 
 	while ((wchan = td->td_wchan) != NULL) {
 		c = chain_of(wchan);
 		spin_lock(&c->lock);
-		if (td->td_wchan != wchan) {
-			spin_unlock(&c->lock);
-			continue;
-		}
-		wake = error == EINTR ? td->td_catch :
-		    td->td_deadline == deadline;
-		if (wake)
-			take_off(c, td, error);
+		same = td->td_wchan == wchan;
+		if (same && (error != EINTR || td->td_catch))
+			wake(c, td, error);
 		spin_unlock(&c->lock);
-		if (wake)
-			sched_ready(td);
-		return;
+		if (same)
+			return;
 	}
 }
 
+/*
+ * The chain is locked; interrupts were on before that.  caller is whom to
+ * blame.
+ */
 static void
-check_sleep(const struct pcpu *pc, const struct thread *td,
-    const char *wmesg, const void *caller)
+check_sleep(const struct thread *td, const char *wmesg, const void *caller)
 {
+	const struct pcpu *pc = curpcpu();
+
 	KASSERT(pc->pc_intr_depth == 0, "sleep for %s in an interrupt "
 	    "(called from %p)", wmesg, caller);
-	KASSERT(pc->pc_spin_nest == 1, "sleep for %s under the spin lock %s "
-	    "(called from %p)", wmesg, pc->pc_held[0]->name, caller);
+	KASSERT(pc->pc_held != NULL, "sleep for %s, its channel not locked "
+	    "(called from %p)", wmesg, caller);
+	KASSERT(pc->pc_held->next == NULL, "sleep for %s under the spin lock "
+	    "%s, taken at %p (called from %p)", wmesg,
+	    pc->pc_held->next->name, pc->pc_held->next->where, caller);
+	KASSERT((pc->pc_saved_flags & EFLAGS_IF) != 0, "sleep for %s with "
+	    "interrupts off (called from %p)", wmesg, caller);
 	KASSERT(td != &pc->pc_idlethread, "sleep for %s of the idle thread "
 	    "(called from %p)", wmesg, caller);
 	KASSERT(td->td_critnest == 0, "sleep for %s in a critical section "
 	    "(called from %p)", wmesg, caller);
-}
-
-/*
- * From the chain's lock to the run queue's, without a moment in which the
- * thread could be resumed elsewhere while it is still on its stack.
- */
-static void
-switch_away(struct chain *c)
-{
-	uint32_t flags = curpcpu()->pc_saved_flags;
-
-	sched_lock_self();
-	spin_unlock(&c->lock);
-	curpcpu()->pc_saved_flags = flags;
-	sched_switch();
 }
 
 int
@@ -246,9 +238,10 @@ sleepq_wait(const void *wchan, const char *wmesg, int flags,
 	struct thread *td = curthread();
 	struct chain *c = chain_of(wchan);
 
-	check_sleep(curpcpu(), td, wmesg, __caller());
+	check_sleep(td, wmesg, __caller());
 	td->td_wmesg = wmesg;
 	td->td_catch = (flags & SLEEP_CATCH) != 0;
+	td->td_patient = (flags & SLEEP_LONG) != 0;
 	td->td_error = 0;
 	td->td_slept = cpu_ticks();
 	td->td_warned = false;
@@ -267,7 +260,13 @@ sleepq_wait(const void *wchan, const char *wmesg, int flags,
 	if (timeout_ms != 0)
 		timeout_start(td, timeout_ms);
 	td->td_state = TDS_SLEEPING;
-	switch_away(c);
+	/*
+	 * From the chain's lock to the run queue's, without a moment between
+	 * in which we could be resumed elsewhere while still on this stack.
+	 */
+	sched_lock_self();
+	spin_unlock(&c->lock);
+	sched_switch();
 	if (timeout_ms != 0)
 		timeout_stop(td);
 	return (td->td_error);
@@ -286,37 +285,54 @@ sleepq_sleep(const void *wchan, struct spinlock *l, const char *wmesg,
 	return (error);
 }
 
-/* Wakes the first of the channel's sleepers; false if there was none. */
-static bool
-wake_first(const void *wchan)
+/* The channel's sleeper after td, or its first; its chain is locked. */
+static struct thread *
+next_sleeper(const void *wchan, struct thread *td)
 {
-	struct chain *c = chain_of(wchan);
-	struct thread *td;
+	td = td == NULL ? chain_of(wchan)->head : td->td_next;
+	while (td != NULL && td->td_wchan != wchan)
+		td = td->td_next;
+	return (td);
+}
 
-	spin_lock(&c->lock);
-	for (td = c->head; td != NULL && td->td_wchan != wchan;
-	    td = td->td_next)
-		continue;
+void
+sleepq_signal(const void *wchan)
+{
+	struct thread *td = next_sleeper(wchan, NULL);
+
 	if (td != NULL)
-		take_off(c, td, 0);
-	spin_unlock(&c->lock);
-	if (td == NULL)
-		return (false);
-	sched_ready(td);
-	return (true);
+		wake(chain_of(wchan), td, 0);
+}
+
+/*
+ * Under one lock from the first to the last: who is woken and sleeps again at
+ * once must not be found again, for that could go on for ever.
+ */
+void
+sleepq_broadcast(const void *wchan)
+{
+	struct thread *td, *next;
+
+	for (td = next_sleeper(wchan, NULL); td != NULL; td = next) {
+		next = next_sleeper(wchan, td);
+		wake(chain_of(wchan), td, 0);
+	}
 }
 
 void
 sleepq_wakeup_one(const void *wchan)
 {
-	(void)wake_first(wchan);
+	sleepq_lock(wchan);
+	sleepq_signal(wchan);
+	sleepq_unlock(wchan);
 }
 
 void
 sleepq_wakeup(const void *wchan)
 {
-	while (wake_first(wchan))
-		continue;
+	sleepq_lock(wchan);
+	sleepq_broadcast(wchan);
+	sleepq_unlock(wchan);
 }
 
 int
@@ -325,7 +341,9 @@ thread_sleep_ms(u_int ms, int flags)
 	struct thread *td = curthread();
 	int error;
 
-	sleepq_lock(td);
-	error = sleepq_wait(td, "pause", flags, ms == 0 ? 1 : ms);
+	/* A channel of its own: who joins the thread waits for td. */
+	sleepq_lock(&td->td_deadline);
+	error = sleepq_wait(&td->td_deadline, "pause", flags,
+	    ms == 0 ? 1 : ms);
 	return (error == EWOULDBLOCK ? 0 : error);
 }

@@ -239,7 +239,7 @@ read_state(uint32_t v[NFENCE])
 {
 	const struct thread *td = curthread();
 
-	v[SPIN_LOCKS] = curpcpu()->pc_spin_nest;
+	v[SPIN_LOCKS] = spin_held();
 	v[MUTEXES] = 0;
 	for (const struct mtx *m = td->td_mutexes; m != NULL; m = m->next)
 		v[MUTEXES]++;
@@ -270,8 +270,8 @@ mend_state(const uint32_t was[NFENCE])
 {
 	struct thread *td = curthread();
 
-	while (curpcpu()->pc_spin_nest > was[SPIN_LOCKS])
-		spin_unlock(curpcpu()->pc_held[curpcpu()->pc_spin_nest - 1]);
+	while (spin_held() > was[SPIN_LOCKS])
+		spin_unlock(curpcpu()->pc_held);
 	if (was[INTERRUPTS] != 0)
 		enable_intr();
 	while (td->td_critnest > was[CRITICAL])

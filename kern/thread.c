@@ -124,10 +124,15 @@ thread_exit(void)
 {
 	struct thread *td = curthread();
 
-	KASSERT(td->td_pinned == 0 && td->td_critnest == 0, "thread_exit: %s "
-	    "is still pinned (called from %p)", td->td_name, __caller());
-	KASSERT(td->td_mutexes == NULL, "thread_exit: %s holds %s (called "
-	    "from %p)", td->td_name, td->td_mutexes->name, __caller());
+	KASSERT(td != &thread0, "thread_exit: %s may not (called from %p)",
+	    td->td_name, __caller());
+	KASSERT(td->td_pinned == 0, "thread_exit: %s is still pinned (called "
+	    "from %p)", td->td_name, __caller());
+	KASSERT(td->td_critnest == 0, "thread_exit: %s is in a critical "
+	    "section (called from %p)", td->td_name, __caller());
+	KASSERT(td->td_mutexes == NULL, "thread_exit: %s holds %s, taken at "
+	    "%p (called from %p)", td->td_name, td->td_mutexes->name,
+	    td->td_mutexes->where, __caller());
 	sched_lock_self();
 	td->td_state = TDS_EXITING;
 	sched_switch();
@@ -141,7 +146,7 @@ thread_join(struct thread *td)
 	    __caller());
 	sleepq_lock(td);
 	while (td->td_state != TDS_ZOMBIE) {
-		(void)sleepq_wait(td, "join", 0, 0);
+		(void)sleepq_wait(td, "join", SLEEP_LONG, 0);
 		sleepq_lock(td);
 	}
 	sleepq_unlock(td);
@@ -156,7 +161,7 @@ thread_signal(struct thread *td, u_int sig)
 	    __caller());
 	/* Locked, before the look at td_wchan: see sleepq_wait(). */
 	atomic_set_32(&td->td_signals, 1u << sig);
-	sleepq_interrupt(td, EINTR, 0);
+	sleepq_interrupt(td, EINTR);
 }
 
 uint32_t
@@ -178,12 +183,14 @@ run_on_all_cpus(void (*fn)(void *), void *arg)
 		thread_join(tds[i]);
 }
 
+/* thread_count: all but the idle threads; a sample. */
 u_int
 thread_count(void)
 {
 	return (nthreads);
 }
 
+/* thread_foreach: fn for each, with the list locked.  Any context but NMI. */
 void
 thread_foreach(void (*fn)(struct thread *td, void *arg), void *arg)
 {
@@ -193,7 +200,10 @@ thread_foreach(void (*fn)(struct thread *td, void *arg), void *arg)
 	spin_unlock(&threads_lock);
 }
 
-/* thread_foreach_try: for interrupts: false if the list is locked. */
+/*
+ * thread_foreach_try: the same, but false if the list is locked: for the
+ * watchdog, which must not wait for a CPU that hangs.
+ */
 bool
 thread_foreach_try(void (*fn)(struct thread *td, void *arg), void *arg)
 {
@@ -205,16 +215,34 @@ thread_foreach_try(void (*fn)(struct thread *td, void *arg), void *arg)
 	return (true);
 }
 
+/*
+ * A copy of the thread that was made next after number `id'; false if there
+ * is none.
+ */
+static bool
+copy_next(u_int id, struct thread *copy)
+{
+	const struct thread *next = NULL;
+
+	spin_lock(&threads_lock);
+	for (const struct thread *td = threads; td != NULL;
+	    td = td->td_allnext)
+		if (td->td_id > id &&
+		    (next == NULL || td->td_id < next->td_id))
+			next = td;
+	if (next != NULL)
+		*copy = *next;
+	spin_unlock(&threads_lock);
+	return (next != NULL);
+}
+
 static void
-print_thread(struct thread *td, void *arg)
+print_thread(const struct thread *td, bool idle)
 {
 	static const char *const states[] = { "running", "runnable",
 	    "sleeping", "migrating", "exiting", "zombie" };
-	const struct pcpu *pc = pcpus[td->td_cpu];
-	bool idle = td == &pc->pc_idlethread && td != pc->pc_curthread;
 	char where[24], channel[24] = "-";
 
-	(void)arg;
 	snprintf(where, sizeof(where), "%u%s", td->td_cpu,
 	    td->td_bound != NOCPU ? " bound" : td->td_pinned != 0 ?
 	    " pinned" : "");
@@ -225,15 +253,23 @@ print_thread(struct thread *td, void *arg)
 	    td->td_wchan != NULL ? td->td_wmesg : "-", channel);
 }
 
-/* thread_print_all: a line each.  Any context. */
+/*
+ * thread_print_all: a line each.  Any context but NMI.  Each is copied, so
+ * that the list is not locked, interrupts off, for as long as a slow console
+ * takes for all of it.
+ */
 void
 thread_print_all(void)
 {
+	struct thread copy;
+
 	printf("  %5s %-15s %-9s %-10s %-12s %s\n", "id", "name", "state",
 	    "cpu", "waits for", "channel");
-	thread_foreach(print_thread, NULL);
+	for (u_int id = 0; copy_next(id, &copy); id = copy.td_id)
+		print_thread(&copy, false);
 	for (u_int i = 0; i < mp_ncpus; i++)
-		print_thread(&pcpus[i]->pc_idlethread, NULL);
+		print_thread(&pcpus[i]->pc_idlethread,
+		    pcpus[i]->pc_curthread != &pcpus[i]->pc_idlethread);
 }
 
 SAFE_COMMAND(command_ps, "ps", "", "every thread, and what it waits for")

@@ -22,4 +22,7 @@ void	panic_frame(struct trapframe *tf, const char *fmt, ...)
 /* panicked: whether a panic has begun, on any CPU.  Any context. */
 bool	panicked(void);
 
+/* panicked_here: whether this CPU is the one that shows it.  Any context. */
+bool	panicked_here(void);
+
 #endif /* !_SYS_PANIC_H_ */

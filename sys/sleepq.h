@@ -19,6 +19,7 @@ struct spinlock;
 struct thread;
 
 #define	SLEEP_CATCH	0x1	/* a signal ends the sleep: EINTR */
+#define	SLEEP_LONG	0x2	/* it may last, says the sleeper */
 
 void	sleepq_lock(const void *wchan);
 void	sleepq_unlock(const void *wchan);
@@ -43,11 +44,15 @@ int	sleepq_sleep(const void *wchan, struct spinlock *l, const char *wmesg,
 void	sleepq_wakeup_one(const void *wchan);
 void	sleepq_wakeup(const void *wchan);
 
+/* The same, with the channel locked by the caller. */
+void	sleepq_signal(const void *wchan);
+void	sleepq_broadcast(const void *wchan);
+
 /* thread_sleep_ms: at least so long; EINTR as above. */
 int	thread_sleep_ms(u_int ms, int flags);
 
 /* For thread_signal(), and the clock's tick. */
-void	sleepq_interrupt(struct thread *td, int error, uint64_t deadline);
+void	sleepq_interrupt(struct thread *td, int error);
 void	sleepq_init(void);
 void	timeout_tick(void);
 uint64_t timeout_next(void);	/* this CPU's first deadline, or 0 */

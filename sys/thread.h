@@ -12,6 +12,8 @@
  */
 
 #include <sys/types.h>
+#include <machine/atomic.h>
+#include <machine/curthread.h>
 
 struct mtx;
 
@@ -43,6 +45,7 @@ struct thread {
 	u_int td_bound;			/* (s) bound to this CPU, or NOCPU */
 	u_int td_pinned;		/* (s) sched_pin() depth */
 	u_int td_critnest;		/* (s) critical_enter() depth */
+	bool td_owed;			/* (s) pre-emption put off by that */
 	u_int td_id;
 	char td_name[THREAD_NAMELEN];
 
@@ -51,7 +54,8 @@ struct thread {
 	int td_error;			/* (q) why it was woken */
 	bool td_catch;			/* (q) a signal ends the sleep */
 	uint64_t td_slept;		/* (q) cpu_ticks() when it began */
-	bool td_warned;			/* (q) the watchdog named it */
+	bool td_patient;		/* (q) the watchdog is not to name it */
+	bool td_warned;			/* the watchdog has */
 	volatile uint32_t td_signals;	/* (a) pending, one bit each */
 
 	struct thread *td_timonext;	/* timeouts of td_timocpu */
@@ -104,18 +108,65 @@ void	thread_print_all(void);
 
 /*
  * sched_pin: from here to sched_unpin() the thread stays on its CPU; it may be
- * pre-empted and may sleep.  Nests.  sched_bind: moves it to a CPU, and keeps
- * it there until sched_unbind().  Thread context.  sched_pin(9).
+ * pre-empted and may sleep.  Nests.  Any context but NMI.  sched_pin(9).
  */
-void	sched_pin(void);
-void	sched_unpin(void);
+static inline void
+sched_pin(void)
+{
+	curthread()->td_pinned++;
+	atomic_interrupt_fence();
+}
+
+void	sched_unpin_broken(void) __attribute__((__noreturn__));
+
+static inline void
+sched_unpin(void)
+{
+	struct thread *td = curthread();
+
+	atomic_interrupt_fence();
+	if (__builtin_expect(td->td_pinned-- == 0, 0))
+		sched_unpin_broken();
+}
+
+/*
+ * sched_bind: moves the thread to a CPU, and keeps it there until
+ * sched_unbind().  It must be neither pinned nor bound.  Thread context.
+ */
 void	sched_bind(u_int cpu);
 void	sched_unbind(void);
+
+/* Whether whatever runs here now cannot leave this CPU.  Any context. */
 bool	sched_is_pinned(void);
 
-/* No pre-emption, and so no migration, between the two.  Nests. */
-void	critical_enter(void);
-void	critical_exit(void);
+/*
+ * No pre-emption, and so no migration, between the two; no sleep either.
+ * Nests.  Any context but NMI.
+ */
+static inline void
+critical_enter(void)
+{
+	curthread()->td_critnest++;
+	atomic_interrupt_fence();
+}
+
+void	critical_exit_slow(void);
+
+/*
+ * Who was to be pre-empted meanwhile is so now.  The thread itself holds the
+ * mark: one of the CPU could be another CPU's by the time it is read.  Below
+ * 0 it was not entered.
+ */
+static inline void
+critical_exit(void)
+{
+	struct thread *td = curthread();
+
+	atomic_interrupt_fence();
+	if ((int)--td->td_critnest <= 0 &&
+	    __builtin_expect(td->td_critnest != 0 || td->td_owed, 0))
+		critical_exit_slow();
+}
 
 /* sched_yield: lets others of this CPU run first.  Thread context. */
 void	sched_yield(void);
@@ -129,8 +180,9 @@ void	sched_finish(void);
 void	sched_idle(void) __attribute__((__noreturn__));
 void	sched_tick(void);
 void	sched_preempt(void);
+u_int	sched_waiting(u_int cpu);
 
-/* <machine/...>: arch/i386/switch.asm. */
+/* arch/i386/switch.asm */
 void	cpu_switch(void **save, void *restore);
 
 #endif /* !_SYS_THREAD_H_ */

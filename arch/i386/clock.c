@@ -31,7 +31,6 @@
 #define	CALIBRATE_MS	10u
 #define	MAX_POLLS	10000000u
 #define	FALLBACK_TICKS	1000000u	/* 1 GHz */
-#define	WATCHDOG_TICKS	(1000 * ticks_per_ms)
 
 uint64_t ticks_per_ms;
 
@@ -91,13 +90,13 @@ clock_intr(void)
 
 /*
  * clock_idle: stops the clock of a CPU that goes idle, but for the first
- * timeout that somebody sleeps for here, and on CPU 0 for the watchdog; and
+ * timeout that somebody sleeps for here, and where the watchdog wakes; and
  * starts it again.  Interrupts off.
  */
 void
 clock_idle(bool entering)
 {
-	uint64_t next, now;
+	uint64_t next, look, now;
 
 	if (!lapic_present())
 		return;
@@ -106,9 +105,10 @@ clock_idle(bool entering)
 		return;
 	}
 	next = timeout_next();
+	look = watchdog_next();
+	if (look != 0 && (next == 0 || look < next))
+		next = look;
 	now = cpu_ticks();
-	if (curcpu_id() == 0 && (next == 0 || next > now + WATCHDOG_TICKS))
-		next = now + WATCHDOG_TICKS;
 	if (next == 0)
 		lapic_timer_oneshot(0);
 	else

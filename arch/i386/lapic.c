@@ -22,6 +22,7 @@
 #define	APIC_BASE_EXTD	0x400u
 #define	LAPIC_SIZE	0x400u
 #define	LAPIC_ID	(0x20 / 4)
+#define	LAPIC_TPR	(0x80 / 4)
 #define	LAPIC_EOI	(0xb0 / 4)
 #define	LAPIC_SVR	(0xf0 / 4)
 #define	LAPIC_ICR_LO	(0x300 / 4)
@@ -66,10 +67,14 @@ lapic_present(void)
 	return (lapic != NULL);
 }
 
-/* lapic_enable: turns this CPU's on, its timer off.  Once on each CPU. */
+/*
+ * lapic_enable: turns this CPU's on, for every vector, whatever the firmware
+ * left, and its timer off.  Once on each CPU.
+ */
 void
 lapic_enable(void)
 {
+	lapic[LAPIC_TPR] = 0;
 	lapic[LAPIC_LVT_TIMER] = LVT_MASKED;
 	lapic[LAPIC_SVR] = SVR_ENABLE | VECTOR_SPURIOUS;
 }
@@ -143,8 +148,12 @@ lapic_timer_periodic(void)
 void
 lapic_timer_oneshot(uint64_t ticks)
 {
-	uint64_t count = ticks * timer_per_tick / (ticks_per_ms * 1000 / HZ);
+	uint64_t count;
 
+	/* Below this the product does not overflow; it is hours. */
+	if (ticks > UINT32_MAX * 1000ull)
+		ticks = UINT32_MAX * 1000ull;
+	count = ticks * timer_per_tick / (ticks_per_ms * 1000 / HZ);
 	if (count > 0x7fffffffu)
 		count = 0x7fffffffu;
 	if (ticks != 0 && count == 0)

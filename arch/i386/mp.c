@@ -10,6 +10,7 @@
 
 #include <sys/types.h>
 #include <sys/monitor.h>
+#include <sys/panic.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <sys/tunable.h>
@@ -20,12 +21,17 @@
 #include <machine/pcpu.h>
 #include <machine/pmap.h>
 #include <machine/smp.h>
+#include <machine/trap.h>
 #include <vm/kmem.h>
 
 #define	TRAMPOLINE_PA	0x8000u
 #define	AP_STACK	16384u
 #define	AP_START_MS	1000u
-#define	STOP_MS		200u
+#define	INIT_US		10000u	/* SDM vol. 3A 8.4.4.1 */
+#define	SIPI_US		200u	/* the same */
+#define	STOP_MS		1000u
+#define	SAMPLE_MS	100u
+#define	BROADCAST_ID	0xffu	/* no CPU's: it means all (10.6.2.1) */
 
 extern char trampoline_start[], trampoline_end[];
 
@@ -38,16 +44,68 @@ static volatile uint32_t stopping;
 static u_int max_cpus = MAXCPU;
 TUNABLE_UINT(maxcpus, "maxcpus", max_cpus, 1, MAXCPU, "CPUs to use");
 
-/* mp_stopping: whether an NMI is a panic's call to stop.  Any context. */
+/*
+ * A look at a CPU that hangs, perhaps with interrupts off: what mp_sample()
+ * asks for, and mp_nmi() answers, on the CPU in question.
+ */
+static struct sample {
+	uintptr_t calls[BACKTRACE_MAX];
+	u_int ncalls;
+	volatile uint32_t wanted_of;	/* a CPU's number plus 1, or 0 */
+} sample;
+
+/*
+ * mp_nmi: an NMI came: to stop for a panic, whereof this does not return, or
+ * to say what this CPU was doing.  False if nobody here sent it.  NMI context:
+ * takes no lock and prints nothing, for it may have come in the middle of
+ * either.
+ */
 bool
-mp_stopping(void)
+mp_nmi(const struct trapframe *tf)
 {
-	return (stopping != 0);
+	struct pcpu *pc = curpcpu();
+
+	if (stopping != 0 && !panicked_here()) {
+		pc->pc_stopped = tf;
+		for (;;)
+			cpu_halt();
+	}
+	if (atomic_load_acq_32(&sample.wanted_of) != pc->pc_cpuid + 1)
+		return (false);
+	sample.calls[0] = tf->eip;
+	sample.ncalls = 1 + backtrace_collect((const void *)(vm_offset_t)
+	    tf->ebp, sample.calls + 1, BACKTRACE_MAX - 1);
+	/* The calls before the word that says that they are there. */
+	atomic_store_rel_32(&sample.wanted_of, 0);
+	return (true);
+}
+
+/*
+ * mp_sample: what another CPU is doing, by NMI: the addresses of its calls,
+ * at most max; 0 if it did not answer in 100 ms.  Any context but NMI, one
+ * user at a time.
+ */
+u_int
+mp_sample(u_int cpu, uintptr_t calls[], u_int max)
+{
+	uint64_t start = cpu_ticks();
+
+	sample.wanted_of = cpu + 1;
+	lapic_send(pcpus[cpu]->pc_apicid, ICR_NMI);
+	while (atomic_load_acq_32(&sample.wanted_of) != 0) {
+		if (cpu_ticks() - start > SAMPLE_MS * ticks_per_ms)
+			return (0);
+		cpu_spinwait();
+	}
+	if (max > sample.ncalls)
+		max = sample.ncalls;
+	memcpy(calls, sample.calls, max * sizeof(*calls));
+	return (max);
 }
 
 /*
  * mp_stop_others: for a panic: stops the other CPUs by NMI, wherever they
- * are, and returns when they stand or 200 ms are over.  Each leaves its
+ * are, and returns when they stand or a second is over.  Each leaves its
  * registers in pc_stopped.
  */
 void
@@ -67,10 +125,14 @@ mp_stop_others(void)
 }
 
 void	ap_main(void) __dead2;
-static struct pcpu *ap_pcpu;		/* of the AP that is being started */
-static vm_offset_t ap_stack_top;
+static struct pcpu *volatile ap_pcpu;	/* of the AP that is being started */
+static void *volatile ap_stack;
+static volatile u_int ap_apicid;	/* its own, in the image: see ap_main() */
 
-/* The rest of an AP's life is its idle thread's. */
+/*
+ * The rest of an AP's life is its idle thread's.  It counts as idle until it
+ * is one of mp_ncpus: nobody would wait for a flush of it before.
+ */
 static void __dead2
 ap_main_on_own_stack(void)
 {
@@ -78,40 +140,62 @@ ap_main_on_own_stack(void)
 
 	trap_init_cpu(me);
 	lapic_enable();
+	atomic_store_rel_32(&me->pc_online, 1);
+	while (atomic_load_acq_32(&mp_ncpus) <= me->pc_cpuid)
+		cpu_spinwait();
 	tlb_leave_idle();
 	lapic_timer_periodic();
-	atomic_store_rel_32(&me->pc_online, 1);
 	sched_idle();
 }
 
-/* An AP's first C code: in the boot tables, on the trampoline's stack. */
+/*
+ * An AP's first C code: in the boot tables, on the trampoline's stack.  One
+ * that we gave up may come when it is another's turn, and must touch nothing.
+ * The boot tables do not map struct pcpu.
+ */
 void
 ap_main(void)
 {
+	uint32_t r[4];
+
+	do_cpuid(1, r);
+	while (r[1] >> 24 != ap_apicid)
+		cpu_halt();
 	pmap_init_ap();
 	__asm__ volatile("movl %0, %%esp; xorl %%ebp, %%ebp; pushl %%ebp; "
-	    "jmp *%1" : : "r" (ap_stack_top), "r" (ap_main_on_own_stack));
+	    "jmp *%1" : : "r" ((char *)ap_stack + AP_STACK),
+	    "r" (ap_main_on_own_stack));
 	__builtin_unreachable();
 }
 
-/* INIT-SIPI-SIPI (SDM vol. 3A 8.4.4.1); false if it never came. */
-static bool
-start_ap(struct pcpu *pc, vm_offset_t stack)
+/*
+ * mp_start_ap: INIT-SIPI-SIPI (SDM vol. 3A 8.4.4.1) to the CPU with the APIC
+ * pc->pc_apicid; false if it never came.  Then it gets a last INIT, after
+ * which it waits for a start-up that nobody sends, rather than come late.
+ * Thread context, one user at a time; takes 10 ms, or a second.
+ */
+bool
+mp_start_ap(struct pcpu *pc, void *stack)
 {
 	uint64_t start;
 
 	ap_pcpu = pc;
-	ap_stack_top = stack + AP_STACK;
+	ap_stack = stack;
+	ap_apicid = pc->pc_apicid;
 	lapic_send(pc->pc_apicid, ICR_INIT);
-	DELAY(10000);
+	DELAY(INIT_US);
 	for (int i = 0; i < 2 && pc->pc_online == 0; i++) {
 		lapic_send(pc->pc_apicid, ICR_STARTUP | TRAMPOLINE_PA >> 12);
-		DELAY(200);
+		DELAY(SIPI_US);
 	}
 	start = cpu_ticks();
 	while (pc->pc_online == 0) {
-		if (cpu_ticks() - start > AP_START_MS * ticks_per_ms)
+		if (cpu_ticks() - start > AP_START_MS * ticks_per_ms) {
+			lapic_send(pc->pc_apicid, ICR_INIT);
+			printf("mp: the CPU with APIC %u never started, left "
+			    "out\n", pc->pc_apicid);
 			return (false);
+		}
 		cpu_spinwait();
 	}
 	return (true);
@@ -137,11 +221,30 @@ add_ap(u_int apicid)
 	pc->pc_tlb = TLB_IDLE;
 	pcpus[mp_ncpus] = pc;
 	sched_init_cpu(pc->pc_cpuid);
-	if (start_ap(pc, (vm_offset_t)stack))
-		mp_ncpus++;
-	else
-		printf("mp: the CPU with APIC %u never started, left out\n",
-		    apicid);
+	if (mp_start_ap(pc, stack))
+		atomic_store_rel_32(&mp_ncpus, mp_ncpus + 1);
+}
+
+/* Those of the MADT but this one, as far as there is room. */
+static void
+add_all(const struct madt_info *mi, u_int self)
+{
+	u_int left_out = 0;
+
+	for (u_int i = 0; i < mi->ncpus; i++) {
+		if (mi->apicid[i] == self)
+			continue;
+		if (mi->apicid[i] == BROADCAST_ID)
+			printf("mp: APIC %u left out: that means all APICs\n",
+			    mi->apicid[i]);
+		else if (mp_ncpus < max_cpus)
+			add_ap(mi->apicid[i]);
+		else
+			left_out++;
+	}
+	if (left_out != 0)
+		printf("mp: %u more CPUs are left out: the limit is %u\n",
+		    left_out, max_cpus);
 }
 
 /*
@@ -193,9 +296,7 @@ mp_start(void)
 	enable_intr();
 	memcpy(pmap_dmap(TRAMPOLINE_PA), trampoline_start,
 	    (size_t)(trampoline_end - trampoline_start));
-	for (u_int i = 0; i < mi.ncpus; i++)
-		if (mi.apicid[i] != self && mp_ncpus < max_cpus)
-			add_ap(mi.apicid[i]);
+	add_all(&mi, self);
 }
 
 static void

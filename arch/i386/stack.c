@@ -13,45 +13,73 @@
 #include <machine/pmap.h>
 #include <machine/trap.h>
 
-#define	BACKTRACE_MAX	24
 #define	FRAME_MAX	16384u		/* bytes: no frame is larger */
 
-static void
-print_call(uintptr_t pc)
-{
-	char where[KSYM_STRLEN];
+extern char boot_stack_guard[], boot_stack_top[];
 
-	printf("  at %p %s\n", (const void *)pc, ksym_format(pc, where));
+/* Before pmap.c has tables, the boot stack is what there is. */
+static bool
+is_readable(const uintptr_t *frame)
+{
+	vm_offset_t va = (vm_offset_t)frame;
+
+	if (va >= (vm_offset_t)boot_stack_guard + PAGE_SIZE &&
+	    va < (vm_offset_t)boot_stack_top - sizeof(*frame))
+		return (true);
+	return (pmap_is_mapped(va) && pmap_is_mapped(va + sizeof(*frame)));
 }
 
 /*
- * backtrace: the calls from a frame on, until the 0 that starts every stack,
- * or a frame that cannot be one.  Any context.  What is looked up is the
+ * backtrace_collect: the calls from a frame on, until the 0 that starts every
+ * stack, or a frame that cannot be one.  Any context.  What is noted is the
  * call, not the return address behind it: after a call that does not return,
- * that may already belong to the next function.
+ * that may already belong to the next function.  Returns how many.
  */
-void
-backtrace(const void *start)
+u_int
+backtrace_collect(const void *start, uintptr_t calls[], u_int max)
 {
 	const uintptr_t *frame = start, *next;
+	u_int n;
 
-	for (int i = 0; i < BACKTRACE_MAX && frame != NULL; i++) {
-		if (!pmap_is_mapped((vm_offset_t)frame) || frame[1] == 0)
-			return;
-		print_call(frame[1] - 1);
+	for (n = 0; n < max && is_readable(frame) && frame[1] != 0;
+	    frame = next) {
+		calls[n++] = frame[1] - 1;
 		next = (const uintptr_t *)frame[0];
 		if (next <= frame || (vm_offset_t)next - (vm_offset_t)frame >
 		    FRAME_MAX)
-			return;
-		frame = next;
+			break;
 	}
+	return (n);
+}
+
+/* backtrace_print: calls with their names.  Any context but NMI. */
+void
+backtrace_print(const uintptr_t calls[], u_int n)
+{
+	char where[KSYM_STRLEN];
+
+	for (u_int i = 0; i < n; i++)
+		printf("  at %p %s\n", (const void *)calls[i],
+		    ksym_format(calls[i], where));
+}
+
+/* backtrace: the calls from a frame on.  Any context but NMI. */
+void
+backtrace(const void *frame)
+{
+	uintptr_t calls[BACKTRACE_MAX];
+
+	backtrace_print(calls,
+	    backtrace_collect(frame, calls, BACKTRACE_MAX));
 }
 
 /* backtrace_frame: the same from what a trap interrupted. */
 void
 backtrace_frame(const struct trapframe *tf)
 {
-	print_call(tf->eip);
+	uintptr_t eip = tf->eip;
+
+	backtrace_print(&eip, 1);
 	backtrace((const void *)(vm_offset_t)tf->ebp);
 }
 

@@ -158,16 +158,13 @@ page_fault(struct trapframe *tf)
 	    (tf->err & 1) != 0 ? "not allowed" : "not present", tf->err);
 }
 
-static void __dead2
+static void
 exception(struct trapframe *tf)
 {
 	char where[KSYM_STRLEN];
 
-	if (tf->trapno == T_NMI && mp_stopping()) {
-		curpcpu()->pc_stopped = tf;
-		for (;;)
-			cpu_halt();
-	}
+	if (tf->trapno == T_NMI && mp_nmi(tf))
+		return;
 	if (tf->trapno == T_PAGEFLT)
 		page_fault(tf);
 	panic_frame(tf, "%s at %s (error code 0x%x)",

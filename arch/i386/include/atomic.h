@@ -46,10 +46,24 @@ atomic_fcmpset_32(volatile uint32_t *p, uint32_t *old, uint32_t new)
 	    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
 }
 
+/* True if *p was old and is now new. */
+static inline bool
+atomic_cmpset_32(volatile uint32_t *p, uint32_t old, uint32_t new)
+{
+	return (atomic_fcmpset_32(p, &old, new));
+}
+
 static inline void
 atomic_set_32(volatile uint32_t *p, uint32_t bits)
 {
 	__atomic_fetch_or(p, bits, __ATOMIC_SEQ_CST);
+}
+
+/* Orders this thread against interrupts of the same CPU: the compiler only. */
+static inline void
+atomic_interrupt_fence(void)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 #define	atomic_store_rel_ptr(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)

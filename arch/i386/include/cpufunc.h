@@ -157,6 +157,16 @@ cpu_idle(void)
 	__asm__ volatile("sti; hlt" : : : "memory");
 }
 
+/* The address of this very instruction: who took a lock, say. */
+static inline const void *
+cpu_here(void)
+{
+	const void *pc;
+
+	__asm__ volatile("movl $., %0" : "=r" (pc));
+	return (pc);
+}
+
 /* In the loop of a wait for another CPU (SDM vol. 2, PAUSE). */
 static inline void
 cpu_spinwait(void)

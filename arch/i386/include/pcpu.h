@@ -21,7 +21,6 @@
 #include <sys/thread.h>
 
 #define	MAXCPU		255
-#define	MAXHELD		8	/* spin locks that one CPU holds at once */
 
 /* What a CPU may be interrupted for by another. */
 enum ipi_verb {
@@ -41,9 +40,8 @@ struct pcpu {
 	struct thread *pc_curthread;		/* (o) */
 	u_int pc_cpuid;
 	u_int pc_apicid;
-	u_int pc_spin_nest;			/* (o) spin locks held */
+	struct spinlock *pc_held;		/* (o) the last taken first */
 	uint32_t pc_saved_flags;		/* (o) EFLAGS before the first */
-	struct spinlock *pc_held[MAXHELD];	/* (o) which */
 	u_int pc_intr_depth;			/* (o) handlers running */
 	volatile uint32_t pc_need_resched;	/* (o) */
 	struct thread *pc_switched_from;	/* (o) see sched_finish() */
@@ -53,7 +51,7 @@ struct pcpu {
 	volatile uint32_t pc_flush_wanted;	/* (a) an IPI_FLUSH is due */
 	struct smp_call *volatile pc_call;	/* (a) for IPI_CALL */
 	volatile uint32_t pc_ticks;		/* (o) clock interrupts */
-	struct trapframe *volatile pc_stopped;	/* (o) by a panic, here */
+	const struct trapframe *volatile pc_stopped;	/* (o) by a panic, here */
 	uint64_t pc_ipis_sent[IPI_NVERBS];	/* (c) */
 	uint64_t pc_ipis_taken[IPI_NVERBS];	/* (c) */
 	uint64_t pc_flushes;			/* (c) whole TLB, for any cause */
@@ -61,8 +59,11 @@ struct pcpu {
 	struct sf_buf_stats pc_sf;		/* (c) */
 	uint64_t pc_gdt[6];
 	uint32_t pc_tss[2][26];			/* main, double fault */
-	uint8_t pc_df_stack[4096] __attribute__((aligned(16)));
+	uint8_t pc_df_stack[8192] __attribute__((aligned(16)));
 };
+
+_Static_assert(offsetof(struct pcpu, pc_curthread) == PC_CURTHREAD,
+    "curthread() looks elsewhere");
 
 extern struct pcpu *pcpus[MAXCPU];
 extern u_int mp_ncpus;			/* CPUs that run */
@@ -78,17 +79,6 @@ curpcpu(void)
 
 	__asm__ volatile("movl %%fs:0, %0" : "=r" (pc));
 	return (pc);
-}
-
-/* Follows the thread wherever it runs, so the compiler may keep it. */
-static inline struct thread *
-curthread(void)
-{
-	struct thread *td;
-
-	__asm__("movl %%fs:%c1, %0" : "=r" (td) :
-	    "i" (offsetof(struct pcpu, pc_curthread)));
-	return (td);
 }
 
 static inline u_int

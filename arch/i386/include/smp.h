@@ -18,7 +18,9 @@ struct trapframe;
 /* mp.c */
 void	mp_start(void);
 void	mp_stop_others(void);
-bool	mp_stopping(void);
+bool	mp_start_ap(struct pcpu *pc, void *stack);
+bool	mp_nmi(const struct trapframe *tf);
+u_int	mp_sample(u_int cpu, uintptr_t calls[], u_int max);
 void	trap_init_cpu(void *pcpu);
 
 /* ipi.c */

@@ -18,6 +18,9 @@ struct trapframe {
 void	trap(struct trapframe *tf);
 
 /* stack.c: for a panic. */
+#define	BACKTRACE_MAX	24
+u_int	backtrace_collect(const void *frame, uintptr_t calls[], u_int max);
+void	backtrace_print(const uintptr_t calls[], u_int n);
 void	backtrace(const void *frame);
 void	backtrace_frame(const struct trapframe *tf);
 void	trapframe_print(const struct trapframe *tf);

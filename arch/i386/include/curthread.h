@@ -1,0 +1,28 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+#ifndef _MACHINE_CURTHREAD_H_
+#define	_MACHINE_CURTHREAD_H_
+
+/*
+ * The running thread, in one instruction: apart from <machine/pcpu.h>, which
+ * needs struct thread, so that <sys/thread.h> can have inline functions.
+ */
+
+struct thread;
+
+#define	PC_CURTHREAD	4	/* offset in struct pcpu */
+
+/* Follows the thread wherever it runs, so the compiler may keep it. */
+static inline struct thread *
+curthread(void)
+{
+	struct thread *td;
+
+	__asm__("movl %%fs:%c1, %0" : "=r" (td) : "i" (PC_CURTHREAD));
+	return (td);
+}
+
+#endif /* !_MACHINE_CURTHREAD_H_ */
