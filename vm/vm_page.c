@@ -527,6 +527,22 @@ vm_page_wire(struct vm_page *m)
 }
 
 /*
+ * True if m has one wiring and a referenced mapping.  The two cannot be looked
+ * at in one step: between the looks somebody else may wire and map m, or have
+ * done with it.  Then the next look differs; three that agree, each with
+ * such a somebody come and gone in between, are not believed in.
+ */
+static bool
+last_wiring_mapped(struct vm_page *m)
+{
+	for (u_int looks = 0; looks < 3; looks++)
+		if (!page_referenced(m) ||
+		    atomic_load_acq_32(&m->wire_count) != 1)
+			return (false);
+	return (true);
+}
+
+/*
  * vm_page_unwire: drops a wiring.  It does not free the page, not even with
  * the last one.  `activate' is the queue that vm_page_unwire(9) puts the
  * page on, 1 for active and 0 for inactive; there are no paging queues yet,
@@ -554,7 +570,7 @@ vm_page_unwire(struct vm_page *m, int activate)
 		if (old == 0)
 			panic("vm_page_unwire: frame 0x%x is not wired, "
 			    "caller %p", vm_page_index(m), caller);
-		if (old == 1 && page_referenced(m))
+		if (old == 1 && last_wiring_mapped(m))
 			panic("vm_page_unwire: frame 0x%x has a referenced "
 			    "mapping, caller %p", vm_page_index(m), caller);
 	} while (!atomic_fcmpset_32(&m->wire_count, &old, old - 1));
