@@ -180,7 +180,7 @@ fuzz: $(PARSERS:%=build/fuzz/%)	## looks for input that a parser does not bear
 need-test:
 	@sh scripts/need $(TESTTOOLS)
 
-run debug iso test-bochs: export KERNEL = $(B)/mayfly.elf
+run debug iso: export KERNEL = $(B)/mayfly.elf
 
 run: all			## boots FILE as a module and digests it
 	$(Q)sh scripts/run-file
@@ -209,7 +209,7 @@ endef
 test: need-test images $(filter build/host/%,$(TESTS))	## tests: host programs, then machines
 	$(call prove,$(TESTS),$(call rows,test))
 
-test-rows: need-test images	# the rows that are too large for make test
+test-rows: need-test images	## the rows that are too large for make test
 	$(call prove,,$(call rows,all))
 
 test-all:			## all tests there are
@@ -223,11 +223,9 @@ test-all:			## all tests there are
 bench-budget: all release	## instructions of each operation, and ceilings
 	$(Q)sh tests/bench/budget.t
 
-# Without the direct map too: with it alone no page-table entry changes.
-test-bochs: all			## all kernel tests in Bochs, 1 and 2 CPUs
-	$(Q)for n in 1 2; do for dmap in auto off; do \
-	    SMP=$$n APPEND="test=all sf_buf.dmap=$$dmap" sh scripts/bochs || \
-	    exit 1; done; done
+test-bochs: need-test images	## the rows of the table that boot in Bochs
+	@sh scripts/need bochs
+	$(call prove,,$(call rows,bochs))
 
 iso: all			## build/mayfly.iso: GRUB, the kernel and FILE
 	$(Q)sh scripts/iso $(B)/mayfly.iso
