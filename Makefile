@@ -71,8 +71,7 @@ ALLTARGETS += test-bochs
 ALLTARGETS += fuzz
 
 TOOLS	= $(firstword $(CROSS)$(CC)) $(CROSS)$(LD) $(CROSS)nm $(NASM)
-TESTTOOLS = $(TOOLS) libc-headers prove script mandoc qemu-system-i386 \
-	  qemu-system-x86_64 grub-mkrescue grub-i386-pc xorriso
+TESTTOOLS = $(TOOLS) @test
 
 all: $(B)/mayfly.elf	## builds the kernel (plain make does)
 ifeq ($(DEBUG),1)
@@ -167,7 +166,7 @@ build/host/fuzz_%: tests/fuzz/%.c tests/fuzz/replay.c tests/fuzz/fuzz.h \
 	    -o $@ $< tests/fuzz/replay.c
 
 build/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(FUZZSRC) | $(I)/machine
-	@sh scripts/need clang
+	@sh scripts/need clang libfuzzer
 	@mkdir -p $(@D)
 	@echo "FUZZCC $<"
 	$(Q)clang -std=gnu11 -Wall -Wextra -g -O1 $(FUZZINC) \
