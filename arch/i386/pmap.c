@@ -224,20 +224,68 @@ map_dmap(void)
 	}
 }
 
-/* Backs the page array with the top of the largest piece of RAM there is. */
-static void
-map_page_array(uint32_t count)
+static vm_size_t
+page_array_size(vm_paddr_t end)
 {
-	vm_size_t size = round_page(count * sizeof(struct vm_page));
-	vm_paddr_t pa;
+	return (round_page(atop(end) * sizeof(struct vm_page)));
+}
+
+static u_int
+largest_piece(void)
+{
 	u_int pick = 0;
 
 	for (u_int i = 1; i < navail; i++)
 		if (avail[i].end - avail[i].start >
 		    avail[pick].end - avail[pick].start)
 			pick = i;
-	KASSERT(avail[pick].end - avail[pick].start > size,
-	    "pmap: no room for %u page structures", count);
+	return (pick);
+}
+
+static void
+drop_piece(u_int i)
+{
+	printf("pmap: the RAM from 0x%llx to 0x%llx is not used, for want of "
+	    "page structures\n", (unsigned long long)avail[i].start,
+	    (unsigned long long)avail[i].end);
+	avail[i] = avail[--navail];
+}
+
+/*
+ * The end of RAM and of the module.  A page structure for each frame below
+ * must fit the window of the page array and the largest piece of RAM: what
+ * is so far up that they do not is left out, piece by piece.
+ */
+static vm_paddr_t
+fit_ram(vm_paddr_t mod_end)
+{
+	vm_paddr_t end;
+	u_int top, large;
+
+	avail_remove(ptoa(VM_PAGES_MAX_FRAMES), ~(vm_paddr_t)PAGE_MASK);
+	for (;;) {
+		KASSERT(navail > 0, "pmap: no RAM is left");
+		top = 0;
+		for (u_int i = 1; i < navail; i++)
+			if (avail[i].end > avail[top].end)
+				top = i;
+		end = avail[top].end > mod_end ? avail[top].end :
+		    round_page(mod_end);
+		large = largest_piece();
+		if (avail[large].end - avail[large].start >
+		    page_array_size(end))
+			return (end);
+		drop_piece(top);
+	}
+}
+
+/* Backs the page array with the top of the largest piece of RAM there is. */
+static void
+map_page_array(vm_size_t size)
+{
+	vm_paddr_t pa;
+	u_int pick = largest_piece();
+
 	avail[pick].end -= size;
 	pa = avail[pick].end;
 	for (vm_size_t off = 0; off < size; off += PAGE_SIZE)
@@ -303,7 +351,6 @@ pmap_bootstrap(const struct physmem *mem, vm_paddr_t mod_start,
 	struct kva_tag *tags;
 	vm_paddr_t end;
 	vm_size_t size;
-	uint32_t count;
 	bool pge, nx;
 
 	KASSERT(mem->nram > 0, "pmap: no RAM at all");
@@ -313,30 +360,26 @@ pmap_bootstrap(const struct physmem *mem, vm_paddr_t mod_start,
 	cpu_init_boot(&pge, &nx);
 	pg_g = pge ? PG_G : 0;
 	pg_nx = nx ? PG_NX : 0;
-	end = mem->ram[mem->nram - 1].end;
-	if (mod_end > end)
-		end = round_page(mod_end);
-	dmap_limit = end < DMAP_SIZE ? end & ~(vm_paddr_t)(PDE_SIZE - 1) :
-	    DMAP_SIZE;
 	for (u_int i = 0; i < mem->nram; i++)
 		avail_add(mem->ram[i].start, mem->ram[i].end);
 	avail_remove(0, LOW_RESERVED);
 	avail_remove((vm_offset_t)kern_start_pa, kva_to_pa(kern_end));
 	if (mod_end > mod_start)
 		avail_remove(mod_start, mod_end);
-	count = end > ptoa(VM_PAGES_MAX_FRAMES) ? VM_PAGES_MAX_FRAMES :
-	    atop(end);
+	end = fit_ram(mod_end);
+	dmap_limit = end < DMAP_SIZE ? end & ~(vm_paddr_t)(PDE_SIZE - 1) :
+	    DMAP_SIZE;
 	for (u_int i = 2; i < 4; i++)
 		kern_pdpt[i] = kva_to_pa(kern_pd[i - 2]) | PG_V;
 	map_dmap();
 	*pmap_kpte((vm_offset_t)boot_stack_guard) = 0;
-	map_page_array(count);
+	map_page_array(page_array_size(end));
 	make_sf_window(nsfbufs);
 	size = make_kva_window(mem);
 	tags = boot_alloc((size >> PAGE_SHIFT) * sizeof(*tags));
 	hw_load_cr3((uint32_t)kva_to_pa(kern_pdpt));
 
-	vm_page_startup(count, dmap_limit);
+	vm_page_startup(atop(end), dmap_limit);
 	for (u_int i = 0; i < navail; i++)
 		vm_page_add_range(avail[i].start, avail[i].end);
 	kmem_init(KVA_MIN, size, tags);

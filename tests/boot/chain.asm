@@ -327,6 +327,19 @@ if_fault map_overlapping
 %assign made 1
 %endif
 
+if_fault map_far				; RAM at 48 GiB, which there is not
+%if chosen
+	call	copy_map
+	xor	eax, eax
+	xor	edx, edx
+	mov	ecx, 0x4000000
+	mov	bl, RAM
+	call	add_range
+	mov	dword [edi - MMAP_WHOLE + MMAP_BASE + 4], 12
+	ret
+%assign made 1
+%endif
+
 if_fault map_unsorted			; the other way round
 %if chosen
 	call	copy_map
