@@ -86,21 +86,52 @@ TEST(guards, "kva.unmapped_pages_surround_an_allocation")
 	kmem_free(a, 3 * PAGE_SIZE);
 }
 
-static void
-check_stack_guard(struct thread *td, void *arg)
+/* Pages from va down to the first that is not mapped. */
+static u_int
+pages_down(vm_offset_t va)
 {
-	u_int *missing = arg;
+	u_int n = 0;
 
-	if (td->td_stack != 0 && pmap_is_mapped(td->td_stack - 1))
-		++*missing;
+	while (pmap_is_mapped(va - n * PAGE_SIZE))
+		n++;
+	return (n);
 }
 
-TEST(stack_guards, "kva.every_thread_has_a_guard_below_its_stack")
+static void
+measure_stack(void *deepest)
 {
-	u_int missing = 0;
+	u_int here = 0, *most = deepest;
 
-	thread_foreach(check_stack_guard, &missing);
-	EXPECT_EQ(missing, 0);
+	here = pages_down((vm_offset_t)&here);
+	if (here > *most)
+		*most = here;
+}
+
+static void
+measure_thread(struct thread *td, void *deepest)
+{
+	u_int here = pages_down((vm_offset_t)td), *most = deepest;
+
+	/* The first one's structure is not on its stack. */
+	if (td->td_stack != 0 && here > *most)
+		*most = here;
+}
+
+/* An interrupt that finds a CPU idle runs on the stack of its idle thread. */
+TEST(stack_guards, "kva.every_stack_has_an_unmapped_page_below")
+{
+	const u_int most = KSTACK_SIZE / PAGE_SIZE;
+	vm_offset_t top;
+	u_int deepest = 0;
+
+	thread_foreach(measure_thread, &deepest);
+	measure_stack(&deepest);
+	for (u_int cpu = 0; cpu < mp_ncpus; cpu++) {
+		smp_call(cpu, measure_stack, &deepest);
+		top = pcpus[cpu]->pc_df_stack;
+		EXPECT_EQ(pages_down(top - 1), DF_STACK_SIZE / PAGE_SIZE);
+	}
+	EXPECT(deepest > 0 && deepest <= most);
 }
 
 /* The page stays allocated, and wired, until its address is in no TLB. */

@@ -33,9 +33,9 @@
 #define	SAMPLE_MS	100u
 #define	BROADCAST_ID	0xffu	/* no CPU's: it means all (10.6.2.1) */
 
-extern char trampoline_start[], trampoline_end[];
+extern char trampoline_start[], trampoline_end[], boot_df_stack_top[];
 
-static struct pcpu pcpu0;
+static struct pcpu pcpu0 = { .pc_df_stack = (vm_offset_t)boot_df_stack_top };
 struct pcpu *pcpus[MAXCPU] = { &pcpu0 };
 u_int mp_ncpus = 1;
 
@@ -211,14 +211,16 @@ add_ap(u_int apicid)
 {
 	struct pcpu *pc = kmem_alloc(sizeof(struct pcpu), M_ZERO);
 	void *stack = kmem_alloc(AP_STACK, 0);
+	void *df_stack = kmem_alloc(DF_STACK_SIZE, 0);
 
-	if (pc == NULL || stack == NULL) {
+	if (pc == NULL || stack == NULL || df_stack == NULL) {
 		printf("mp: APIC %u left out: no memory\n", apicid);
 		return;
 	}
 	pc->pc_cpuid = mp_ncpus;
 	pc->pc_apicid = apicid;
 	pc->pc_tlb = TLB_IDLE;
+	pc->pc_df_stack = (vm_offset_t)df_stack + DF_STACK_SIZE;
 	pcpus[mp_ncpus] = pc;
 	sched_init_cpu(pc->pc_cpuid);
 	if (mp_start_ap(pc, stack))

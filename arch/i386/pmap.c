@@ -42,7 +42,8 @@
 #define	CPUID_PSE36	(1u << 17)
 
 extern char sf_slots[], kern_start_pa[], kern_text[], kern_rodata[], kern_data[],
-    kern_ksyms[], kern_end[], boot_stack_guard[];
+    kern_ksyms[], kern_end[], boot_stack_guard[],
+    boot_df_stack_guard[];
 
 pt_entry_t pg_nx;
 vm_paddr_t dmap_limit;
@@ -373,6 +374,7 @@ pmap_bootstrap(const struct physmem *mem, vm_paddr_t mod_start,
 		kern_pdpt[i] = kva_to_pa(kern_pd[i - 2]) | PG_V;
 	map_dmap();
 	*pmap_kpte((vm_offset_t)boot_stack_guard) = 0;
+	*pmap_kpte((vm_offset_t)boot_df_stack_guard) = 0;
 	map_page_array(page_array_size(end));
 	make_sf_window(nsfbufs);
 	size = make_kva_window(mem);

@@ -116,8 +116,7 @@ trap_init_cpu(void *pcpu)
 	df->iomap = sizeof(struct tss);
 	df->cr3 = hw_read_cr3();
 	df->eip = (uint32_t)(vm_offset_t)double_fault_entry;
-	df->esp = (uint32_t)(vm_offset_t)(pc->pc_df_stack +
-	    sizeof(pc->pc_df_stack));
+	df->esp = (uint32_t)pc->pc_df_stack;
 	df->eflags = 0x2;
 	df->cs = GSEL_CODE;
 	df->ds = df->es = df->ss = df->gs = GSEL_DATA;

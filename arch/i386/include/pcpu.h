@@ -59,7 +59,7 @@ struct pcpu {
 	struct sf_buf_stats pc_sf;		/* (c) */
 	uint64_t pc_gdt[6];
 	uint32_t pc_tss[2][26];			/* main, double fault */
-	uint8_t pc_df_stack[8192] __attribute__((aligned(16)));
+	vm_offset_t pc_df_stack;		/* double fault's: its top */
 };
 
 _Static_assert(offsetof(struct pcpu, pc_curthread) == PC_CURTHREAD,

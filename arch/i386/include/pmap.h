@@ -37,6 +37,7 @@ pt_entry_t *pmap_kpte(vm_offset_t va);
 u_int	pmap_audit(void);	/* prints and counts wrong entries */
 
 #define	KSTACK_SIZE	16384u		/* a thread's stack */
+#define	DF_STACK_SIZE	8192u		/* a double-fault task's */
 
 /* Pages of the window of kernel addresses: vm/kmem.c's. */
 void	pmap_kenter(vm_offset_t va, vm_paddr_t pa);
