@@ -244,12 +244,12 @@ largest_piece(void)
 }
 
 static void
-drop_piece(u_int i)
+leave_out(vm_paddr_t start, vm_paddr_t end)
 {
 	printf("pmap: the RAM from 0x%llx to 0x%llx is not used, for want of "
-	    "page structures\n", (unsigned long long)avail[i].start,
-	    (unsigned long long)avail[i].end);
-	avail[i] = avail[--navail];
+	    "page structures\n", (unsigned long long)start,
+	    (unsigned long long)end);
+	avail_remove(start, end);
 }
 
 /*
@@ -260,23 +260,24 @@ drop_piece(u_int i)
 static vm_paddr_t
 fit_ram(vm_paddr_t mod_end)
 {
+	const vm_paddr_t max = ptoa(VM_PAGES_MAX_FRAMES);
+	struct memrange top, large;
 	vm_paddr_t end;
-	u_int top, large;
 
-	avail_remove(ptoa(VM_PAGES_MAX_FRAMES), ~(vm_paddr_t)PAGE_MASK);
 	for (;;) {
 		KASSERT(navail > 0, "pmap: no RAM is left");
-		top = 0;
+		top = avail[0];
 		for (u_int i = 1; i < navail; i++)
-			if (avail[i].end > avail[top].end)
-				top = i;
-		end = avail[top].end > mod_end ? avail[top].end :
-		    round_page(mod_end);
-		large = largest_piece();
-		if (avail[large].end - avail[large].start >
+			if (avail[i].end > top.end)
+				top = avail[i];
+		large = avail[largest_piece()];
+		end = top.end > mod_end ? top.end : round_page(mod_end);
+		if (end <= max && large.end - large.start >
 		    page_array_size(end))
 			return (end);
-		drop_piece(top);
+		/* Of one that straddles the limit, the part below is good. */
+		leave_out(top.start < max && top.end > max ? max : top.start,
+		    top.end);
 	}
 }
 
