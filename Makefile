@@ -15,6 +15,7 @@
 #: CROSS=		prefix of gcc, ld and nm, such as i686-linux-gnu-
 #: DEBUG=1		0 builds the release image, without -DDEBUG
 #: SECONDS=10		how long make fuzz takes for each parser
+#: BENCH=quick		what make bench runs: quick or full
 #: V=			1 shows the commands
 #
 # build/ holds the debug image and its objects, build/release/ the other's.
@@ -219,6 +220,9 @@ test-all:			## all tests there are
 	echo "test-all: of $(ALLTARGETS), failed:$${failed:- none}"; \
 	[ -z "$$failed" ]
 
+bench: release			## measures; BENCH=full: all, into docs/performance
+	$(Q)sh scripts/bench
+
 bench-budget: all release	## instructions of each operation, and ceilings
 	$(Q)sh tests/bench/budget.t
 
@@ -252,4 +256,4 @@ include tests/sim/sim.mk
 .PHONY: all images run test test-rows test-all test-bochs iso release debug
 .PHONY: clean help need-test force
 .PHONY: fuzz
-.PHONY: bench-budget
+.PHONY: bench bench-budget

@@ -35,7 +35,7 @@ extern const struct bench *const __start_set_benches[], *const
 
 static char wanted[TUNABLE_STRSIZE];
 TUNABLE_STR(bench, "bench", wanted,
-    "benchmarks to run: all, list, prefix*, a name");
+    "benchmarks to run: all, list, or names and beginnings*, between commas");
 
 /* One for each CPU, on a cache line of its own. */
 static struct spinner {
@@ -55,14 +55,28 @@ bench_wanted(void)
 	return (wanted[0] != '\0');
 }
 
+/* One pattern, of len characters: all, a name, or its beginning and a *. */
+static bool
+matches(const char *pattern, size_t len, const char *name)
+{
+	if (len == 3 && strncmp(pattern, "all", 3) == 0)
+		return (true);
+	if (len > 0 && pattern[len - 1] == '*')
+		return (strncmp(pattern, name, len - 1) == 0);
+	return (strlen(name) == len && strncmp(pattern, name, len) == 0);
+}
+
 static bool
 selected(const struct bench *b)
 {
-	size_t len = strlen(wanted);
+	const char *p = wanted, *comma;
 
-	return (strcmp(wanted, "all") == 0 || strcmp(wanted, b->name) == 0 ||
-	    (wanted[len - 1] == '*' &&
-	    strncmp(wanted, b->name, len - 1) == 0));
+	while ((comma = strchr(p, ',')) != NULL) {
+		if (matches(p, (size_t)(comma - p), b->name))
+			return (true);
+		p = comma + 1;
+	}
+	return (matches(p, strlen(p), b->name));
 }
 
 /* A page of the direct map is its own handle; see sf_buf(9). */

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # tests/bench/budget.t [-u] - count the instructions of one operation, exactly,
-# in both images, and hold them against tests/bench/budget.tsv; speaks TAP.
+# in both images, and hold them against tests/bench/budget.tsv; then see that
+# every scheme that is compared maps the right pages.  Speaks TAP.
 # With -u write what was reached, and 5%, into that file as the ceilings.
 #
 # QEMU's -icount makes the guest's TSC count instructions, the same in every
@@ -42,9 +43,8 @@ costs()
 	for build in debug release; do
 		for smp in 1 2 4; do
 			log=$out/budget-$build-$smp.log
-			grep -q '^status=33$' "$log" &&
-			    grep -q '^bench: begin .* exact=yes' "$log" ||
-			    continue
+			grep -q '^status=33$' "$log" || continue
+			grep -q '^bench: begin .* exact=yes' "$log" || continue
 			tr -d '\r' <"$log" |
 			    sed -n "s/^bench: case=\\([^ ]*\\) .* cpus=\\([0-9]*\\) .* cost=\\([0-9.]*\\) hits=\\([0-9]*\\) misses=\\([0-9]*\\) .*/\\1	\\2	$build	\\3	\\4	\\5/p"
 		done
@@ -90,4 +90,16 @@ FILENAME == ARGV[1] {
 	}
 	print verdict " " n " - " what " " why
 }
-END { print "1.." n }' "$out/budget.costs" "$table"
+END { exit n }' "$out/budget.costs" "$table"
+n=$?
+
+SMP=4 MEM=1G FILE='' KERNEL=build/mayfly.elf APPEND=bench=check \
+    timeout -k 5 100 sh scripts/qemu </dev/null >"$out/check.log" 2>&1
+status=$?
+if [ "$status" -eq 33 ]; then
+	echo "ok $((n + 1)) - every scheme maps the right pages"
+else
+	echo "not ok $((n + 1)) - every scheme maps the right pages"
+	echo "# exit status $status: see $out/check.log"
+fi
+echo "1..$((n + 1))"
