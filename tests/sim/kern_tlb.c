@@ -9,13 +9,19 @@
 
 #include "../../arch/i386/tlb.c"
 
-void	sim_set_epoch(uint32_t epoch);
+void	sim_set_epoch(uint32_t epoch, bool sleeper);
 
-/* sim_set_epoch: as if so many batches had been closed, and all flushed. */
+/*
+ * sim_set_epoch: as if so many batches had been closed, and all TLBs flushed;
+ * but the last CPU has idled since nearly half of all epochs ago: what it
+ * published then looks like one to come.
+ */
 void
-sim_set_epoch(uint32_t epoch)
+sim_set_epoch(uint32_t epoch, bool sleeper)
 {
 	tlb_epoch = epoch;
 	for (u_int i = 0; i < mp_ncpus; i++)
 		pcpus[i]->pc_tlb = epoch << 1;
+	if (sleeper)
+		pcpus[mp_ncpus - 1]->pc_tlb = (epoch + 3) << 1 | TLB_IDLE;
 }

@@ -26,6 +26,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <sys/sf_buf.h>
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
 #include <machine/pmap.h>
@@ -65,6 +66,12 @@ static u_int ninterrupts;
 /* Given decisions, by CPU, in the order of their steps. */
 static struct decision given[NCPUS][NDECISIONS];
 static u_int ngiven[NCPUS], at[NCPUS], nleft;
+
+struct thread *
+curthread(void)
+{
+	return (cur->pc->pc_curthread);
+}
 
 static uint64_t
 draw64(void)
@@ -564,14 +571,21 @@ sim_step(const char *what, const volatile void *p, uint64_t v,
 #define	STEP(what, p, v) \
 	sim_step(what, p, v, __builtin_return_address(0))
 
-uint32_t
-hw_load32(volatile uint32_t *p)
+/* What this CPU sees at p, its own stores first. */
+static uint32_t
+loaded(const volatile uint32_t *p)
 {
-	STEP("load", p, 0);
 	for (u_int i = cur->nstores; i > 0; i--)
 		if (cur->stores[i - 1].p == p)
 			return (cur->stores[i - 1].v);
 	return (*p);
+}
+
+uint32_t
+hw_load32(volatile uint32_t *p)
+{
+	STEP("load", p, 0);
+	return (loaded(p));
 }
 
 void
@@ -612,20 +626,26 @@ hw_xchg32(volatile uint32_t *p, uint32_t v)
 }
 
 bool
-hw_cmpxchg8b(volatile uint64_t *p, uint64_t *old, uint64_t new)
+hw_test32(const volatile uint32_t *p, uint32_t mask)
 {
-	uint64_t was;
+	STEP("load", p, 0);
+	return ((loaded(p) & mask) != 0);
+}
+
+bool
+hw_cmpxchg8b(volatile uint64_t *p, uint32_t old_low, uint32_t old_high,
+    uint32_t new_low, uint32_t new_high)
+{
+	uint64_t old = (uint64_t)old_high << 32 | old_low;
+	uint64_t new = (uint64_t)new_high << 32 | new_low;
 
 	STEP("cmpxchg8b", p, new);
 	sim_drain(cur);
-	was = *p;
-	if (was != *old) {
-		*old = was;
+	if (*p != old)
 		return (false);
-	}
 	*p = new;
 	if (is_pte(p))
-		check_pte((u_int)(p - sim_ptes), was, new);
+		check_pte((u_int)(p - sim_ptes), old, new);
 	return (true);
 }
 
@@ -639,6 +659,24 @@ atomic_fetchadd_32(volatile uint32_t *p, uint32_t v)
 	old = *p;
 	commit(p, old + v);
 	return (old);
+}
+
+bool
+atomic_inc_32(volatile uint32_t *p)
+{
+	STEP("inc", p, 0);
+	sim_drain(cur);
+	commit(p, *p + 1);
+	return (*p >> 31 == 0);
+}
+
+bool
+atomic_dec_32(volatile uint32_t *p)
+{
+	STEP("dec", p, 0);
+	sim_drain(cur);
+	commit(p, *p - 1);
+	return (*p >> 31 == 0);
 }
 
 bool

@@ -22,6 +22,7 @@
 #include <kern/sf_buf_var.h>
 #include <machine/pmap.h>
 #include <machine/smp.h>
+#include <vm/kmem.h>
 #include <vm/vm_page.h>
 #include "sim.h"
 
@@ -42,7 +43,7 @@ uint64_t total_steps;
 struct sf_buf sf_slots[NSLOTS];
 struct vm_page vm_page_array[NFRAMES];
 
-void	sim_set_epoch(uint32_t epoch);
+void	sim_set_epoch(uint32_t epoch, bool sleeper);
 
 void
 panic(const char *fmt, ...)
@@ -62,6 +63,12 @@ panic(const char *fmt, ...)
 
 bool
 panicked(void)
+{
+	return (false);
+}
+
+bool
+panicked_here(void)
 {
 	return (false);
 }
@@ -113,6 +120,31 @@ void *
 pmap_dmap(vm_paddr_t pa)
 {
 	return ((void *)(DMAP_MIN + (vm_offset_t)pa));
+}
+
+/* sf_buf_init() asks for an array with a place for each slot. */
+void *
+kmem_alloc(vm_size_t size, int flags)
+{
+	static uint64_t space[NSLOTS];
+
+	if (size > sizeof(space) || flags != M_ZERO)
+		panic("kmem_alloc: %zu bytes", size);
+	return (memset(space, 0, sizeof(space)));
+}
+
+/* Pages have no bytes here; who reads the right one is what counts. */
+bool
+vm_page_poison(const struct vm_page *m)
+{
+	(void)m;
+	return (false);
+}
+
+void
+vm_page_poison_check(const struct vm_page *m, const void *caller)
+{
+	panic("page %x is not poisoned, caller %p", vm_page_index(m), caller);
 }
 
 /* Not memcpy(), for the sanitizer's red zones are copied as well. */
@@ -202,11 +234,15 @@ run(const struct work *w, enum sim_mode mode, const struct noise *n,
 	nsfbufs = w->nslots;
 	set_tunable("sf_buf.strict", w->strict);
 	set_tunable("sf_buf.dmap", !w->direct);
-	sim_set_epoch(w->epoch);
+	sim_set_epoch(w->epoch, w->sleeper);
 	work_start(w);
 	memset(sf_slots, 0, sizeof(sf_slots));
 	threads_reset(w->nthreads, work_thread);
 	sf_buf_init();
+	if (w->sleeper) {
+		cpus[w->ncpus - 1].asleep = true;
+		cpus[w->ncpus - 1].pending = 1u << IPI_RESCHED;
+	}
 	machine_start();
 	sim_place = n->place;
 	machine_run();

@@ -241,6 +241,15 @@ static const char *const small[][2] = {
 	{ "0fm1rf", "1fz0rf" },
 };
 
+/* Less of it, for more decisions. */
+static const char *const tiny[][2] = {
+	{ "0rf", "1rf" },
+	{ "0rf", "0rf" },
+	{ "0prf", "1rf" },
+	{ "0pf1f", "0pf" },
+	{ "0cf", "1cs" },
+};
+
 static struct op
 parse_op(const char **p)
 {
@@ -261,7 +270,7 @@ parse_op(const char **p)
 }
 
 static void
-small_work(u_int i, u_int nslots, bool strict)
+small_work(const char *const programs[2], u_int nslots, bool strict)
 {
 	const char *p;
 
@@ -272,28 +281,29 @@ small_work(u_int i, u_int nslots, bool strict)
 	work.wired = true;
 	work.epoch = 0x7fffffff;
 	for (u_int t = 0; t < 2; t++)
-		for (p = small[i][t]; *p != '\0';)
+		for (p = programs[t]; *p != '\0';)
 			work.ops[t][work.nops[t]++] = parse_op(&p);
 }
 
-/* search_all: every schedule with at most `bound' decisions; false: failed. */
+/*
+ * search_all: every schedule of the small work with at most `bound' decisions;
+ * of tiny work if those are more than two.  False if one failed.
+ */
 bool
 search_all(u_int bound, u_int part, u_int parts, struct figures *f)
 {
-	u_int n = 0;
+	const char *const (*programs)[2] = bound > 2 ? tiny : small;
+	u_int n = bound > 2 ? nitems(tiny) : nitems(small);
+	bool passed = true;
 
-	for (u_int i = 0; i < nitems(small) * 4; i++) {
-		if (n++ % parts != part)
-			continue;
-		small_work(i / 4, 1 + (i & 1), (i & 2) != 0);
+	for (u_int i = part; i < n * 4 && passed; i += parts) {
+		small_work(programs[i / 4], 1 + (i & 1), (i & 2) != 0);
 		decisions.n = 0;
 		offers.n = 0;
-		if (!explore(bound, f)) {
-			sim_offer = NULL;
-			print_interleaving();
-			return (false);
-		}
+		passed = explore(bound, f);
 		sim_offer = NULL;
 	}
-	return (true);
+	if (!passed)
+		print_interleaving();
+	return (passed);
 }

@@ -199,6 +199,7 @@ struct work {
 	bool strict, direct;
 	uint32_t epoch;
 	bool wired;		/* pages have a wiring of their own */
+	bool sleeper;		/* the last CPU has idled for half of all */
 	u_int nops[NTHREADS];
 	struct op ops[NTHREADS][NOPS];
 };

@@ -10,7 +10,7 @@
 SIMKERN	= kern/sf_buf.c kern/sf_pool.c kern/lock.c vm/vm_page.c \
 	  arch/i386/sf_buf_machdep.c tests/sim/kern_tlb.c
 SIMSRC	= $(filter-out tests/sim/kern_tlb.c,$(wildcard tests/sim/*.c))
-SIMFLAGS = -std=gnu11 -O2 -g -Wall -Wextra -fno-strict-aliasing -no-pie \
+SIMFLAGS = -std=gnu11 -O2 -g -Wall -Wextra -fno-strict-aliasing \
 	  -fno-pie -fno-omit-frame-pointer -DDEBUG -Dprintf=sim_printf \
 	  -Itests/sim/include -I. -I$(I)
 SIMSAN	= -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -35,10 +35,10 @@ $(eval $(call simrules,san,$(SIMSAN)))
 
 build/sim/simulate: build/sim/fast/kern.o $(SIMSRC:%.c=build/sim/fast/%.o)
 	@echo "HOSTLD $@"
-	$(Q)$(CC) $(SIMFLAGS) -o $@ $^
+	$(Q)$(CC) $(SIMFLAGS) -no-pie -o $@ $^
 build/sim/simulate-san: build/sim/san/kern.o $(SIMSRC:%.c=build/sim/san/%.o)
 	@echo "HOSTLD $@"
-	$(Q)$(CC) $(SIMFLAGS) $(SIMSAN) -o $@ $^
+	$(Q)$(CC) $(SIMFLAGS) $(SIMSAN) -no-pie -o $@ $^
 
 simulate: $(SIMPROGS)		## SEEDS=n schedules on a hostile machine, or SEED=s
 	$(Q)$(if $(SEED),build/sim/simulate-san -s $(SEED), \

@@ -125,8 +125,10 @@ sleepq_sleep(const void *wchan, struct spinlock *l, const char *wmesg,
 	sim_drain(cur);
 	if (cur->pc->pc_intr_depth != 0 || t == cur->idle)
 		sim_fail("sleep for %s in an interrupt", wmesg);
-	if (cur->pc->pc_spin_nest != 1)
-		sim_fail("sleep for %s under a spin lock", wmesg);
+	if (cur->pc->pc_held != l || l->next != NULL)
+		sim_fail("sleep for %s under another spin lock", wmesg);
+	if (t->td.td_critnest != 0)
+		sim_fail("sleep for %s in a critical section", wmesg);
 	t->catches = (flags & SLEEP_CATCH) != 0;
 	t->error = 0;
 	if (t->catches && t->td.td_signals != 0) {
@@ -254,18 +256,6 @@ thread_move(u_int cpu)
 	cur->intr_on = true;
 }
 
-void
-sched_pin(void)
-{
-	curthread()->td_pinned++;
-}
-
-void
-sched_unpin(void)
-{
-	curthread()->td_pinned--;
-}
-
 bool
 sched_is_pinned(void)
 {
@@ -282,8 +272,12 @@ preempt(void)
 	struct task *t = cur->task;
 
 	if (pc->pc_need_resched == 0 || pc->pc_intr_depth != 0 ||
-	    pc->pc_spin_nest != 0 || t->td.td_critnest != 0)
+	    pc->pc_held != NULL)
 		return;
+	if (t->td.td_critnest != 0) {
+		t->td.td_owed = true;
+		return;
+	}
 	if (t != cur->idle && t->wchan == NULL) {
 		t->td.td_state = TDS_RUNNABLE;
 		cur->queue[cur->nqueue++] = t;
@@ -293,22 +287,22 @@ preempt(void)
 	run_next();
 }
 
+/* Of the inline functions of <sys/thread.h>. */
 void
-critical_enter(void)
+critical_exit_slow(void)
 {
-	curthread()->td_critnest++;
-}
-
-void
-critical_exit(void)
-{
-	bool intr_on = cur->intr_on;
-
-	if (--curthread()->td_critnest != 0 || !intr_on)
+	if (!cur->intr_on)
 		return;
+	cur->task->td.td_owed = false;
 	cur->intr_on = false;
 	preempt();
 	cur->intr_on = true;
+}
+
+void
+sched_unpin_broken(void)
+{
+	sim_fail("sched_unpin: not pinned");
 }
 
 /* thread_trap: an interrupt, interrupts off; see trap(). */
@@ -356,6 +350,8 @@ static void
 idle_loop(void)
 {
 	fiber_entered();
+	if (cur->asleep)
+		cpu_idle();		/* since before the run began */
 	for (;;) {
 		disable_intr();
 		if (cur->nqueue != 0) {

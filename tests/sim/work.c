@@ -43,7 +43,9 @@ static struct {
 } asks[NTHREADS];
 static struct handle shared[MAXSHARED];
 static u_int nshared;
-static uint64_t calls;		/* of sf_buf_alloc() that returned */
+static uint64_t calls;		/* of sf_buf_alloc() for a slot, done */
+static u_int ncalling;		/* calls that have not returned */
+static uint32_t nbegun;		/* calls that ever began */
 static struct vm_page boot_pages[NPAGES + SPARES];
 
 /* Every second page is 4 GiB above the one before: same low half. */
@@ -96,7 +98,8 @@ work_draw(struct work *w, uint64_t seed)
 	w->strict = (r >> 13 & 7) == 0;
 	w->direct = (r >> 16 & 7) == 0;
 	w->epoch = epochs[(r >> 19 & 0xff) % nitems(epochs)];
-	w->wired = true;
+	w->wired = (r >> 27 & 3) != 0;
+	w->sleeper = (r >> 60 & 7) == 0;
 	for (u_int k = 0; k < OP_KINDS; k++) {
 		/* Some kinds are left out of some runs. */
 		chance[k] = k > OP_FREE && (r >> (28 + k) & 1) != 0 ? 0 :
@@ -136,9 +139,10 @@ work_print(const struct work *w)
 	    "move", "audit", "busy" };
 	const struct op *op;
 
-	printf("%u CPUs, %u slots, %u pages%s%s%s, epoch 0x%x\n", w->ncpus,
+	printf("%u CPUs, %u slots, %u pages%s%s%s%s, epoch 0x%x\n", w->ncpus,
 	    w->nslots, w->npages, w->strict ? ", strict" : "", w->direct ?
-	    ", direct map" : "", w->wired ? ", pages wired" : "", w->epoch);
+	    ", direct map" : "", w->wired ? ", pages wired" : "", w->sleeper ?
+	    ", one asleep" : "", w->epoch);
 	for (u_int t = 0; t < w->nthreads; t++) {
 		printf("thread %u:", t);
 		for (u_int i = 0; i < w->nops[t]; i++) {
@@ -174,9 +178,9 @@ check_new(const struct handle *h)
 	uint64_t pte;
 	struct live *l;
 
-	calls++;
 	if (is_direct(h->m))
 		return;
+	calls++;
 	slot = slot_of(h->sf);
 	l = &live[slot];
 	l->frame = vm_page_index(h->m);
@@ -199,19 +203,71 @@ check_new(const struct handle *h)
 	}
 }
 
+/*
+ * Around calls of sf_buf(9).  begin_call() returns what end_call() takes to
+ * say whether the call had the pool to itself from start to end.
+ */
+static uint32_t
+begin_call(void)
+{
+	nbegun++;
+	return (ncalling++ == 0 ? nbegun : 0);
+}
+
+static bool
+end_call(uint32_t began)
+{
+	ncalling--;
+	return (began == nbegun);
+}
+
+static u_int
+slots_referenced(void)
+{
+	u_int n = 0, refs;
+
+	for (u_int i = 0; i < nsfbufs; i++) {
+		refs = live[i].shared;
+		for (u_int c = 0; c < mp_ncpus; c++)
+			refs += live[i].private_to[c];
+		n += refs != 0;
+	}
+	return (n);
+}
+
+/*
+ * An allocation failed that had the pool to itself.  In thread context it
+ * could have flushed; it had to, if any slot was there to be had.
+ */
+static void
+check_failed(int flags)
+{
+	if (cur->pc->pc_intr_depth == 0 && slots_referenced() < nsfbufs)
+		sim_fail("sf_buf_alloc failed, flags 0x%x, but %u of %u slots "
+		    "are not referenced", flags, nsfbufs - slots_referenced(),
+		    nsfbufs);
+}
+
 /* With a wiring of its own, which release() drops. */
 static bool
 take(struct handle *h, struct vm_page *m, int flags)
 {
+	uint32_t began;
+	bool undisturbed;
+
 	vm_page_wire(m);
 	*h = (struct handle){ NULL, m, (flags & SFB_CPUPRIVATE) != 0, 0 };
+	began = begin_call();
 	h->sf = sf_buf_alloc(m, flags);
+	undisturbed = end_call(began);
 	h->cpu = curcpu_id();
 	if (h->sf != NULL) {
 		check_new(h);
 		return (true);
 	}
-	calls++;
+	calls++;			/* the direct map never fails */
+	if (undisturbed)
+		check_failed(flags);
 	vm_page_unwire(m, 0);
 	return (false);
 }
@@ -227,10 +283,23 @@ use(const struct handle *h)
 	sim_read(sf_buf_kva(h->sf), vm_page_index(h->m));
 }
 
+/*
+ * In strict mode, after a free that had the pool to itself: if the mapping is
+ * gone, this CPU cannot use it any more.
+ */
+static void
+check_gone(u_int slot)
+{
+	if ((sim_pte_here(slot) & PG_V) == 0 && cur->tlb[slot] != 0)
+		sim_fail("strict, but after the free CPU %u still has page %x "
+		    "for slot %u", curcpu_id(), cur->tlb[slot] - 1, slot);
+}
+
 static void
 release(const struct handle *h)
 {
 	struct live *l;
+	uint32_t began;
 
 	if (!is_direct(h->m)) {
 		l = &live[slot_of(h->sf)];
@@ -239,7 +308,10 @@ release(const struct handle *h)
 		else
 			l->shared--;
 	}
+	began = begin_call();
 	sf_buf_free(h->sf);
+	if (end_call(began) && work->strict && !is_direct(h->m))
+		check_gone(slot_of(h->sf));
 	vm_page_unwire(h->m, 0);
 }
 
@@ -396,7 +468,8 @@ op_other(const struct op *op)
 		thread_move(op->a % mp_ncpus);
 		break;
 	case OP_AUDIT:
-		if (sf_buf_audit() != 0)
+		/* A fault stays; what passed by is not there a second time. */
+		if (sf_buf_audit() != 0 && sf_buf_audit() != 0)
 			sim_fail("the audit found wrong entries");
 		sf_buf_stats_read(&stats);
 		break;
@@ -503,11 +576,11 @@ check_counters(void)
 	struct sf_buf_stats s;
 
 	sf_buf_stats_read(&s);
-	if (s.hits + s.misses + s.revived + s.direct + s.failures != calls)
-		sim_fail("%llu hits, %llu misses, %llu revived, %llu direct "
-		    "and %llu failures are not %llu calls",
+	if (s.hits + s.misses + s.revived + s.failures != calls)
+		sim_fail("%llu hits, %llu misses, %llu revived and %llu "
+		    "failures are not %llu calls",
 		    (unsigned long long)s.hits, (unsigned long long)s.misses,
-		    (unsigned long long)s.revived, (unsigned long long)s.direct,
+		    (unsigned long long)s.revived,
 		    (unsigned long long)s.failures, (unsigned long long)calls);
 }
 
@@ -586,6 +659,8 @@ work_start(const struct work *w)
 	work = w;
 	nshared = 0;
 	calls = 0;
+	ncalling = 0;
+	nbegun = 0;
 	memset(nheld, 0, sizeof(nheld));
 	memset(asks, 0, sizeof(asks));
 	for (u_int i = 0; i < NPAGES; i++) {

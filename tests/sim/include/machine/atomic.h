@@ -14,8 +14,19 @@
 #include <machine/hw.h>
 
 uint32_t atomic_fetchadd_32(volatile uint32_t *p, uint32_t v);
+bool	atomic_inc_32(volatile uint32_t *p);
+bool	atomic_dec_32(volatile uint32_t *p);
 bool	atomic_fcmpset_32(volatile uint32_t *p, uint32_t *old, uint32_t new);
 void	atomic_set_32(volatile uint32_t *p, uint32_t bits);
+
+/* True if *p was old and is now new. */
+static inline bool
+atomic_cmpset_32(volatile uint32_t *p, uint32_t old, uint32_t new)
+{
+	return (atomic_fcmpset_32(p, &old, new));
+}
+
+#define	atomic_interrupt_fence()	__atomic_signal_fence(__ATOMIC_SEQ_CST)
 
 #define	atomic_load_acq_32(p)		hw_load32(p)
 #define	atomic_store_rel_32(p, v)	hw_store32(p, v)

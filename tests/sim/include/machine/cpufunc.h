@@ -18,4 +18,6 @@ bool	intr_enabled(void);
 void	cpu_idle(void);
 void	cpu_spinwait(void);
 
+#define	cpu_here()	__builtin_return_address(0)
+
 #endif /* !_MACHINE_CPUFUNC_H_ */

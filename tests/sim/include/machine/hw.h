@@ -17,7 +17,9 @@
 uint32_t hw_load32(volatile uint32_t *p);
 void	hw_store32(volatile uint32_t *p, uint32_t v);
 uint32_t hw_xchg32(volatile uint32_t *p, uint32_t v);
-bool	hw_cmpxchg8b(volatile uint64_t *p, uint64_t *old, uint64_t new);
+bool	hw_test32(const volatile uint32_t *p, uint32_t mask);
+bool	hw_cmpxchg8b(volatile uint64_t *p, uint32_t old_low, uint32_t old_high,
+	    uint32_t new_low, uint32_t new_high);
 void	hw_invlpg(vm_offset_t va);
 uint32_t hw_read_cr3(void);
 void	hw_load_cr3(uint32_t v);

@@ -12,11 +12,9 @@
  */
 
 #define	curpcpu		segment_curpcpu
-#define	curthread	segment_curthread
 #define	curcpu_id	segment_curcpu_id
 #include "../../../../arch/i386/include/pcpu.h"
 #undef curpcpu
-#undef curthread
 #undef curcpu_id
 #undef PCPU_COUNT
 
@@ -26,12 +24,6 @@ static inline struct pcpu *
 curpcpu(void)
 {
 	return (sim_pcpu);
-}
-
-static inline struct thread *
-curthread(void)
-{
-	return (sim_pcpu->pc_curthread);
 }
 
 static inline u_int
