@@ -153,6 +153,7 @@ monitor_run(void)
 
 	lineedit_init(&editor, PROMPT, show);
 	cons_input_start();
+	printf("monitor: help lists the commands; poweroff ends all\n");
 	while (read_line()) {
 		/* A copy: what cuts it into words must not cut the history. */
 		memcpy(line, editor.le_line, sizeof(line));

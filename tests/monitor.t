@@ -218,6 +218,18 @@ subtest 'after a panic' => sub {
 	type("poweroff\r");
 	ended(0, 'poweroff there');
 
+	# A stack of one page, and locks that are never given back.
+	for my $test (qw(stack_overflow sleep_under_a_spin_lock)) {
+		start([APPEND => "panic=monitor test=panic.$test"], @qemu);
+		expect(qr/^panic: CPU \d+: /m, $test);
+		prompt();
+		command($_, '^ +\S+', "$_ after $test")
+		    for qw(help ps sfstat pages map cpus);
+		command('audit', '^audit: all', "audit after $test");
+		type("reboot\r");
+		ended(0, "reboot after $test");
+	}
+
 	start([APPEND => 'panic=monitor ipi.timeout=1500 ' .
 	    'test=panic.an_ipi_that_is_never_answered'], @qemu);
 	expect(qr/CPU 0 waits for CPU 1/, 'a panic with a deaf CPU');
