@@ -66,15 +66,23 @@ is_stuck(struct progress *p, uint64_t count, bool may_rest)
 	return (p->named = true);
 }
 
-/* What it holds is not locked against it: it hangs, or at worst it moved on. */
+/*
+ * What it holds is not locked against it: it hangs, or at worst it moved on.
+ * A CPU that finds itself hogged does so in its clock interrupt.
+ */
 static void
 show_cpu(u_int cpu)
 {
 	const struct spinlock *l = pcpus[cpu]->pc_held;
 	uintptr_t calls[BACKTRACE_MAX];
 	char where[KSYM_STRLEN];
-	u_int n = mp_sample(cpu, calls, BACKTRACE_MAX);
+	u_int n;
 
+	if (cpu == curcpu_id()) {
+		backtrace(__builtin_frame_address(0));
+		return;
+	}
+	n = mp_sample(cpu, calls, BACKTRACE_MAX);
 	for (u_int i = 0; i < 8 && l != NULL; i++, l = l->next)
 		printf("  holds %s, taken at %p %s\n", l->name, l->where,
 		    ksym_format((uintptr_t)l->where, where));
@@ -100,8 +108,7 @@ look_at_cpu(u_int cpu)
 	} else
 		return;
 	reports++;
-	if (cpu != curcpu_id())
-		show_cpu(cpu);
+	show_cpu(cpu);
 }
 
 /*

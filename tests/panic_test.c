@@ -224,6 +224,12 @@ PANIC_TEST(sleep_critical, "panic.sleep_in_a_critical_section")
 	(void)thread_sleep_ms(1, 0);
 }
 
+PANIC_TEST(sleep_deaf, "panic.sleep_with_interrupts_off")
+{
+	disable_intr();
+	(void)thread_sleep_ms(1, 0);
+}
+
 PANIC_TEST(mutex_spin, "panic.mutex_under_a_spin_lock")
 {
 	spin_lock(&outer);
@@ -286,6 +292,17 @@ exit_pinned(void *arg)
 PANIC_TEST(pinned_exit, "panic.thread_exit_while_pinned")
 {
 	thread_join(thread_create(exit_pinned, NULL, "pinned"));
+}
+
+static void
+exit_holding(void *arg)
+{
+	mtx_lock(arg);
+}
+
+PANIC_TEST(holding_exit, "panic.thread_exit_with_a_mutex")
+{
+	thread_join(thread_create(exit_holding, &mutex_outer, "holder"));
 }
 
 /* --- protection --- */
@@ -374,4 +391,90 @@ deaf(void *arg)
 PANIC_TEST(deaf_cpu, "panic.an_ipi_that_is_never_answered")
 {
 	run_on_all_cpus(deaf, NULL);
+}
+
+static volatile uint32_t holds;
+
+/* Interrupts off, with a lock: only an NMI reaches this CPU. */
+static void
+keep_lock(void *arg)
+{
+	spin_lock(arg);
+	holds = 1;
+	for (;;)
+		cpu_spinwait();
+}
+
+static void
+let_cpu_1_keep(struct spinlock *l)
+{
+	sched_bind(0);
+	(void)thread_create_on(1, keep_lock, l, "keeper");
+	while (holds == 0)
+		cpu_spinwait();
+}
+
+PANIC_TEST(stops_all, "panic.stops_a_cpu_with_interrupts_off")
+{
+	let_cpu_1_keep(&outer);
+	panic("planted");
+}
+
+PANIC_TEST(kept_lock, "panic.a_spin_lock_that_is_never_released")
+{
+	let_cpu_1_keep(&outer);
+	spin_lock(&outer);
+}
+
+static void
+panic_in_interrupt(void *arg)
+{
+	panic("planted %s", (const char *)arg);
+}
+
+PANIC_TEST(in_interrupt, "panic.in_an_interrupt")
+{
+	char what[] = "in an interrupt";
+
+	smp_call(curcpu_id(), panic_in_interrupt, what);
+}
+
+static volatile uint32_t ready;
+
+static void
+panic_together(void *arg)
+{
+	(void)arg;
+	atomic_fetchadd_32(&ready, 1);
+	while (ready != mp_ncpus)
+		cpu_spinwait();
+	panic("planted on CPU %u", curcpu_id());
+}
+
+/* Only one is shown, and the machine ends. */
+PANIC_TEST(together, "panic.on_all_cpus_at_once")
+{
+	run_on_all_cpus(panic_together, NULL);
+}
+
+static void
+print_for_ever(void *arg)
+{
+	(void)arg;
+	for (;;) {
+		ready = 1;
+		printf("# a long line that somebody is in the middle of\n");
+	}
+}
+
+/* Its message begins a line, whoever is stopped in the middle of one. */
+PANIC_TEST(printing, "panic.while_others_print")
+{
+	sched_bind(0);
+	for (u_int i = 1; i < mp_ncpus; i++)
+		(void)thread_create_on(i, print_for_ever, NULL, "printer");
+	while (ready == 0)
+		cpu_spinwait();
+	DELAY(20000);
+	panic("planted");
 }
