@@ -83,7 +83,7 @@ FILENAME == ARGV[1] {
 		why = sprintf("%7.2f  ceiling %4d  aim %3d%s", c, $5, $4,
 		    c + 0 > $4 + 0 ? "  (not reached)" : "")
 		verdict = c + 0 <= $5 + 0 ? "ok" : "not ok"
-		if ($1 ~ /^miss/ ? h > m / 100 : m > 0) {
+		if ($1 ~ /^miss/ ? h > m / 20 : m > 0) {
 			verdict = "not ok"
 			why = why sprintf("  with %d hits, %d misses", h, m)
 		}

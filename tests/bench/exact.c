@@ -14,83 +14,119 @@
 #include <sys/types.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
+#include <sys/thread.h>
 #include <machine/pcpu.h>
 #include <tests/bench/bench.h>
 #include <vm/vm_page.h>
 
 #define	HIT_PAGES	64u
+#define	HIT_ROUNDS	64u
 #define	MISS_PAGES	16384u
 
 struct work {
-	struct vm_page **pages;
-	u_int npages;
-	u_int ops;
-	int flags;
+	struct vm_page **pages, **end;
+	u_int rounds;		/* through all of them */
 };
 
 /* What is measured: inlined, so that nothing but the calls is in the way. */
 static inline __attribute__((always_inline)) void
-loop(const struct bench_scheme *s, bool read, const struct work *w)
+loop(const struct bench_scheme *s, bool read, int flags, const struct work *w)
 {
+	struct vm_page **end = w->end;
 	struct sf_buf *sf;
 	vm_offset_t va;
-	u_int i = 0;
 
-	for (u_int n = w->ops; n > 0; n--) {
-		sf = s->alloc(w->pages[i], w->flags);
-		va = s->kva(sf);
-		if (read)
-			(void)*(volatile uint32_t *)va;
-		s->free(sf);
-		if (++i == w->npages)
-			i = 0;
-	}
+	for (u_int n = w->rounds; n > 0; n--)
+		for (struct vm_page **p = w->pages; p != end; p++) {
+			sf = s->alloc(*p, flags);
+			va = s->kva(sf);
+			if (read)
+				(void)*(volatile uint32_t *)va;
+			else
+				__asm__ volatile("" : : "r" (va));
+			s->free(sf);
+		}
 }
 
 static __attribute__((noinline)) void
 loop_empty(const struct work *w)
 {
-	u_int i = 0;
+	struct vm_page **end = w->end;
 
-	for (u_int n = w->ops; n > 0; n--) {
-		__asm__ volatile("" : : "r" (w->pages[i]));
-		if (++i == w->npages)
-			i = 0;
-	}
+	for (u_int n = w->rounds; n > 0; n--)
+		for (struct vm_page **p = w->pages; p != end; p++)
+			__asm__ volatile("" : : "r" (*p));
 }
 
-/* The compiler sees the functions of these, and calls them straight. */
+/*
+ * The compiler sees the functions of the kernel's own, and the flags, as it
+ * does in a caller, and puts in line what is meant to be; each loop stands in
+ * a function of its own, so that none takes another's registers.
+ */
 static const struct bench_scheme straight = {
 	.alloc = sf_buf_alloc, .kva = sf_buf_kva, .free = sf_buf_free,
 };
 
 static __attribute__((noinline)) void
-run_loop(const struct bench_scheme *s, enum bench_touch touch,
-    const struct work *w)
+loop_untouched(const struct work *w)
 {
-	if (s->alloc == sf_buf_alloc && touch == TOUCH_NONE)
-		loop(&straight, false, w);
-	else if (s->alloc == sf_buf_alloc)
-		loop(&straight, true, w);
-	else if (touch == TOUCH_NONE)
-		loop(s, false, w);
-	else
-		loop(s, true, w);
+	loop(&straight, false, 0, w);
 }
 
-static uint64_t
-insns(const struct bench_scheme *s, enum bench_touch touch,
+static __attribute__((noinline)) void
+loop_untouched_private(const struct work *w)
+{
+	loop(&straight, false, SFB_CPUPRIVATE, w);
+}
+
+static __attribute__((noinline)) void
+loop_read(const struct work *w)
+{
+	loop(&straight, true, 0, w);
+}
+
+static __attribute__((noinline)) void
+loop_read_private(const struct work *w)
+{
+	loop(&straight, true, SFB_CPUPRIVATE, w);
+}
+
+static void
+run_loop(const struct bench_scheme *s, bool read, int flags,
     const struct work *w)
+{
+	static void (*const loops[2][2])(const struct work *w) = {
+		{ loop_untouched, loop_untouched_private },
+		{ loop_read, loop_read_private },
+	};
+
+	if (s == &bench_sf_buf || s == &bench_direct)
+		loops[read][flags == SFB_CPUPRIVATE](w);
+	else if (read)
+		loop(s, true, flags, w);
+	else
+		loop(s, false, flags, w);
+}
+
+/* With s NULL, of the empty loop. */
+static uint64_t
+insns(const struct bench_scheme *s, bool read, int flags, const struct work *w)
 {
 	uint64_t t0, t1, b0, b1;
 
 	t0 = bench_busy_time(&b0);
 	if (s != NULL)
-		run_loop(s, touch, w);
+		run_loop(s, read, flags, w);
 	else
 		loop_empty(w);
 	t1 = bench_busy_time(&b1);
 	return (t1 - t0 - (b1 - b0));
+}
+
+static u_int
+miss_pages(void)
+{
+	return (nsfbufs > MISS_PAGES / 2 ? 2 * nsfbufs : MISS_PAGES);
 }
 
 /* A miss: far more pages than slots, in turn, so that none is found again. */
@@ -98,30 +134,30 @@ static void
 measure(const char *name, const struct bench_scheme *s, bool hit,
     enum bench_touch touch, int flags, u_int cpus)
 {
+	u_int npages = hit ? HIT_PAGES : miss_pages();
 	struct bench_result r = { .name = name, .scheme = s, .cpus = cpus,
-	    .touch = touch, .flags = flags };
+	    .pages = npages, .touch = touch, .flags = flags };
 	struct bench_counts before;
-	struct work w = { .flags = flags };
+	struct work w = { .rounds = hit ? HIT_ROUNDS : 1 };
 
 	if (!bench_ready(s))
 		return;
-	w.npages = hit ? HIT_PAGES : nsfbufs > MISS_PAGES / 2 ? 2 * nsfbufs :
-	    MISS_PAGES;
-	w.ops = hit ? HIT_PAGES * 64 : w.npages;
-	r.pages = w.npages;
-	if ((w.pages = bench_pages(w.npages, s->direct)) == NULL)
+	if ((w.pages = bench_pages(npages, s->direct)) == NULL)
 		return;
-	r.ops = w.ops;
+	w.end = w.pages + npages;
+	r.ops = npages * w.rounds;
 	bench_busy_start(1, cpus, true);
-	run_loop(s, touch, &w);		/* so that all is in its stride */
+	sched_pin();
+	run_loop(s, touch != TOUCH_NONE, flags, &w);	/* into its stride */
 	s->stats(&before);
-	r.time = insns(s, touch, &w);
+	r.time = insns(s, touch != TOUCH_NONE, flags, &w);
 	s->stats(&r.counts);
-	r.time -= insns(NULL, touch, &w);
+	r.time -= insns(NULL, false, 0, &w);
+	sched_unpin();
 	bench_busy_stop();
 	bench_counts_sub(&r.counts, &before);
 	bench_report(&r);
-	bench_pages_free(w.pages, w.npages);
+	bench_pages_free(w.pages, npages);
 }
 
 #define	EXACT(ident, name, ...)						\
