@@ -123,13 +123,13 @@ bench_ready(const struct bench_scheme *s)
 
 /*
  * bench_pages: n wired pages that the direct map serves, or that it does
- * not; NULL, and a word about it, if there are not so many.  Thread context.
- * bench_pages_free() gives them back.
+ * not, and NULL behind them; NULL, and a word about it, if there are not so
+ * many.  Thread context.  bench_pages_free() gives them back.
  */
 struct vm_page **
 bench_pages(u_int n, bool direct)
 {
-	struct vm_page **pages = bench_array(n * sizeof(*pages)), *m;
+	struct vm_page **pages = bench_array((n + 1) * sizeof(*pages)), *m;
 
 	for (u_int i = 0; i < n; i++) {
 		m = vm_page_alloc(VM_ALLOC_WIRED |
@@ -146,7 +146,7 @@ bench_pages(u_int n, bool direct)
 			vm_page_unwire(pages[i], 0);
 			vm_page_free(pages[i]);
 		}
-		kmem_free(pages, n * sizeof(*pages));
+		kmem_free(pages, (n + 1) * sizeof(*pages));
 		printf("# not so many as %u pages that the direct map %s\n", n,
 		    direct ? "serves" : "does not serve");
 		return (NULL);
@@ -161,7 +161,7 @@ bench_pages_free(struct vm_page **pages, u_int n)
 		vm_page_unwire(pages[i], 0);
 		vm_page_free(pages[i]);
 	}
-	kmem_free(pages, n * sizeof(*pages));
+	kmem_free(pages, (n + 1) * sizeof(*pages));
 }
 
 /* bench_counts_sub: what was counted since b. */

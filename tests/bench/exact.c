@@ -24,7 +24,7 @@
 #define	MISS_PAGES	16384u
 
 struct work {
-	struct vm_page **pages, **end;
+	struct vm_page **pages;	/* NULL is behind the last */
 	u_int rounds;		/* through all of them */
 };
 
@@ -32,13 +32,13 @@ struct work {
 static inline __attribute__((always_inline)) void
 loop(const struct bench_scheme *s, bool read, int flags, const struct work *w)
 {
-	struct vm_page **end = w->end;
+	struct vm_page *m;
 	struct sf_buf *sf;
 	vm_offset_t va;
 
 	for (u_int n = w->rounds; n > 0; n--)
-		for (struct vm_page **p = w->pages; p != end; p++) {
-			sf = s->alloc(*p, flags);
+		for (struct vm_page **p = w->pages; (m = *p) != NULL; p++) {
+			sf = s->alloc(m, flags);
 			va = s->kva(sf);
 			if (read)
 				(void)*(volatile uint32_t *)va;
@@ -51,11 +51,11 @@ loop(const struct bench_scheme *s, bool read, int flags, const struct work *w)
 static __attribute__((noinline)) void
 loop_empty(const struct work *w)
 {
-	struct vm_page **end = w->end;
+	struct vm_page *m;
 
 	for (u_int n = w->rounds; n > 0; n--)
-		for (struct vm_page **p = w->pages; p != end; p++)
-			__asm__ volatile("" : : "r" (*p));
+		for (struct vm_page **p = w->pages; (m = *p) != NULL; p++)
+			__asm__ volatile("" : : "r" (m));
 }
 
 /*
@@ -144,7 +144,6 @@ measure(const char *name, const struct bench_scheme *s, bool hit,
 		return;
 	if ((w.pages = bench_pages(npages, s->direct)) == NULL)
 		return;
-	w.end = w.pages + npages;
 	r.ops = npages * w.rounds;
 	bench_busy_start(1, cpus, true);
 	sched_pin();
