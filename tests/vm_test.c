@@ -361,11 +361,21 @@ TEST(wired_count, "vm.wired_pages_are_counted")
 	EXPECT_EQ(vm_page_wired_count(), before);
 }
 
-TEST(zones, "vm.a_zone_is_never_more_than_its_total")
+TEST(zones, "vm.the_counts_of_a_zone_agree_with_its_frames")
 {
-	for (u_int z = 0; z < VM_NZONES; z++)
-		EXPECT(vm_page_zone_free((enum vm_zone)z) <=
+	uint32_t allocated[VM_NZONES] = { 0 }, wired[VM_NZONES] = { 0 };
+	const struct vm_page *m;
+
+	for (uint32_t i = 0; i < vm_page_count; i++) {
+		m = &vm_page_array[i];
+		allocated[m->zone] += (m->flags & PG_ALLOCATED) != 0;
+		wired[m->zone] += vm_page_wired(m);
+	}
+	for (u_int z = 0; z < VM_NZONES; z++) {
+		EXPECT_EQ(vm_page_zone_free((enum vm_zone)z) + allocated[z],
 		    vm_page_zone_total((enum vm_zone)z));
+		EXPECT_EQ(vm_page_zone_wired((enum vm_zone)z), wired[z]);
+	}
 }
 
 /* --- what must end in a panic --- */

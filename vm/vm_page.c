@@ -659,38 +659,27 @@ vm_page_zone_name(enum vm_zone zone)
 	return (names[zone]);
 }
 
-/* What the command pages counts in a zone, beside what is free. */
-struct zone_count {
-	uint32_t total;		/* frames that are not reserved */
-	uint32_t wired;		/* of them, and of the modules' frames */
-	uint32_t mapped;	/* that an sf_buf has, referenced or cached */
-};
-
-/* Looks at every frame, for nobody else has a use for these counts. */
+/*
+ * Frames of each zone that an sf_buf maps, referenced or cached: looks at
+ * every frame, for nobody else has a use for these counts.
+ */
 static void
-count_zones(struct zone_count c[VM_NZONES])
+count_mapped(uint32_t mapped[VM_NZONES])
 {
-	const struct vm_page *m;
-
-	memset(c, 0, VM_NZONES * sizeof(*c));
-	for (uint32_t i = 0; i < vm_page_count; i++) {
-		m = &vm_page_array[i];
-		c[m->zone].total += (m->flags & PG_RESERVED) == 0;
-		c[m->zone].wired += m->wire_count != 0;
-		c[m->zone].mapped += m->sf != 0;
-	}
+	memset(mapped, 0, VM_NZONES * sizeof(*mapped));
+	for (uint32_t i = 0; i < vm_page_count; i++)
+		mapped[vm_page_array[i].zone] += vm_page_array[i].sf != 0;
 }
 
 SAFE_COMMAND(command_pages, "pages", "", "frames of each zone")
 {
-	struct zone_count c[VM_NZONES];
+	uint32_t mapped[VM_NZONES];
 
-	count_zones(c);
+	count_mapped(mapped);
 	printf("  %-8s %10s %10s %10s %10s\n", "zone", "total", "free",
 	    "wired", "mapped");
-	for (int z = 0; z < VM_NZONES; z++)
+	for (u_int z = 0; z < VM_NZONES; z++)
 		printf("  %-8s %10u %10u %10u %10u\n",
-		    vm_page_zone_name((enum vm_zone)z), c[z].total,
-		    vm_page_zone_free((enum vm_zone)z), c[z].wired,
-		    c[z].mapped);
+		    vm_page_zone_name((enum vm_zone)z), zones[z].total,
+		    zones[z].free, zones[z].wired, mapped[z]);
 }
