@@ -350,6 +350,7 @@ slab_give(struct slab *s, char *addr, const void *caller)
 {
 	struct class *c = &classes[s->class];
 	struct redzone *r;
+	bool empty;
 	u_int i;
 
 	spin_lock(&c->lock);
@@ -361,10 +362,11 @@ slab_give(struct slab *s, char *addr, const void *caller)
 	c->nused--;
 	if (s->nused-- == objects_of(c))
 		slab_link(c, s);
-	if (s->nused == 0)
+	empty = s->nused == 0;
+	if (empty)
 		slab_unlink(c, s);
 	spin_unlock(&c->lock);
-	return (s->nused == 0);
+	return (empty);
 }
 
 static void
