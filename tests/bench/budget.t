@@ -23,7 +23,7 @@ boot()
 	release)	kernel=build/release/mayfly.elf ;;
 	esac
 	pattern='exact.*'
-	[ "$2" -eq 1 ] || pattern=exact.miss-read-shared
+	[ "$2" -eq 1 ] || pattern=exact.miss-read-shared,exact.miss-all-cpus
 	log=$out/budget-$1-$2.log
 	SMP=$2 MEM=1G FILE='' KERNEL=$kernel ACCEL_THREAD=single \
 	    APPEND="bench=$pattern" timeout -k 5 100 sh scripts/qemu \
@@ -52,6 +52,13 @@ costs()
 }
 costs >"$out/budget.costs"
 
+# The ceilings are gcc's.
+compiler=$(cut -d' ' -f1 build/flags)
+case $compiler in
+*clang*)	skip=" # SKIP the ceilings are for gcc" ;;
+*)		skip= ;;
+esac
+
 if [ "${1:-}" = -u ]; then
 	awk -F '\t' -v OFS='\t' '
 	FILENAME == ARGV[1] { cost[$1, $2, $3] = $4; next }
@@ -65,7 +72,7 @@ if [ "${1:-}" = -u ]; then
 fi
 
 # A miss that was found again, or a hit that was not, measures nothing.
-awk -F '\t' '
+awk -F '\t' -v skip="$skip" '
 FILENAME == ARGV[1] {
 	cost[$1, $2, $3] = $4; hits[$1, $2, $3] = $5; misses[$1, $2, $3] = $6
 	next
@@ -82,13 +89,13 @@ FILENAME == ARGV[1] {
 		h = hits[$1, $2, $3]; m = misses[$1, $2, $3]
 		why = sprintf("%7.2f  ceiling %4d  aim %3d%s", c, $5, $4,
 		    c + 0 > $4 + 0 ? "  (not reached)" : "")
-		verdict = c + 0 <= $5 + 0 ? "ok" : "not ok"
+		verdict = c + 0 <= $5 + 0 || skip != "" ? "ok" : "not ok"
 		if ($1 ~ /^miss/ ? h > m / 20 : m > 0) {
 			verdict = "not ok"
 			why = why sprintf("  with %d hits, %d misses", h, m)
 		}
 	}
-	print verdict " " n " - " what " " why
+	print verdict " " n " - " what " " why skip
 }
 END { exit n }' "$out/budget.costs" "$table"
 n=$?

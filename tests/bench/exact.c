@@ -15,7 +15,10 @@
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
+#include <machine/atomic.h>
+#include <machine/cpufunc.h>
 #include <machine/pcpu.h>
+#include <machine/smp.h>
 #include <tests/bench/bench.h>
 #include <vm/vm_page.h>
 
@@ -157,6 +160,76 @@ measure(const char *name, const struct bench_scheme *s, bool hit,
 	bench_counts_sub(&r.counts, &before);
 	bench_report(&r);
 	bench_pages_free(w.pages, npages);
+}
+
+/* Every CPU at it, on pages of its own; each counts as long as it works. */
+static struct work parts[MAXCPU];
+static volatile uint32_t nready, go;
+
+static void
+run_part(void *arg)
+{
+	uint64_t start = cpu_ticks();
+	bool warned = false;
+
+	atomic_fetchadd_32(&nready, 1);
+	while (atomic_load_acq_32(&go) == 0) {
+		cpu_spinwait();
+		KASSERT(!wait_expired(start, &warned), "bench: never started");
+	}
+	loop_read(arg);
+}
+
+static uint64_t
+run_parts(void)
+{
+	struct thread *tds[MAXCPU];
+	uint64_t t0;
+
+	nready = go = 0;
+	for (u_int i = 1; i < mp_ncpus; i++) {
+		tds[i] = thread_create_on(i, run_part, &parts[i], "bench");
+		KASSERT(tds[i] != NULL, "bench: no memory");
+	}
+	while (atomic_load_acq_32(&nready) != mp_ncpus - 1)
+		cpu_spinwait();
+	t0 = cpu_ticks();
+	atomic_store_rel_32(&go, 1);
+	loop_read(&parts[0]);
+	for (u_int i = 1; i < mp_ncpus; i++)
+		thread_join(tds[i]);
+	return ((cpu_ticks() - t0) >> bench_tsc_shift);
+}
+
+/*
+ * So two CPUs get done as much more than one as an operation then costs less
+ * than twice, memory left out.
+ */
+BENCH(all_cpus, "exact.miss-all-cpus")
+{
+	u_int each = miss_pages() / mp_ncpus;
+	struct bench_result r = { .name = "miss-all-cpus",
+	    .scheme = &bench_sf_buf, .cpus = mp_ncpus, .workers = mp_ncpus,
+	    .pages = miss_pages(), .touch = TOUCH_READ,
+	    .ops = each * mp_ncpus };
+	struct bench_counts before;
+	u_int i;
+
+	for (i = 0; i < mp_ncpus; i++) {
+		parts[i].rounds = 1;
+		if ((parts[i].pages = bench_pages(each, false)) == NULL)
+			break;
+	}
+	if (i == mp_ncpus) {
+		(void)run_parts();
+		r.scheme->stats(&before);
+		r.time = run_parts();
+		r.scheme->stats(&r.counts);
+		bench_counts_sub(&r.counts, &before);
+		bench_report(&r);
+	}
+	while (i-- > 0)
+		bench_pages_free(parts[i].pages, each);
 }
 
 #define	EXACT(ident, name, ...)						\

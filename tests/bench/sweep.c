@@ -24,6 +24,8 @@
 #include <vm/vm_page.h>
 
 #define	MAX_PAGES	65536u
+#define	SMALL_SET	64u	/* fits the pool */
+#define	LARGE_SET	16384u	/* does not, by default */
 #define	BATCHES		5u
 #define	BATCH_MS	10u
 #define	CHUNK		8u	/* operations between looks at the clock */
@@ -34,7 +36,7 @@
 
 static bool full;
 TUNABLE_BOOL(bench_full, "bench.full", full,
-    "benchmarks: the whole sweep, not a part of it");
+    "benchmarks: every working set and touch, not two");
 
 static const struct bench_scheme *const schemes[] = {
 	&bench_qenter, &bench_sync, &bench_sf_buf, &bench_direct, NULL
@@ -79,8 +81,10 @@ some_ops(struct worker *w)
 static void
 work(void *arg)
 {
+	sched_pin();
 	while (atomic_load_acq_32(&stop) == 0)
 		some_ops(arg);
+	sched_unpin();
 }
 
 static uint32_t
@@ -180,8 +184,10 @@ measure(struct bench_result *r, struct vm_page **pages, u_int nworkers,
 			workers[i].pages += i * each;
 	}
 	bench_busy_start(nworkers, busy, false);
+	sched_pin();
 	start_workers(nworkers);
 	run_batches(r, nworkers);
+	sched_unpin();
 	stop = 1;
 	for (u_int i = 1; i < nworkers; i++)
 		thread_join(workers[i].td);
@@ -189,66 +195,87 @@ measure(struct bench_result *r, struct vm_page **pages, u_int nworkers,
 	bench_report(r);
 }
 
-/* Working sets by touches, of every scheme. */
-static void
-sweep(const char *name, int flags, u_int nworkers, bool common, u_int busy)
+struct sweep {
+	const char *name;
+	int flags;
+	u_int workers;
+	bool common;		/* all workers use the same pages */
+	u_int busy;		/* CPUs that work or are busy */
+	bool full;		/* every set and touch, not one of each kind */
+};
+
+static bool
+is_wanted(const struct sweep *w, u_int set, enum bench_touch touch, u_int most)
 {
-	static const u_int sets[] = { 1, 64, 512, 1024, 4096, 16384, 65536 };
+	if (set > most)
+		return (false);
+	return (w->full || (touch == TOUCH_READ && (set == SMALL_SET ||
+	    set == LARGE_SET)));
+}
+
+/* Working sets by touches, of one scheme. */
+static void
+sweep_scheme(const struct sweep *w, const struct bench_scheme *s)
+{
+	static const u_int sets[] = { 1, SMALL_SET, 512, 1024, 4096, LARGE_SET,
+	    MAX_PAGES };
+	u_int n = w->full ? MAX_PAGES : LARGE_SET;
 	struct vm_page **pages;
-	u_int n;
 
-	for (const struct bench_scheme *const *s = schemes; *s != NULL; s++) {
-		if (!bench_ready(*s))
-			continue;
-		n = full ? MAX_PAGES : MAX_PAGES / 4;
-		if ((pages = bench_pages(n, (*s)->direct)) == NULL)
-			continue;
-		printf("# %s of %s, %u CPUs\n", name, (*s)->name, mp_ncpus);
-		for (u_int i = 0; i < nitems(sets); i++)
-			for (u_int t = TOUCH_NONE; t <= TOUCH_ZERO; t++) {
-				struct bench_result r = { .name = name,
-				    .scheme = *s, .cpus = mp_ncpus,
-				    .workers = nworkers, .pages = sets[i],
-				    .touch = (enum bench_touch)t,
-				    .flags = flags };
+	if (!bench_ready(s) || (pages = bench_pages(n, s->direct)) == NULL)
+		return;
+	printf("# %s of %s, %u CPUs\n", w->name, s->name, mp_ncpus);
+	for (u_int i = 0; i < nitems(sets); i++)
+		for (u_int t = TOUCH_NONE; t <= TOUCH_ZERO; t++) {
+			struct bench_result r = { .name = w->name,
+			    .scheme = s, .cpus = mp_ncpus,
+			    .workers = w->workers, .pages = sets[i],
+			    .touch = (enum bench_touch)t, .flags = w->flags };
 
-				if (sets[i] <= n && (full || (t == TOUCH_READ &&
-				    (sets[i] == 64 || sets[i] == n))))
-					measure(&r, pages, nworkers, common,
-					    busy);
-			}
-		bench_pages_free(pages, n);
-	}
+			if (is_wanted(w, sets[i], r.touch, n))
+				measure(&r, pages, w->workers, w->common,
+				    w->busy);
+		}
+	bench_pages_free(pages, n);
+}
+
+static void
+sweep(struct sweep w)
+{
+	for (const struct bench_scheme *const *s = schemes; *s != NULL; s++)
+		sweep_scheme(&w, *s);
 }
 
 BENCH(busy, "sweep.busy")
 {
-	sweep("busy", 0, 1, false, mp_ncpus);
+	sweep((struct sweep){ .name = "busy", .workers = 1, .busy = mp_ncpus,
+	    .full = full });
 }
 
 BENCH(idle, "sweep.idle")
 {
-	sweep("idle", 0, 1, false, 1);
+	sweep((struct sweep){ .name = "idle", .workers = 1, .busy = 1 });
 }
 
 BENCH(private, "sweep.private")
 {
-	sweep("private", SFB_CPUPRIVATE, 1, false, mp_ncpus);
+	sweep((struct sweep){ .name = "private", .flags = SFB_CPUPRIVATE,
+	    .workers = 1, .busy = mp_ncpus });
 }
 
 BENCH(common, "sweep.common")
 {
-	sweep("common", 0, mp_ncpus, true, 1);
+	sweep((struct sweep){ .name = "common", .workers = mp_ncpus,
+	    .common = true, .busy = 1 });
 }
 
 /* What two CPUs at once, and all of them, get done more than one. */
 BENCH(threads, "sweep.threads")
 {
-	sweep("threads", 0, 1, false, 1);
-	if (mp_ncpus > 1)
-		sweep("threads", 0, 2, false, 1);
-	if (mp_ncpus > 2)
-		sweep("threads", 0, mp_ncpus, false, 1);
+	for (u_int n = 1; n <= mp_ncpus; n = n < 2 || n == mp_ncpus ? n + 1 :
+	    mp_ncpus)
+		sweep((struct sweep){ .name = "threads", .workers = n,
+		    .busy = 1 });
 }
 
 /*

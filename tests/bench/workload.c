@@ -119,8 +119,10 @@ read_page(struct load *l)
 static void
 pipe_reader(void *arg)
 {
+	sched_pin();
 	while (wait_while(arg, 0))
 		read_page(arg);
+	sched_unpin();
 }
 
 static void
@@ -197,10 +199,12 @@ run_for(struct load *l, u_int ms)
 {
 	uint64_t start = cpu_ticks(), now;
 
+	sched_pin();
 	do {
 		l->run(l);
 		now = cpu_ticks();
 	} while (now - start < ms * ticks_per_ms);
+	sched_unpin();
 	return (now - start);
 }
 
