@@ -230,7 +230,7 @@ TEST(exhaust, "kva.too_much_fails_and_takes_nothing")
 }
 
 #define	NLIVE	12u
-#define	NROUNDS	400u
+#define	NROUNDS	(40 + 1600 / mp_ncpus)	/* each CPU: few on many */
 
 /* Allocations of random sizes live for a while, each full of its number. */
 static void
@@ -239,10 +239,11 @@ churn(void *arg)
 	void *(*alloc)(size_t, int) = ((void *(**)(size_t, int))arg)[0];
 	uint32_t max = ((uint32_t *)arg)[1], size[NLIVE] = { 0 };
 	uint32_t rng = test_seed() + curcpu_id() * 7919u, i, bad = 0;
+	uint32_t rounds = NROUNDS;
 	uint8_t *p[NLIVE] = { NULL };
 
-	for (uint32_t n = 0; n < NROUNDS + NLIVE; n++) {
-		i = n < NROUNDS ? test_random(&rng) % NLIVE : n - NROUNDS;
+	for (uint32_t n = 0; n < rounds + NLIVE; n++) {
+		i = n < rounds ? test_random(&rng) % NLIVE : n - rounds;
 		for (uint32_t b = 0; p[i] != NULL && b < size[i]; b++)
 			bad += p[i][b] != (uint8_t)(i * 16 + b);
 		if (p[i] != NULL && alloc == kmalloc)
@@ -250,7 +251,7 @@ churn(void *arg)
 		else if (p[i] != NULL)
 			kmem_free(p[i], size[i]);
 		p[i] = NULL;
-		if (n >= NROUNDS)
+		if (n >= rounds)
 			continue;
 		size[i] = 1 + test_random(&rng) % max;
 		p[i] = alloc(size[i], 0);
