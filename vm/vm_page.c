@@ -443,8 +443,10 @@ vm_page_alloc(int req)
  * the lowest; VM_ALLOC_DIRECT tries DIRECT and then LOW; VM_ALLOC_HIGH and
  * VM_ALLOC_LOW only their own.  DIRECT together with LOW means LOW.
  *
- * Context:	any in which a spin lock may be taken.
- * Sleeps:	no.  Locks: vm_page_lock.
+ * Context:	any in which a spin lock of rank RANK_KVA may be taken.
+ * Sleeps:	no.  Locks: vm_page_lock.  When no page is left it asks
+ *		vm_lowmem, which where that is allowed waits for the other
+ *		CPUs to flush.
  * Units:	order is the binary logarithm of the frames, 0 to 10.
  * Ownership:	the pages are the caller's, until vm_page_free_order.  Their
  *		contents are undefined.  With VM_ALLOC_WIRED each has one
