@@ -14,6 +14,7 @@
 #: CC=gcc		gcc or clang
 #: CROSS=		prefix of gcc, ld and nm, such as i686-linux-gnu-
 #: DEBUG=1		0 builds the release image, without -DDEBUG
+#: GDBPORT=1234		where QEMU waits for gdb
 #: SECONDS=10		how long make fuzz takes for each parser
 #: BENCH=quick		what make bench runs: quick or full
 #: V=			1 shows the commands
@@ -69,6 +70,7 @@ TESTS	+= tests/bench/budget.t
 # What make test-all makes: make test, and what takes longer or needs more.
 ALLTARGETS = test test-rows
 ALLTARGETS += test-bochs
+ALLTARGETS += test-gdb
 ALLTARGETS += fuzz
 
 TOOLS	= $(firstword $(CROSS)$(CC)) $(CROSS)$(LD) $(CROSS)nm $(NASM)
@@ -180,7 +182,7 @@ fuzz: $(PARSERS:%=build/fuzz/%)	## looks for input that a parser does not bear
 need-test:
 	@sh scripts/need $(TESTTOOLS)
 
-run debug iso: export KERNEL = $(B)/mayfly.elf
+run debug gdb iso: export KERNEL = $(B)/mayfly.elf
 
 run: all			## boots FILE as a module and digests it
 	$(Q)sh scripts/run-file
@@ -207,6 +209,7 @@ define prove
 endef
 
 test: need-test images $(filter build/host/%,$(TESTS))	## tests: host programs, then machines
+	@rm -rf build/logs
 	$(call prove,$(TESTS),$(call rows,test))
 
 test-rows: need-test images	## the rows that are too large for make test
@@ -237,23 +240,33 @@ iso: all			## build/mayfly.iso: GRUB, the kernel and FILE
 release:			## build/release/mayfly.elf, without -DDEBUG
 	$(Q)$(MAKE) --no-print-directory DEBUG=0 all
 
-debug: all			## QEMU waits for gdb on port 1234
-	$(Q)MEM=$${MEM:-512M} sh scripts/qemu -s -S
+# Less than about 3 GB of memory keeps scripts/qemu on qemu-system-i386, whose
+# registers agree with the architecture that gdb is told.
+debug: all			## QEMU waits for gdb on GDBPORT
+	@echo 'To connect: make gdb (or scripts/gdb GDB-ARGUMENTS)'
+	$(Q)MEM=$${MEM:-512M} sh scripts/qemu \
+	    -gdb "tcp:localhost:$${GDBPORT:-1234}" -S
+
+gdb: all			## gdb at what make debug started
+	$(Q)sh scripts/gdb
+
+test-gdb: need-test images	## gdb's commands, at a running kernel
+	@sh scripts/need gdb
+	$(call prove,tests/gdb.t,)
 
 clean:				## removes build/ and compile_commands.json
 	rm -rf build compile_commands.json
 
 help:				## this list
 	@echo 'Targets:'
-	@sed -n 's/^\([a-z-]*\):[^#]*## /    \1	/p' Makefile tests/sim/sim.mk | \
-	    expand -t 24
+	@sed -n 's/^\([a-z-]*\):[^#]*## /    \1	/p' Makefile $(wildcard tests/*/*.mk) | expand -t 24
 	@echo 'Variables and their defaults:'
-	@sed -n 's/^#: \([^	]*\)	*/    \1	/p' Makefile | expand -t 32
+	@sed -n 's/^#: \([^	]*\)	*/    \1	/p' Makefile $(wildcard tests/*/*.mk) | expand -t 32
 
 include tests/sim/sim.mk
 
 -include $(OBJS:.o=.d)
 .PHONY: all images run test test-rows test-all test-bochs iso release debug
 .PHONY: clean help need-test force
-.PHONY: fuzz
+.PHONY: fuzz gdb test-gdb
 .PHONY: bench bench-budget
