@@ -281,10 +281,11 @@ all_zero(const uint8_t *p, size_t size)
 TEST(sizes, "kmalloc.every_size_is_there_aligned_and_zeroed")
 {
 	size_t before = kmalloc_bytes();
+	size_t size;
 	u_int bad = 0;
 	uint8_t *p;
 
-	for (size_t size = 0; size < 3 * PAGE_SIZE; size += size < 300 ? 1 : 37) {
+	for (size = 0; size < 3 * PAGE_SIZE; size += size < 300 ? 1 : 37) {
 		p = kmalloc(size, 0);
 		bad += p == NULL || ((uintptr_t)p & 15) != 0;
 		memset(p, 0xff, size);

@@ -591,7 +591,8 @@ test_kmalloc_panics(void)
 	p = kmalloc(5000, 0);
 	PANICS(kfree(p + PAGE_SIZE), "is not allocated", "inside a large one");
 	p[5000] = 1;
-	PANICS(kfree(p), "red zone behind the 5000 bytes", "behind a large one");
+	PANICS(kfree(p), "red zone behind the 5000 bytes",
+	    "write behind a large one");
 	p[5000] = (char)RED;
 	kfree(p);
 	PANICS(kfree(p), "is not allocated, freed by 0x", "large double free");
