@@ -162,7 +162,7 @@ monitor_run(void)
 	printf("\nmonitor: there is no serial port to read from\n");
 }
 
-SAFE_COMMAND(help, "help", "", "this list")
+SAFE_COMMAND(command_help, "help", "", "this list")
 {
 	const struct command *c = NULL;
 	char left[40];

@@ -88,12 +88,12 @@ machine_poweroff(void)
 	halt();
 }
 
-SAFE_COMMAND(reboot, "reboot", "", "reset the machine")
+SAFE_COMMAND(command_reboot, "reboot", "", "reset the machine")
 {
 	machine_reboot();
 }
 
-SAFE_COMMAND(poweroff, "poweroff", "", "turn the machine off")
+SAFE_COMMAND(command_poweroff, "poweroff", "", "turn the machine off")
 {
 	machine_poweroff();
 }
