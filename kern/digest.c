@@ -5,9 +5,9 @@
 
 /*
  * The main job: copies the boot module page by page through sf_bufs into
- * pages above 4 GiB (others where there are none, with a word); then every CPU
- * reads it back through shared and through CPU-private sf_bufs, and prints the SHA-256 of
- * each, which must agree with the module's own.
+ * pages above 4 GiB (others where there are none, with a word); then every
+ * CPU reads it back through shared and through CPU-private sf_bufs, and
+ * prints the SHA-256 of each, which must agree with the module's own.
  *
  * Which page of the copy follows which is an array of page indices, itself in
  * wired pages that are read through sf_bufs.
