@@ -1,0 +1,134 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * The forced flush of arch/i386/tlb.c: NC CPUs, any of which asks the others
+ * ROUNDS times, by pc_flush_wanted and an interrupt, while they idle, wake and
+ * serve.  No clock ticks: nothing but the request makes a CPU flush.
+ *
+ * Property: no wait of tlb_force() is for ever, that is, when nothing moves
+ * any more nobody waits.  (What a wait is good for is tlb.pml's.)
+ *
+ * All accesses here but one are locked, or may wait in a store buffer without
+ * harm; that one, the publication, is visible at once: somebody who sees it
+ * late waits longer, and it drains by itself.
+ */
+
+#ifndef NC
+#define NC	3
+#endif
+#ifndef ROUNDS
+#define ROUNDS	2
+#endif
+
+byte epoch, seen[NC], asked;
+bit idle[NC], wanted[NC], interrupt[NC];
+
+#define LAGS(c)	(!idle[c] && seen[c] < stamp)
+
+inline flush()
+{
+	e = epoch;
+	seen[me] = e;
+	e = 0
+}
+
+/* ipi_handle(), tlb_serve(); also in the waits, whose interrupts are on. */
+inline serve()
+{
+	interrupt[me] = 0;
+#ifdef FLAG_CLEARED_LATE
+	if
+	:: wanted[me] -> flush(); wanted[me] = 0
+	:: else
+	fi
+#else
+	if
+	:: d_step { wanted[me] -> wanted[me] = 0 }
+		flush()
+	:: else
+	fi
+#endif
+}
+
+inline ask(c)
+{
+#ifdef SENT_BEFORE_FLAG
+	if
+	:: !wanted[c] -> interrupt[c] = 1; wanted[c] = 1
+	:: else
+	fi
+#else
+	if
+	:: d_step { !wanted[c] -> wanted[c] = 1 }
+		interrupt[c] = 1
+	:: wanted[c]
+	fi
+#endif
+}
+
+inline force()
+{
+	d_step { epoch++; stamp = epoch }
+	flush();
+	c = 0;
+	do
+	:: c < NC && LAGS(c) -> ask(c); c++
+	:: c < NC && !LAGS(c) -> c++
+	:: c == NC -> break
+	od;
+	c = 0;
+	do
+	:: c < NC && !LAGS(c) -> c++
+	:: c < NC && LAGS(c) && interrupt[me] -> serve()
+	:: c == NC -> break
+	od;
+	c = 0;
+	stamp = 0
+}
+
+inline leave_idle()
+{
+	idle[me] = 0;
+	if
+	:: epoch != seen[me] -> flush()
+	:: epoch == seen[me]
+	fi
+}
+
+proctype cpu(byte me)
+{
+	byte e, c, stamp;
+
+end:	do
+	:: interrupt[me] -> serve()
+	:: d_step { asked < ROUNDS -> asked++ } force()
+	:: true ->
+		idle[me] = 1;
+endidle:	interrupt[me];
+#ifndef IDLE_STAYS_MARKED
+		leave_idle()
+#endif
+	:: true -> break	/* spins for ever, interrupts on */
+	od;
+#ifdef DEAF
+	false
+#else
+endspin: do
+	:: interrupt[me] -> serve()
+	od
+#endif
+}
+
+init
+{
+	atomic {
+		run cpu(0);
+		run cpu(1);
+#if NC > 2
+		run cpu(2)
+#endif
+	}
+}
