@@ -233,6 +233,9 @@ test-bochs: need-test images	## the rows of the table that boot in Bochs
 	@sh scripts/need bochs
 	$(call prove,,$(call rows,bochs))
 
+model:				## the protocols' models, checked by spin
+	$(Q)CC=$(CC) sh tests/model/run
+
 iso: all			## build/mayfly.iso: GRUB, the kernel and FILE
 	$(Q)sh scripts/iso $(B)/mayfly.iso
 	@ls -l $(B)/mayfly.iso
