@@ -72,6 +72,7 @@ ALLTARGETS = test test-rows
 ALLTARGETS += test-bochs
 ALLTARGETS += test-gdb
 ALLTARGETS += fuzz
+ALLTARGETS += model
 
 TOOLS	= $(firstword $(CROSS)$(CC)) $(CROSS)$(LD) $(CROSS)nm $(NASM)
 TESTTOOLS = $(TOOLS) @test
