@@ -64,7 +64,7 @@ PARSERS	= acpi cmdline lineedit multiboot
 # What make test runs before the machines: programs that print TAP.
 TESTS	= tests/run-file.t $(HOSTT)
 TESTS	+= $(PARSERS:%=build/host/fuzz_%)
-TESTS	+= tests/pairwise.t
+TESTS	+= tests/pairwise.t tests/ktap.t
 TESTS	+= tests/monitor.t tests/manual.t
 TESTS	+= tests/bench/budget.t
 # What make test-all makes: make test, and what takes longer or needs more.
@@ -178,7 +178,7 @@ build/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(FUZZSRC) | $(I)/machine
 	    -o $@ $<
 
 fuzz: $(PARSERS:%=build/fuzz/%)	## looks for input that a parser does not bear
-	$(Q)sh scripts/fuzz $(PARSERS)
+	$(Q)sh scripts/fuzz $(or $(SECONDS),10) $(PARSERS)
 
 need-test:
 	@sh scripts/need $(TESTTOOLS)

@@ -1,0 +1,47 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# That scripts/ktap accepts a log of a complete run and no other, as TAP: all
+# other verdicts on machines rest on it.
+
+cd "$(dirname "$0")/.." || exit 2
+n=0
+
+# check NAME VERDICT LOG - the log is printf's format; an empty verdict is
+# that it is good.
+check()
+{
+	n=$((n + 1))
+	got=$(printf "$3" | sh scripts/ktap)
+	status=$?
+	want=1
+	[ -n "$2" ] || want=0
+	if [ "$got" = "$2" ] && [ "$status" -eq "$want" ]; then
+		echo "ok $n - $1"
+	else
+		echo "not ok $n - $1"
+		echo "# status $status: $got"
+	fi
+}
+
+check 'all passed' '' '1..2\nok 1 a\nok 2 b\n'
+check 'as a serial port sends it' '' \
+    'Booting from ROM..KTAP version 1\r\n1..1\r\n# x\r\nok 1 a\r\n'
+check 'with a test that was skipped' '' '1..2\nok 1 a # SKIP x\nok 2 b\n'
+check 'empty' 'the log holds 0 plans, not one' ''
+check 'no plan' 'the log holds 0 plans, not one' 'ok 1 a\n'
+check 'two plans' 'the log holds 2 plans, not one' '1..1\n1..1\nok 1 a\n'
+check 'no tests' 'the plan is of no tests' '1..0\n'
+check 'cut short' 'the plan is of 2 tests, 1 are ok' '1..2\nok 1 a\n'
+check 'one too many' 'the plan is of 1 tests, 2 are ok' \
+    '1..1\nok 1 a\nok 2 b\n'
+check 'one twice' 'the numbers of the tests are not 1 to 2' \
+    '1..2\nok 1 a\nok 1 a\n'
+check 'one out of range' 'the numbers of the tests are not 1 to 2' \
+    '1..2\nok 1 a\nok 3 c\n'
+check 'one failed' 'the log holds a "not ok"' '1..2\nok 1 a\nnot ok 2 b\n'
+check 'one failed in a part' 'the log holds a "not ok"' \
+    '1..1\n  not ok 1 a\nok 1 b\n'
+check 'given up' 'the log holds a "Bail out!"' '1..1\nok 1 a\nBail out!\n'
+check 'all skipped' 'every test was skipped' '1..1\nok 1 a # SKIP x\n'
+echo "1..$n"
