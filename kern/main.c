@@ -91,10 +91,10 @@ kern_main(uint32_t magic, uint32_t info)
 	digest_init(&bi);
 	pmap_bootstrap(&bi.mem, bi.mod_start, bi.mod_end, nsfbufs);
 	trap_init_cpu(pcpus[0]);	/* anew: the double-fault task has a CR3 */
-	sf_buf_init();
 	clock_init();
 	thread_init_idle();
 	mp_start();
+	sf_buf_init();
 	print_memory();
 	if (test_wanted())
 		result = test_run();

@@ -5,36 +5,27 @@
 
 /*
  * sf_buf(9): references to mappings, and who waits for a slot.  Where slots
- * come from is kern/sf_pool.c's; what they are, and their states, stand in
- * kern/sf_buf_var.h; the page-table entries are arch/i386/sf_buf_machdep.c's.
+ * come from is kern/sf_pool.c's; what they are, their states, and the paths
+ * that are taken most stand in <sys/_sf_buf.h>; the page-table entries are
+ * arch/i386/sf_buf_machdep.c's.
  *
- * Where the direct map serves a page the handle is the page itself, and
- * m->sf_refs counts its references.  It also counts those of private slots,
- * for a page may have one that m->sf does not name.
+ * m->sf_refs counts the references of the direct map to a page, and those of
+ * private slots, of which a page may have several.
  */
 
 #include <sys/types.h>
 #include <sys/errno.h>
 #include <sys/ksym.h>
 #include <sys/lock.h>
-#include <sys/sf_buf.h>
 #include <sys/sleepq.h>
 #include <sys/systm.h>
-#include <sys/thread.h>
 #include <sys/tunable.h>
 #include <kern/sf_buf_var.h>
-#include <machine/atomic.h>
 #include <machine/cpufunc.h>
-#include <machine/hw.h>
-#include <machine/pcpu.h>
-#include <machine/pmap.h>
-#include <machine/sf_buf.h>
 #include <machine/smp.h>
 #include <vm/kmem.h>
-#include <vm/vm_page.h>
 
-#define	SFB_ALL		(SFB_CATCH | SFB_CPUPRIVATE | SFB_NOWAIT)
-#define	SAMPLE		64u	/* misses between samples of the peak */
+#define	SAMPLE		4096u	/* misses between samples of the peak */
 #define	COMPLAIN_MS	5000u
 
 uint32_t nsfbufs = 1024;
@@ -43,10 +34,13 @@ bool sf_strict;
 TUNABLE_BOOL(sf_strict, "sf_buf.strict", sf_strict,
     "unmap at the last free, so that a use after it faults");
 
+uint32_t sf_direct_pages;
+const void **sf_callers;
+
 /*
- * Who waits for a slot, in order.  nwaiters is raised, locked, before the
+ * Who waits for a slot, in order.  sf_nwaiters is raised, locked, before the
  * waiter looks at the slots, and whoever makes a slot available does so by a
- * locked operation before it loads nwaiters; so one of them sees the other.
+ * locked operation before it loads sf_nwaiters; so one of them sees the other.
  */
 static struct waiter {
 	struct waiter *next;
@@ -56,34 +50,14 @@ static struct waiter {
 } *waiters;
 static struct spinlock waiters_lock =
     SPINLOCK_INITIALIZER("sf_buf waiters", RANK_SF_WAITERS);
-static volatile uint32_t nwaiters;
+volatile uint32_t sf_nwaiters;
 
-static inline bool
-is_direct(const struct sf_buf *sf)
+static bool
+is_page(const struct vm_page *m)
 {
-	return ((vm_offset_t)sf >= (vm_offset_t)vm_page_array &&
-	    (vm_offset_t)sf < (vm_offset_t)(vm_page_array + vm_page_count));
-}
+	uintptr_t off = (uintptr_t)m - (uintptr_t)vm_page_array;
 
-static void
-check_handle(struct sf_buf *sf, const char *who, const void *caller)
-{
-	const struct vm_page *m = (const struct vm_page *)sf;
-	char by[KSYM_STRLEN];
-	uint32_t count;
-
-	if (is_direct(sf)) {
-		KASSERT(m->sf_refs > 0, "%s: page %u has no reference (called "
-		    "from %p)", who, vm_page_index(m), caller);
-		return;
-	}
-	KASSERT(sf >= sf_slots && sf < sf_slots + nsfbufs,
-	    "%s: %p is no sf_buf (called from %p)", who, sf, caller);
-	count = sf_count(sf);
-	KASSERT((count & SF_STATE) == SF_MAPPED && (count & SF_COUNT) != 0,
-	    "%s: sf_buf %u is not referenced (called from %p; last by %s)",
-	    who, slot_of(sf), caller,
-	    ksym_format((uintptr_t)sf->caller, by));
+	return (off % sizeof(*m) == 0 && off / sizeof(*m) < vm_page_count);
 }
 
 static void
@@ -92,7 +66,7 @@ check_request(struct vm_page *m, int flags, const void *caller)
 	KASSERT(m != NULL, "sf_buf_alloc: no page (called from %p)", caller);
 	KASSERT((flags & ~SFB_ALL) == 0,
 	    "sf_buf_alloc: unknown flags 0x%x (called from %p)", flags, caller);
-	KASSERT(is_direct((struct sf_buf *)m),
+	KASSERT(is_page(m),
 	    "sf_buf_alloc: %p is no page (called from %p)", m, caller);
 	KASSERT(m->wire_count > 0,
 	    "sf_buf_alloc: page %u is not wired (called from %p)",
@@ -108,88 +82,92 @@ check_request(struct vm_page *m, int flags, const void *caller)
  * hold the very translation that we enter, so A must say so.
  */
 static bool
-revive(struct sf_buf *sf, uint32_t page, uint32_t count)
+revive(struct sf_buf *sf, uint32_t page)
 {
 	uint32_t intr = intr_save();
-	bool ours = sf_change(sf, page, count,
-	    (count & SF_LISTED) | SF_REVIVING);
+	bool ours = sf_change(sf, page, SF_REMOVED | SF_LISTED,
+	    SF_REVIVING | SF_LISTED);
 
 	if (ours) {
-		sf_buf_md_enter(slot_of(sf), ptoa(page),
-		    (count & SF_DIRTY) != 0);
-		sf_store(sf, page, (count & SF_LISTED) | SF_USED | 1);
-		curpcpu()->pc_sf.pte_writes++;
-		curpcpu()->pc_sf.revived++;
+		sf_buf_md_enter(slot_of(sf), page, true);
+		sf->used = 1;
+		hw_store32(&sf->count, SF_MAPPED | SF_LISTED | 1);
+		PCPU_COUNT(pc_sf.revived);
 	}
 	intr_restore(intr);
 	return (ours);
 }
 
-/* What a look at a page's mapping came to. */
-enum look { HIT, MISS, AGAIN };
-
 /*
- * One look at the slot that m->sf named.  If it is in somebody's hands, or
- * does not map m, then m->sf is about to change, or did: look again.
+ * A reference to the slot that m->sf named, if it maps m, or can again.  False
+ * if it is in somebody's hands, or m->sf changed, or is about to: look again.
  */
-static enum look
-look_at(struct sf_buf *sf, struct vm_page *m, uint32_t private_to,
-    const void *caller)
+static bool
+try_hit(struct sf_buf *sf, struct vm_page *m, const void *caller)
 {
-	uint32_t page = sf_page(sf), count = sf_count(sf);
+	uint32_t page = vm_page_index(m), count = sf_count(sf);
 
-	if (page != vm_page_index(m))
-		return (AGAIN);
-	if ((count & SF_STATE) == SF_REMOVED && sf_strict)
-		return (MISS);
-	if ((count & SF_STATE) == SF_REMOVED)
-		return (revive(sf, page, count) ? HIT : AGAIN);
-	if ((count & SF_STATE) != SF_MAPPED)
-		return (AGAIN);
-	if ((count & SF_PRIVATE) != 0 && (count & SF_PRIVATE) != private_to)
-		return (MISS);
-	KASSERT((count & SF_COUNT) != SF_COUNT, "sf_buf_alloc: too many "
+	if (sf_page(sf) != page)
+		return (false);
+	if ((count & SF_STATE) == SF_REMOVED && !sf_strict)
+		return (revive(sf, page));
+	KASSERT((count & SF_STATE) != SF_MAPPED ||
+	    (count & SF_COUNT) < SF_COUNT_MAX, "sf_buf_alloc: too many "
 	    "references of page %u (called from %p)", page, caller);
-	if (!sf_change(sf, page, count, (count + 1) | SF_USED))
-		return (AGAIN);
-	if ((count & SF_PRIVATE) != 0)
-		atomic_fetchadd_32(&m->sf_refs, 1);
+	if (!sf_take_reference(sf, page))
+		return (false);
+	sf->used = 1;
 	PCPU_COUNT(pc_sf.hits);
-	return (HIT);
+	return (true);
 }
 
 /*
- * A reference to a mapping of m that will do, or NULL; *hint is then what
- * m->sf was.  A slot stays in the hands of its owner for a few dozen
- * instructions with interrupts off, so the loop is short.
+ * A reference to the shared mapping of m, or NULL if it has none.  A slot
+ * stays in the hands of its owner for a few dozen instructions with interrupts
+ * off, so the loop is short.
  */
 static struct sf_buf *
-lookup(struct vm_page *m, int flags, uint32_t *hint, const void *caller)
+lookup(struct vm_page *m, const void *caller)
 {
-	uint32_t to = (flags & SFB_CPUPRIVATE) != 0 ?
-	    SF_PRIVATE_TO(curcpu_id()) : 0;
 	uint64_t start = 0;
 	bool warned = false;
+	uint32_t hint;
 
-	for (;;) {
-		*hint = atomic_load_acq_32(&m->sf);
-		if (*hint == 0)
-			return (NULL);
-		switch (look_at(&sf_slots[*hint - 1], m, to, caller)) {
-		case HIT:
-			return (&sf_slots[*hint - 1]);
-		case MISS:
-			return (NULL);
-		case AGAIN:
-			break;
-		}
+	while ((hint = hw_load32(&m->sf)) != 0) {
+		if (try_hit(sf_of_hint(hint), m, caller))
+			return (sf_of_hint(hint));
 		cpu_spinwait();
 		if (start == 0)
 			start = cpu_ticks();
 		KASSERT(!wait_expired(start, &warned), "sf_buf_alloc: sf_buf "
 		    "%u of page %u is in somebody's hands (called from %p)",
-		    *hint - 1, vm_page_index(m), caller);
+		    slot_of(sf_of_hint(hint)), vm_page_index(m), caller);
 	}
+	return (NULL);
+}
+
+/*
+ * The same for a mapping that is private to this CPU.  m->sf_private is a
+ * guess; the slot's word, page and all, says whether it is right.
+ */
+static struct sf_buf *
+lookup_private(struct vm_page *m)
+{
+	struct sf_buf *sf = &sf_slots[m->sf_private];
+	uint32_t count = sf_count(sf);
+
+	if ((count & (SF_STATE | SF_PRIVATE)) != SF_PRIVATE_TO(curcpu_id()) ||
+	    (count & SF_COUNT) >= SF_COUNT_MAX)
+		return (NULL);
+	/* Counted first: a page that is referenced must never look idle. */
+	(void)atomic_inc_32(&m->sf_refs);
+	if (!sf_change(sf, vm_page_index(m), count, count + 1)) {
+		(void)atomic_dec_32(&m->sf_refs);
+		return (NULL);
+	}
+	sf->used = 1;
+	PCPU_COUNT(pc_sf.hits);
+	return (sf);
 }
 
 /* Gives slots to those who wait, in order, as long as there are any. */
@@ -208,11 +186,15 @@ feed(void)
 	spin_unlock(&waiters_lock);
 }
 
-/* Whatever made a slot available calls this after it; see nwaiters. */
-static inline void
-slot_available(void)
+/*
+ * sf_buf_slot_available: whatever made a slot available, or had one in its
+ * hands that others looked for, calls this after it if somebody waits.  Any
+ * context but NMI.
+ */
+void
+sf_buf_slot_available(void)
 {
-	if (hw_load32(&nwaiters) != 0)
+	if (hw_load32(&sf_nwaiters) != 0)
 		feed();
 }
 
@@ -220,105 +202,24 @@ slot_available(void)
 static void
 tell_waiters(const struct vm_page *m)
 {
-	if (hw_load32(&nwaiters) == 0)
-		return;
 	spin_lock(&waiters_lock);
 	for (struct waiter *w = waiters; w != NULL; w = w->next)
 		if (w->m == m)
 			sleepq_wakeup(w);
 	spin_unlock(&waiters_lock);
+	feed();
 }
 
+/* The referenced slots, counted from time to time; see <sys/sfstat.h>. */
 static void
-sample_peak(struct pcpu *pc)
+sample_peak(void)
 {
-	u_int listed = sf_pool_listed(), used;
-
-	used = listed > nsfbufs ? 0 : nsfbufs - listed;
-	if (used > pc->pc_sf.peak)
-		pc->pc_sf.peak = used;
-}
-
-/*
- * Maps m in a slot that we own, and publishes it in place of `hint', which is
- * 0 or names a private slot; NULL if somebody was faster.  Until count is
- * stored nobody can take a reference; before that the entry is in place.
- */
-static struct sf_buf *
-map(struct sf_buf *sf, struct vm_page *m, uint32_t hint, uint32_t private_to,
-    const void *caller)
-{
+	u_int n = sf_buf_inuse();
 	struct pcpu *pc = curpcpu();
 
-	sf_buf_md_enter(slot_of(sf), VM_PAGE_TO_PHYS(m), false);
-	pc->pc_sf.pte_writes++;
-	sf_store(sf, vm_page_index(m), SF_CLAIMED);
-	if (!atomic_fcmpset_32(&m->sf, &hint, slot_of(sf) + 1)) {
-		sf_pool_retire(sf);
-		return (NULL);
-	}
-	sf->caller = caller;
-	if (private_to != 0) {
-		atomic_fetchadd_32(&m->sf_refs, 1);
-		pc->pc_sf.privates++;
-	}
-	hw_store32(&sf->state.count, private_to | 1);
-	if (pc->pc_sf.misses++ % SAMPLE == 0)
-		sample_peak(pc);
-	return (sf);
-}
-
-/*
- * A slot for a miss, claimed; NULL if there is none without a flush.  With
- * SFB_CPUPRIVATE a slot that other TLBs may still hold will do, once this
- * one's does not.  Interrupts are off, so that it stays "this one".
- */
-static struct sf_buf *
-get_slot(int flags, uint32_t *private_to)
-{
-	struct sf_buf *sf = sf_pool_get();
-
-	*private_to = 0;
-	if (sf != NULL || (flags & SFB_CPUPRIVATE) == 0)
-		return (sf);
-	if ((sf = sf_pool_get_removed()) == NULL)
-		return (NULL);
-	sf_buf_md_invalidate(slot_of(sf));
-	PCPU_COUNT(pc_sf.invlpgs);
-	*private_to = SF_PRIVATE_TO(curcpu_id());
-	return (sf);
-}
-
-/*
- * One try to map m.  False: no slot without a flush.  True: *sfp is the
- * mapping, or NULL if somebody was faster, and then there is one to find.
- */
-static bool
-try_map(struct vm_page *m, int flags, uint32_t hint, const void *caller,
-    struct sf_buf **sfp)
-{
-	uint32_t intr = intr_save(), private_to;
-	struct sf_buf *sf = get_slot(flags, &private_to);
-
-	if (sf != NULL)
-		*sfp = map(sf, m, hint, private_to, caller);
-	intr_restore(intr);
-	if (sf == NULL)
-		return (false);
-	if (*sfp == NULL)
-		slot_available();
-	return (true);
-}
-
-static void
-leave(struct waiter *w)
-{
-	struct waiter **p;
-
-	for (p = &waiters; *p != w; p = &(*p)->next)
-		continue;
-	*p = w->next;
-	atomic_fetchadd_32(&nwaiters, -1u);
+	/* On another CPU by now it is as good a sample. */
+	if (n > pc->pc_sf.peak)
+		pc->pc_sf.peak = n;
 }
 
 static void
@@ -330,9 +231,20 @@ join(struct waiter *w)
 	for (p = &waiters; *p != NULL; p = &(*p)->next)
 		continue;
 	*p = w;
-	atomic_fetchadd_32(&nwaiters, 1);
+	atomic_fetchadd_32(&sf_nwaiters, 1);
 	spin_unlock(&waiters_lock);
 	feed();
+}
+
+static void
+leave(struct waiter *w)
+{
+	struct waiter **p;
+
+	for (p = &waiters; *p != w; p = &(*p)->next)
+		continue;
+	*p = w->next;
+	atomic_fetchadd_32(&sf_nwaiters, -1u);
 }
 
 /* For who debugs a system that holds all and waits for more. */
@@ -347,24 +259,23 @@ complain(const struct waiter *w)
 	for (u_int i = 0; i < nsfbufs && i < 16; i++)
 		printf("  sf_buf %u: page %u, references %u, %s\n", i,
 		    sf_page(&sf_slots[i]), sf_count(&sf_slots[i]) & SF_COUNT,
-		    ksym_format((uintptr_t)sf_slots[i].caller, by));
+		    ksym_format((uintptr_t)sf_callers[i], by));
 }
 
 /*
- * Sleeps until the waiter has a slot, or its page a mapping (*sfp); EINTR if
- * a signal came first.
+ * Sleeps until the waiter has a slot, or its page a mapping, which is
+ * returned; NULL if it has a slot, or a signal came first.
  */
-static int
-wait_for_slot(struct waiter *w, int flags, struct sf_buf **sfp,
-    const void *caller)
+static struct sf_buf *
+wait_for_slot(struct waiter *w, int flags, const void *caller)
 {
-	uint32_t hint;
+	struct sf_buf *sf = NULL;
 	int error = 0;
 	bool said = false;
 
 	spin_lock(&waiters_lock);
 	while (w->given == NULL && error != EINTR &&
-	    (*sfp = lookup(w->m, flags, &hint, caller)) == NULL) {
+	    (sf = lookup(w->m, caller)) == NULL) {
 		error = sleepq_sleep(w, &waiters_lock, "sf_buf",
 		    (flags & SFB_CATCH) != 0 ? SLEEP_CATCH : 0,
 		    said ? 0 : COMPLAIN_MS);
@@ -377,198 +288,191 @@ wait_for_slot(struct waiter *w, int flags, struct sf_buf **sfp,
 	}
 	leave(w);
 	spin_unlock(&waiters_lock);
-	return (w->given == NULL && *sfp == NULL ? EINTR : 0);
+	return (sf);
 }
 
 /*
- * Every slot is referenced: waits for one, in order, and maps m in it.  NULL,
- * with *sfp NULL too, if a signal ended the wait.  A waiter whose page got
- * mapped by somebody else takes that, and passes on what it was given.
+ * Every slot is referenced: waits for one, in order, and maps m in it; NULL
+ * if a signal ended the wait (*interrupted), or somebody else mapped m.  A
+ * waiter whose page got mapped takes that, and passes on what it was given.
  */
 static struct sf_buf *
-alloc_waiting(struct vm_page *m, int flags, const void *caller, int *error)
+alloc_waiting(struct vm_page *m, int flags, const void *caller,
+    bool *interrupted)
 {
 	struct waiter w = { NULL, m, NULL, false };
-	struct sf_buf *sf = NULL;
-	uint32_t hint, intr;
+	struct sf_buf *sf;
 
 	join(&w);
 	PCPU_COUNT(pc_sf.sleeps);
-	*error = wait_for_slot(&w, flags, &sf, caller);
+	sample_peak();
+	sf = wait_for_slot(&w, flags, caller);
+	*interrupted = sf == NULL && w.given == NULL;
 	if (w.given == NULL)
 		return (sf);
 	if (w.dirty)
 		tlb_flush_all_wait();
 	if (sf == NULL)
-		sf = lookup(m, flags, &hint, caller);
-	intr = intr_save();
-	if (sf != NULL)
-		sf_pool_return(w.given, false);
+		sf = sf_pool_map_given(w.given, m, caller);
 	else
-		sf = map(w.given, m, hint, 0, caller);
-	intr_restore(intr);
-	if (w.given != sf)
-		slot_available();
-	else
+		sf_pool_give_back(w.given);
+	if (hw_load32(&sf_nwaiters) != 0)
 		tell_waiters(m);
 	return (sf);
 }
 
 /*
  * The rest of an allocation that found no mapping.  Each turn maps, finds
- * what another mapped, cleans slots, or ends.
+ * what another mapped, cleans slots, or ends.  Who comes later waits behind
+ * those who wait.
  */
 static struct sf_buf *
-alloc_slow(struct vm_page *m, int flags, const void *caller)
+alloc_rest(struct vm_page *m, int flags, const void *caller)
 {
+	bool private = (flags & SFB_CPUPRIVATE) != 0 && !sf_strict;
+	bool interrupted = false;
 	struct sf_buf *sf;
-	uint32_t hint;
-	int error = 0;
 
-	for (;;) {
-		if ((sf = lookup(m, flags, &hint, caller)) != NULL)
+	while (!interrupted) {
+		if ((sf = lookup(m, caller)) != NULL ||
+		    (private && (sf = lookup_private(m)) != NULL))
 			return (sf);
-		/* Who comes later waits behind those who wait. */
-		if (hw_load32(&nwaiters) == 0) {
-			if (try_map(m, flags, hint, caller, &sf)) {
-				if (sf == NULL)
-					continue;
+		if (hw_load32(&sf_nwaiters) == 0) {
+			sf = private ? sf_pool_map_private(m, caller) :
+			    sf_pool_map(m, caller);
+			if (hw_load32(&sf_nwaiters) != 0)
 				tell_waiters(m);
+			if (sf != NULL)
 				return (sf);
-			}
+			if (hw_load32(&m->sf) != 0)
+				continue;
 			if (tlb_may_wait() && sf_pool_force())
 				continue;
 		}
-		if ((flags & SFB_NOWAIT) == 0)
-			sf = alloc_waiting(m, flags, caller, &error);
+		if ((flags & SFB_NOWAIT) != 0)
+			break;
+		sf = alloc_waiting(m, flags, caller, &interrupted);
 		if (sf != NULL)
 			return (sf);
-		if ((flags & SFB_NOWAIT) != 0 || error == EINTR) {
-			PCPU_COUNT(pc_sf.failures);
-			return (NULL);
-		}
 	}
+	PCPU_COUNT(pc_sf.failures);
+	return (NULL);
 }
 
-/* Contracts of the public functions are in <sys/sf_buf.h>. */
+/*
+ * sf_buf_alloc_miss: sf_buf_alloc() found m->sf to be 0, and the request in
+ * order.
+ */
 struct sf_buf *
-sf_buf_alloc(struct vm_page *m, int flags)
+sf_buf_alloc_miss(struct vm_page *m, int flags)
 {
-	vm_offset_t va;
+	const void *caller = __caller();
+	struct sf_buf *sf;
 
-	check_request(m, flags, __caller());
-	if (sf_buf_md_direct(VM_PAGE_TO_PHYS(m), &va)) {
-		KASSERT(atomic_fetchadd_32(&m->sf_refs, 1) != 0xffffffffu,
-		    "sf_buf_alloc: too many references of page %u (called "
-		    "from %p)", vm_page_index(m), __caller());
-		PCPU_COUNT(pc_sf.direct);
-		return ((struct sf_buf *)m);
+	if ((flags & SFB_CPUPRIVATE) != 0 || hw_load32(&sf_nwaiters) != 0)
+		return (alloc_rest(m, flags, caller));
+	sf = sf_pool_map(m, caller);
+	if (__builtin_expect(sf == NULL || hw_load32(&sf_nwaiters) != 0, 0)) {
+		sf_buf_slot_available();
+		return (sf != NULL ? sf : alloc_rest(m, flags, caller));
 	}
-	return (alloc_slow(m, flags, __caller()));
+	if ((uint32_t)curpcpu()->pc_sf.misses % SAMPLE == 0)
+		sample_peak();
+	return (sf);
 }
 
 /*
- * The last reference went: the slot becomes a candidate for eviction, unless
- * it is on a list already, or referenced again.
+ * sf_buf_alloc_checked: any request that the fast path did not vouch for, or
+ * found m->sf to be in motion.
  */
-static void
-last_free(struct sf_buf *sf)
+struct sf_buf *
+sf_buf_alloc_checked(struct vm_page *m, int flags)
 {
-	uint32_t count;
+	const void *caller = __caller();
 
-	do {
-		count = sf_count(sf);
-		if ((count & (SF_STATE | SF_COUNT | SF_LISTED)) != 0)
-			return;
-	} while (!atomic_fcmpset_32(&sf->state.count, &count,
-	    count | SF_LISTED));
-	sf_pool_candidate(sf);
+	check_request(m, flags, caller);
+	if (vm_page_index(m) >= sf_direct_pages)
+		return (alloc_rest(m, flags, caller));
+	KASSERT(atomic_inc_32(&m->sf_refs),
+	    "sf_buf_alloc: too many references of page %u (called from %p)",
+	    vm_page_index(m), caller);
+	return ((struct sf_buf *)((uintptr_t)m + 1));
 }
 
-/*
- * In strict mode the mapping goes at once, everywhere: nobody waits for the
- * other CPUs, but none is left with a translation for long.
- */
-static void
-last_free_strict(struct sf_buf *sf, const void *caller)
+static void __dead2
+bad_handle(const struct sf_buf *sf, const char *who, const void *caller)
 {
-	uint32_t intr = intr_save(), page = sf_page(sf), count;
+	char by[KSYM_STRLEN];
 
-	count = sf_count(sf);
-	if ((count & (SF_STATE | SF_COUNT | SF_LISTED)) == 0 &&
-	    sf_change(sf, page, count, SF_CLAIMED | (count & SF_PRIVATE))) {
-		sf->caller = caller;
-		sf_pool_retire(sf);
-		tlb_force_nowait(tlb_close());
-	}
-	intr_restore(intr);
+	if (sf_is_direct(sf))
+		panic("%s: page %u has no reference (called from %p)", who,
+		    vm_page_index(sf_direct_page(sf)), caller);
+	if (sf < sf_slots || sf >= sf_slots + nsfbufs)
+		panic("%s: %p is no sf_buf (called from %p)", who, sf, caller);
+	panic("%s: sf_buf %u is not referenced (called from %p; last by %s)",
+	    who, slot_of(sf), caller,
+	    ksym_format((uintptr_t)sf_callers[slot_of(sf)], by));
+}
+
+/* sf_buf_free_bad, sf_buf_kva_bad: what was passed has no reference. */
+void
+sf_buf_free_bad(struct sf_buf *sf)
+{
+	bad_handle(sf, "sf_buf_free", __caller());
 }
 
 void
-sf_buf_free(struct sf_buf *sf)
+sf_buf_kva_bad(struct sf_buf *sf)
+{
+	bad_handle(sf, "sf_buf_kva", __caller());
+}
+
+/*
+ * sf_buf_free_rest: a reference was dropped of a slot that is private, or on
+ * no list, or had none; count is what it was before.
+ */
+void
+sf_buf_free_rest(struct sf_buf *sf, uint32_t count)
 {
 	const void *caller = __caller();
-	struct vm_page *m;
-	uint32_t count;
 
-	check_handle(sf, "sf_buf_free", caller);
-	if (is_direct(sf)) {
-		atomic_fetchadd_32(&((struct vm_page *)sf)->sf_refs, -1u);
-		return;
-	}
-	m = &vm_page_array[sf_page(sf)];
-	/* Our reference keeps the page in place, so half the word will do. */
-	count = atomic_fetchadd_32(&sf->state.count, -1u);
-	KASSERT((count & SF_COUNT) != 0, "sf_buf_free: sf_buf %u is not "
-	    "referenced (called from %p)", slot_of(sf), caller);
+	if (!sf_is_referenced(count))
+		bad_handle(sf, "sf_buf_free", caller);
 	if ((count & SF_PRIVATE) != 0)
-		atomic_fetchadd_32(&m->sf_refs, -1u);
+		(void)atomic_dec_32(&vm_page_array[sf_page(sf)].sf_refs);
 	if ((count & SF_COUNT) != 1)
 		return;
 	if (sf_strict)
-		last_free_strict(sf, caller);
+		sf_pool_last_free_strict(sf, caller);
 	else if ((count & SF_LISTED) == 0)
-		last_free(sf);
-	slot_available();
+		sf_pool_last_free(sf);
+	sf_buf_slot_available();
 }
 
+/* Contract in <sys/sf_buf.h>. */
 void
 sf_buf_ref(struct sf_buf *sf)
 {
+	const void *caller = __caller();
 	uint32_t count;
 
-	check_handle(sf, "sf_buf_ref", __caller());
-	if (is_direct(sf)) {
-		atomic_fetchadd_32(&((struct vm_page *)sf)->sf_refs, 1);
+	if (sf_is_direct(sf)) {
+		if (hw_load32(&sf_direct_page(sf)->sf_refs) == 0)
+			bad_handle(sf, "sf_buf_ref", caller);
+		KASSERT(atomic_inc_32(&sf_direct_page(sf)->sf_refs),
+		    "sf_buf_ref: too many references of page %u (called from "
+		    "%p)", vm_page_index(sf_direct_page(sf)), caller);
 		return;
 	}
-	count = atomic_fetchadd_32(&sf->state.count, 1);
-	KASSERT((count & SF_COUNT) != SF_COUNT, "sf_buf_ref: too many "
-	    "references of sf_buf %u (called from %p)", slot_of(sf),
-	    __caller());
+	if (sf < sf_slots || sf >= sf_slots + nsfbufs)
+		bad_handle(sf, "sf_buf_ref", caller);
+	count = atomic_fetchadd_32(&sf->count, 1);
+	if (!sf_is_referenced(count))
+		bad_handle(sf, "sf_buf_ref", caller);
+	KASSERT((count & SF_COUNT) < SF_COUNT_MAX, "sf_buf_ref: too many "
+	    "references of sf_buf %u (called from %p)", slot_of(sf), caller);
 	if ((count & SF_PRIVATE) != 0)
-		atomic_fetchadd_32(&vm_page_array[sf_page(sf)].sf_refs, 1);
-}
-
-vm_offset_t
-sf_buf_kva(struct sf_buf *sf)
-{
-	vm_offset_t va;
-
-	check_handle(sf, "sf_buf_kva", __caller());
-	if (!is_direct(sf))
-		return (sf_buf_md_kva(slot_of(sf)));
-	(void)sf_buf_md_direct(VM_PAGE_TO_PHYS((struct vm_page *)sf), &va);
-	return (va);
-}
-
-struct vm_page *
-sf_buf_page(struct sf_buf *sf)
-{
-	check_handle(sf, "sf_buf_page", __caller());
-	if (is_direct(sf))
-		return ((struct vm_page *)sf);
-	return (&vm_page_array[sf_page(sf)]);
+		(void)atomic_inc_32(&vm_page_array[sf_page(sf)].sf_refs);
 }
 
 /*
@@ -579,17 +483,16 @@ sf_buf_page(struct sf_buf *sf)
 bool
 sf_buf_page_referenced(struct vm_page *m)
 {
-	uint32_t hint = m->sf, count;
+	uint32_t hint = hw_load32(&m->sf);
 	struct sf_buf *sf;
 
-	if (m->sf_refs != 0)
+	if (hw_load32(&m->sf_refs) != 0)
 		return (true);
 	if (hint == 0)
 		return (false);
-	sf = &sf_slots[hint - 1];
-	count = sf_count(sf);
+	sf = sf_of_hint(hint);
 	return (sf_page(sf) == vm_page_index(m) &&
-	    (count & SF_STATE) == SF_MAPPED && (count & SF_COUNT) != 0);
+	    sf_is_referenced(sf_count(sf)));
 }
 
 void
@@ -603,9 +506,8 @@ sf_buf_stats_read(struct sf_buf_stats *sum)
 		sum->hits += s->hits;
 		sum->misses += s->misses;
 		sum->revived += s->revived;
-		sum->direct += s->direct;
+		sum->removals += s->removals;
 		sum->privates += s->privates;
-		sum->pte_writes += s->pte_writes;
 		sum->invlpgs += s->invlpgs;
 		sum->forced += s->forced;
 		sum->sleeps += s->sleeps;
@@ -614,18 +516,16 @@ sf_buf_stats_read(struct sf_buf_stats *sum)
 		sum->ipis_sent += pcpus[i]->pc_ipis_sent[IPI_FLUSH];
 		sum->interrupted += pcpus[i]->pc_ipis_taken[IPI_FLUSH];
 	}
+	sum->pte_writes = sum->misses + sum->revived + sum->removals;
 }
 
 u_int
 sf_buf_inuse(void)
 {
 	u_int n = 0;
-	uint32_t count;
 
-	for (u_int i = 0; i < nsfbufs; i++) {
-		count = sf_count(&sf_slots[i]);
-		n += (count & SF_STATE) == SF_MAPPED && (count & SF_COUNT) != 0;
-	}
+	for (u_int i = 0; i < nsfbufs; i++)
+		n += sf_is_referenced(sf_count(&sf_slots[i]));
 	return (n);
 }
 
@@ -647,9 +547,9 @@ sf_buf_audit(void)
 		if ((count & SF_STATE) != SF_MAPPED &&
 		    (count & SF_STATE) != SF_REMOVED)
 			continue;
-		why = sf_buf_md_audit(i, (count & SF_STATE) == SF_MAPPED,
-		    (count & SF_STATE) == SF_MAPPED ? ptoa(page) : 0);
-		if (why == NULL || sf_count(&sf_slots[i]) != count)
+		why = sf_buf_md_audit(i, (count & SF_STATE) == SF_MAPPED, page);
+		/* The same word after it: nobody re-used the slot meanwhile. */
+		if (why == NULL || !sf_change(&sf_slots[i], page, count, count))
 			continue;
 		printf("sf_buf %u: its entry is wrong: %s\n", i, why);
 		wrong++;
@@ -668,14 +568,15 @@ sf_buf_explain(vm_offset_t va)
 	struct sf_buf *sf;
 	u_int slot;
 
-	if (va < sf_buf_md_kva(0) || va >= sf_buf_md_kva(nsfbufs))
+	if (va < sf_buf_md_kva(0) || va - sf_buf_md_kva(0) >=
+	    nsfbufs << PAGE_SHIFT)
 		return;
 	slot = (va - sf_buf_md_kva(0)) >> PAGE_SHIFT;
 	sf = &sf_slots[slot];
 	printf("sf_buf %u: page %u, references %u, last %s by %s\n", slot,
 	    sf_page(sf), sf_count(sf) & SF_COUNT, sf_strict &&
 	    (sf_count(sf) & SF_STATE) == SF_REMOVED ? "freed" : "mapped",
-	    ksym_format((uintptr_t)sf->caller, by));
+	    ksym_format((uintptr_t)sf_callers[slot], by));
 }
 
 /* sf_buf_tick: the clock's.  Interrupts off. */
@@ -693,13 +594,16 @@ sf_buf_tick(void)
 bool
 sf_buf_evict(struct vm_page *m)
 {
-	return (m->sf != 0 && sf_pool_evict(&sf_slots[m->sf - 1]));
+	return (m->sf != 0 && sf_pool_evict(sf_of_hint(m->sf)));
 }
 
-/* sf_buf_init: once, at start. */
+/* sf_buf_init: once, when all CPUs run. */
 void
 sf_buf_init(void)
 {
-	sf_buf_md_init(sf_strict);
+	sf_callers = kmem_alloc(nsfbufs * sizeof(*sf_callers), M_ZERO);
+	KASSERT(sf_callers != NULL, "sf_buf: no memory for %u slots", nsfbufs);
+	sf_buf_md_init();
+	sf_direct_pages = sf_strict ? 0 : sf_buf_md_direct_pages();
 	sf_pool_init();
 }

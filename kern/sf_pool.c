@@ -6,39 +6,59 @@
 /*
  * The supply of sf_buf slots: for each CPU a pool, and in it four lists.
  *
- *	mapped, last reference dropped -> queue -(evict)-> open or clean
+ *	mapped -> queue -(evict)-> open, or clean if no TLB can hold it
  *	open -(tlb_close)-> closed -(all TLBs flushed since)-> clean
  *
- * A miss takes from its CPU's clean list, and evicts one or two for it, so
- * that about three quarters of a pool's idle slots are removed ahead of need.
- * That does not cost hits: a removed slot still knows its page, and goes back
- * to it (sf_buf.c, revive()) for the price of a store.  Batches are closed
- * by the clock, and become clean by the flushes of everybody's next tick; only
- * when clean slots run out before that, sf_pool_force() asks for them.
+ * A slot joins the queue when it is mapped, referenced as it is then: so the
+ * free of a short-lived reference touches no list.  Who takes a slot off the
+ * queue that is still referenced leaves it off; its last free lists it again.
+ *
+ * A miss takes from its CPU's clean list, and evicts one slot for whoever
+ * comes next, so that about three quarters of all slots are removed ahead of
+ * need.  That does not cost hits: a removed slot still knows its page, and
+ * goes back to it (sf_buf.c, revive()) for the price of a store.  Batches are
+ * closed by the clock, and become clean by the flushes of everybody's next
+ * tick; only when clean slots run out before that, sf_pool_force() asks.
  *
  * Slots that were revived stay linked where they are: whoever takes a slot
  * off a list looks at its state to see what it is now.  No list is ever
  * scanned, so that no cost grows with the number of slots.
  *
- * Interrupts are off in everything here but sf_pool_force(), and at most one
- * pool is locked at a time.
+ * A pool has a lock of its own kind, a word that says which CPU has it:
+ * spin_lock() would cost a miss as much as the rest of it.  Interrupts are off
+ * under it, at most one is held at a time, and nothing is called under it
+ * that waits or takes another lock.
  */
 
 #include <sys/types.h>
-#include <sys/lock.h>
-#include <sys/sf_buf.h>
+#include <sys/panic.h>
 #include <sys/systm.h>
 #include <kern/sf_buf_var.h>
-#include <machine/atomic.h>
 #include <machine/cpufunc.h>
-#include <machine/pcpu.h>
-#include <machine/sf_buf.h>
 #include <machine/smp.h>
 
-#define	AHEAD		3u	/* removed slots for each candidate */
-#define	FORCE_MIN	64u	/* slots worth a forced flush */
+#define	QUEUED		4u	/* of so many slots one stays mapped */
+#define	STEAL_MAX	256u	/* slots moved from pool to pool at once */
 
-static struct sf_pool pools[MAXCPU];
+/* First in, first out; head and tail are meaningless in an empty list. */
+struct sf_list {
+	uint32_t head, tail, len;
+};
+
+/*
+ * A CPU's supply.  (All of it is under its lock.)
+ *	clean	removed, and in no TLB
+ *	queue	mapped: candidates for eviction
+ *	open	removed since the last batch was closed
+ *	closed	removed before tlb_close() returned closed_stamp
+ */
+static struct sf_pool {
+	volatile uint32_t lock;		/* 0, or 1 + the CPU that has it */
+	struct sf_list clean, queue, open, closed;
+	uint32_t closed_stamp;
+} __attribute__((aligned(64))) pools[MAXCPU];
+
+static u_int queue_max;			/* slots that a queue may hold */
 
 /* In strict mode there is one, so that addresses come back in order. */
 static inline struct sf_pool *
@@ -47,29 +67,59 @@ my_pool(void)
 	return (&pools[sf_strict ? 0 : curcpu_id()]);
 }
 
-static void
-push(struct sf_list *l, struct sf_buf *sf)
+static void __attribute__((noinline))
+pool_lock_wait(struct sf_pool *p, uint32_t holder)
 {
-	u_int slot = slot_of(sf);
+	uint64_t start = cpu_ticks();
+	bool warned = false;
 
-	sf->next = NOSLOT;
-	if (l->len++ == 0)
-		l->head = slot;
-	else
-		sf_slots[l->tail].next = slot;
-	l->tail = slot;
+	do {
+		if (panicked())
+			return;
+		KASSERT(!wait_expired(start, &warned), "sf_buf: CPU %u waits "
+		    "for pool %u, which CPU %u has", curcpu_id(),
+		    (u_int)(p - pools), holder - 1);
+		tlb_serve();
+		cpu_spinwait();
+		holder = 0;
+	} while (!atomic_fcmpset_32(&p->lock, &holder, curcpu_id() + 1));
 }
 
-static struct sf_buf *
+static inline void
+pool_lock(struct sf_pool *p)
+{
+	uint32_t holder = 0;
+
+	if (!atomic_fcmpset_32(&p->lock, &holder, curcpu_id() + 1))
+		pool_lock_wait(p, holder);
+}
+
+static inline void
+pool_unlock(struct sf_pool *p)
+{
+	atomic_store_rel_32(&p->lock, 0);
+}
+
+static inline void
+push(struct sf_list *l, struct sf_buf *sf)
+{
+	if (l->len++ == 0)
+		l->head = slot_of(sf);
+	else
+		sf_slots[l->tail].next = slot_of(sf);
+	l->tail = slot_of(sf);
+}
+
+static inline struct sf_buf *
 pop(struct sf_list *l)
 {
 	struct sf_buf *sf;
 
 	if (l->len == 0)
 		return (NULL);
+	l->len--;
 	sf = &sf_slots[l->head];
 	l->head = sf->next;
-	l->len--;
 	return (sf);
 }
 
@@ -89,85 +139,75 @@ append(struct sf_list *to, struct sf_list *from)
 }
 
 /*
- * Takes the mapping of a slot that we own away; true if a TLB may hold it
- * still.  That of a private slot counts as held whatever its A bit says:
- * another CPU may hold what the slot mapped before.  Its page forgets it.
+ * The owner's of a slot whose entry is gone: its page forgets it.  Only the
+ * owner of a slot changes an m->sf that names it, so nothing comes between
+ * the look and the store.
  */
-static bool
-unmap(struct sf_buf *sf, uint32_t count)
+static inline void
+forget_page(struct sf_buf *sf)
 {
-	uint32_t hint = slot_of(sf) + 1, page = sf_page(sf);
-	bool dirty = sf_buf_md_remove(slot_of(sf));
+	struct vm_page *m = &vm_page_array[sf_page(sf)];
 
-	PCPU_COUNT(pc_sf.pte_writes);
-	if ((count & SF_PRIVATE) == 0)
-		return (dirty);
-	(void)atomic_fcmpset_32(&vm_page_array[page].sf, &hint, 0);
-	hw_store32(&sf->state.page, NOPAGE);
-	return (true);
-}
-
-/*
- * A mapped slot was taken off a list: ours now (true) if it is unreferenced
- * and, unless `hard', was not hit lately.  Otherwise it goes where it
- * belongs: to the queue, or if referenced to none; then the last free lists
- * it again.
- */
-static bool
-claim_mapped(struct sf_pool *p, struct sf_buf *sf, bool hard)
-{
-	uint32_t count, ncount, page;
-
-	do {
-		page = sf_page(sf);
-		count = sf_count(sf);
-		if ((count & SF_STATE) != SF_MAPPED)
-			ncount = count;		/* being revived: to the queue */
-		else if ((count & SF_COUNT) != 0)
-			ncount = count & ~SF_LISTED;
-		else if ((count & SF_USED) != 0 && !hard)
-			ncount = count & ~SF_USED;
-		else
-			ncount = SF_CLAIMED | (count & SF_PRIVATE);
-	} while (!sf_change(sf, page, count, ncount));
-	if ((ncount & SF_STATE) == SF_CLAIMED)
-		return (true);
-	if ((ncount & SF_LISTED) != 0)
-		push(&p->queue, sf);
-	return (false);
-}
-
-/* A removed slot was taken off a list: ours, unless it is being revived. */
-static bool
-claim_removed(struct sf_buf *sf)
-{
-	uint32_t hint = slot_of(sf) + 1, count, page;
-
-	do {
-		page = sf_page(sf);
-		count = sf_count(sf);
-		if ((count & SF_STATE) != SF_REMOVED)
-			return (false);
-	} while (!sf_change(sf, page, count, SF_CLAIMED));
-	if (page != NOPAGE)
-		(void)atomic_fcmpset_32(&vm_page_array[page].sf, &hint, 0);
-	return (true);
+	if (hw_load32(&m->sf) == sf_hint(sf))
+		hw_store32(&m->sf, 0);
 }
 
 /* Puts a slot that we own, and whose entry is gone, on the right list. */
-static void
+static inline void
 put_removed(struct sf_pool *p, struct sf_buf *sf, bool dirty)
 {
-	sf_store(sf, sf_page(sf), SF_REMOVED | SF_LISTED |
-	    (dirty ? SF_DIRTY : 0));
+	hw_store32(&sf->count, SF_REMOVED | SF_LISTED);
 	push(dirty ? &p->open : &p->clean, sf);
 }
 
 /*
- * Takes away the mapping of the oldest candidate that nobody uses; false if
- * there is none.  Each pass over a slot is paid for by a hit or a free.
+ * A slot was taken off a list, and is not plainly unreferenced and shared.
+ * In use, it is left off; in somebody's hands, which is soon over, it goes
+ * to the end of the queue.  True: it was private and is ours now.
  */
 static bool
+claim_other(struct sf_pool *p, struct sf_buf *sf, uint32_t count)
+{
+	uint32_t ncount;
+
+	for (;;) {
+		if ((count & SF_STATE) != SF_MAPPED) {
+			push(&p->queue, sf);
+			return (false);
+		}
+		ncount = (count & SF_COUNT) != 0 ? count & ~SF_LISTED :
+		    SF_CLAIMED | (count & SF_PRIVATE);
+		if (atomic_fcmpset_32(&sf->count, &count, ncount))
+			return ((count & SF_COUNT) == 0);
+	}
+}
+
+/*
+ * Takes the mapping of a slot that we own away; true if a TLB may hold it
+ * still.  That of a private slot counts as held whatever its A bit says:
+ * another CPU may hold what the slot mapped before.
+ */
+static inline bool
+unmap(struct sf_buf *sf, uint32_t private)
+{
+	bool dirty = sf_buf_md_remove(slot_of(sf));
+
+	PCPU_COUNT(pc_sf.removals);
+	if (private != 0) {
+		hw_store32(&sf->page, NOPAGE);
+		dirty = true;
+	}
+	return (dirty);
+}
+
+/*
+ * Takes away the oldest mapping of the queue that nobody uses, one that was
+ * hit since the queue last passed going round once more; false if there is
+ * none.  Each pass over a slot is paid for by a hit or by the miss that
+ * mapped it.  Only who took a slot off a list may claim it, so its page stays
+ * and half the word will do.
+ */
+static inline bool
 evict(struct sf_pool *p, bool hard)
 {
 	struct sf_buf *sf;
@@ -176,13 +216,40 @@ evict(struct sf_pool *p, bool hard)
 	for (u_int n = 2 * p->queue.len; n > 0; n--) {
 		if ((sf = pop(&p->queue)) == NULL)
 			return (false);
-		if (!claim_mapped(p, sf, hard))
+		if (sf->used != 0 && !hard) {
+			sf->used = 0;
+			push(&p->queue, sf);
 			continue;
-		count = sf_count(sf);
-		put_removed(p, sf, unmap(sf, count));
-		return (true);
+		}
+		count = SF_LISTED;
+		if (atomic_fcmpset_32(&sf->count, &count, SF_CLAIMED) ||
+		    claim_other(p, sf, count)) {
+			put_removed(p, sf, unmap(sf, count & SF_PRIVATE));
+			return (true);
+		}
 	}
 	return (false);
+}
+
+/*
+ * The oldest slot of a list of removed ones, claimed; NULL if none is left.
+ * Those that were revived since go where mapped slots belong.
+ */
+static inline struct sf_buf *
+take(struct sf_pool *p, struct sf_list *l)
+{
+	struct sf_buf *sf;
+	uint32_t count;
+
+	while ((sf = pop(l)) != NULL) {
+		count = SF_REMOVED | SF_LISTED;
+		if (atomic_fcmpset_32(&sf->count, &count, SF_CLAIMED)) {
+			forget_page(sf);
+			return (sf);
+		}
+		push(&p->queue, sf);
+	}
+	return (NULL);
 }
 
 /* What was closed is clean once every TLB was flushed since. */
@@ -195,217 +262,348 @@ absorb(struct sf_pool *p)
 
 /*
  * The stamp is taken after the last removal of the batch, which is the whole
- * point of it; see arch/i386/tlb.c.  Joined to an older batch, it covers that.
+ * point of it; see arch/i386/tlb.c.  It covers an older batch as well, whose
+ * own stamp may be of so long ago that it looks like one to come.
  */
 static void
 close_batch(struct sf_pool *p)
 {
-	if (p->open.len == 0)
-		return;
 	append(&p->closed, &p->open);
-	p->closed_stamp = tlb_close();
-}
-
-/* The oldest slot of a list of removed ones, claimed; NULL if none is left. */
-static struct sf_buf *
-take(struct sf_pool *p, struct sf_list *l)
-{
-	struct sf_buf *sf;
-
-	while ((sf = pop(l)) != NULL) {
-		if (claim_removed(sf))
-			return (sf);
-		/* Revived since.  If it is idle again, the queue has it. */
-		if (claim_mapped(p, sf, false))
-			put_removed(p, sf, unmap(sf, sf_count(sf)));
-	}
-	return (NULL);
-}
-
-static struct sf_buf *
-take_clean(struct sf_pool *p)
-{
-	struct sf_buf *sf = take(p, &p->clean);
-
-	if (sf == NULL) {
-		absorb(p);
-		sf = take(p, &p->clean);
-	}
-	return (sf);
+	if (p->closed.len != 0)
+		p->closed_stamp = tlb_close();
 }
 
 /*
- * Moves half of the clean slots of the first pool that has some to ours;
- * false if none has.
+ * If no other CPU is awake, a flush of this TLB cleans all that is removed,
+ * without an interrupt.
  */
-static bool
+static void
+clean_here(struct sf_pool *p)
+{
+	if (p->open.len + p->closed.len == 0 || !tlb_others_idle())
+		return;
+	close_batch(p);
+	tlb_flush_here();
+	absorb(p);
+}
+
+/*
+ * Takes up to half of the clean slots of the first other pool that has some.
+ * The lock of `mine' is released meanwhile; what is on no list is in transit,
+ * so the caller must see to those who wait: sf_buf.c, waiters.
+ */
+static void
 steal(struct sf_pool *mine)
 {
 	struct sf_list some = { 0, 0, 0 };
 	struct sf_pool *p;
+	u_int n;
 
-	for (u_int i = 0; i < mp_ncpus && some.len == 0; i++) {
-		p = &pools[(curcpu_id() + 1 + i) % mp_ncpus];
-		spin_lock(&p->lock);
+	pool_unlock(mine);
+	for (u_int i = 1; i < mp_ncpus && some.len == 0; i++) {
+		p = &pools[(curcpu_id() + i) % mp_ncpus];
+		pool_lock(p);
 		absorb(p);
-		for (u_int n = (p->clean.len + 1) / 2; n > 0; n--)
+		n = (p->clean.len + 1) / 2;
+		for (n = n < STEAL_MAX ? n : STEAL_MAX; n > 0; n--)
 			push(&some, pop(&p->clean));
-		spin_unlock(&p->lock);
+		pool_unlock(p);
 	}
-	if (some.len == 0)
-		return (false);
-	spin_lock(&mine->lock);
+	pool_lock(mine);
 	append(&mine->clean, &some);
-	spin_unlock(&mine->lock);
-	return (true);
+}
+
+/* The clean list is empty: what can be had without asking anybody. */
+static struct sf_buf * __attribute__((noinline))
+refill(struct sf_pool *p, bool may_steal)
+{
+	struct sf_buf *sf;
+
+	absorb(p);
+	if ((sf = take(p, &p->clean)) != NULL)
+		return (sf);
+	clean_here(p);
+	if ((sf = take(p, &p->clean)) != NULL || !may_steal)
+		return (sf);
+	steal(p);
+	return (take(p, &p->clean));
 }
 
 /*
- * sf_pool_get: a clean slot, claimed, or NULL if there is none on any CPU.
- * Evicts ahead of need, for whoever comes next.  Interrupts off.
+ * Maps m in a slot that we own, and publishes it; NULL if somebody else was
+ * faster.  The entry is in place before anybody finds the slot, and until
+ * the count is stored nobody can take a reference.  The loser's page must
+ * not be found in the removed slot: it has a mapping already.
+ */
+static inline struct sf_buf *
+enter(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m)
+{
+	uint32_t none = 0;
+
+	sf_buf_md_enter(slot_of(sf), vm_page_index(m), false);
+	hw_store32(&sf->page, vm_page_index(m));
+	if (!atomic_fcmpset_32(&m->sf, &none, sf_hint(sf))) {
+		hw_store32(&sf->page, NOPAGE);
+		put_removed(p, sf, unmap(sf, 0));
+		return (NULL);
+	}
+	if (sf_strict) {
+		hw_store32(&sf->count, 1);
+	} else {
+		sf->used = 0;
+		push(&p->queue, sf);
+		hw_store32(&sf->count, SF_LISTED | 1);
+	}
+	PCPU_COUNT(pc_sf.misses);
+	return (sf);
+}
+
+/*
+ * sf_pool_map: maps m in a clean slot.  NULL if there is none on any CPU, or
+ * somebody else has mapped m meanwhile.  Any context but NMI.
  */
 struct sf_buf *
-sf_pool_get(void)
+sf_pool_map(struct vm_page *m, const void *caller)
 {
+	uint32_t intr = intr_save();
 	struct sf_pool *p = my_pool();
 	struct sf_buf *sf;
 
-	do {
-		spin_lock(&p->lock);
-		for (u_int i = 0; i < 2 && p->clean.len + p->open.len +
-		    p->closed.len < AHEAD * p->queue.len; i++)
-			(void)evict(p, false);
-		sf = take_clean(p);
-		spin_unlock(&p->lock);
-	} while (sf == NULL && steal(p));
+	pool_lock(p);
+	if (p->queue.len > queue_max)
+		(void)evict(p, false);
+	sf = take(p, &p->clean);
+	if (sf == NULL)
+		sf = refill(p, true);
+	if (sf != NULL) {
+		sf_set_caller(sf, caller);
+		sf = enter(p, sf, m);
+	}
+	pool_unlock(p);
+	intr_restore(intr);
 	return (sf);
 }
 
 /*
- * sf_pool_get_removed: a slot that some TLB may still hold, claimed: of a
- * CPU's batches, or evicted for this; NULL if there is none.  Interrupts off.
+ * Maps m, for this CPU only, in a slot that other TLBs may still hold, once
+ * this one does not.  m->sf_private is a guess that the slot's own word
+ * confirms, so a plain store will do.
+ */
+static struct sf_buf *
+enter_private(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m)
+{
+	sf_buf_md_invalidate(slot_of(sf));
+	PCPU_COUNT(pc_sf.invlpgs);
+	sf_buf_md_enter(slot_of(sf), vm_page_index(m), false);
+	hw_store32(&sf->page, vm_page_index(m));
+	(void)atomic_inc_32(&m->sf_refs);
+	sf->used = 0;
+	push(&p->queue, sf);
+	hw_store32(&sf->count, SF_LISTED | SF_PRIVATE_TO(curcpu_id()) | 1);
+	m->sf_private = (uint16_t)slot_of(sf);
+	PCPU_COUNT(pc_sf.misses);
+	PCPU_COUNT(pc_sf.privates);
+	return (sf);
+}
+
+/*
+ * sf_pool_map_private: as sf_pool_map(), but if this CPU has no clean slot
+ * m gets a private mapping in a removed one.  NULL if it has none either.
+ * Not in strict mode.  The caller cannot migrate.
  */
 struct sf_buf *
-sf_pool_get_removed(void)
+sf_pool_map_private(struct vm_page *m, const void *caller)
 {
-	struct sf_pool *p;
-	struct sf_buf *sf = NULL;
+	uint32_t intr = intr_save();
+	struct sf_pool *p = my_pool();
+	struct sf_buf *sf;
 
-	for (u_int i = 0; i < mp_ncpus && sf == NULL; i++) {
-		p = &pools[(curcpu_id() + i) % mp_ncpus];
-		spin_lock(&p->lock);
-		if ((sf = take(p, &p->open)) == NULL &&
-		    (sf = take(p, &p->closed)) == NULL && evict(p, true) &&
-		    (sf = take(p, &p->open)) == NULL)
-			sf = take(p, &p->clean);
-		spin_unlock(&p->lock);
+	pool_lock(p);
+	if (p->queue.len > queue_max)
+		(void)evict(p, false);
+	if ((sf = take(p, &p->clean)) != NULL ||
+	    (sf = refill(p, false)) != NULL) {
+		sf_set_caller(sf, caller);
+		sf = enter(p, sf, m);
+	} else if ((sf = take(p, &p->closed)) != NULL ||
+	    (sf = take(p, &p->open)) != NULL) {
+		sf_set_caller(sf, caller);
+		sf = enter_private(p, sf, m);
 	}
+	pool_unlock(p);
+	intr_restore(intr);
 	return (sf);
+}
+
+/*
+ * sf_pool_map_given: maps m in a slot that sf_pool_get_any() gave, and that is
+ * clean by now.  NULL if somebody else was faster; the slot is given back.
+ */
+struct sf_buf *
+sf_pool_map_given(struct sf_buf *sf, struct vm_page *m, const void *caller)
+{
+	uint32_t intr = intr_save();
+	struct sf_pool *p = my_pool();
+
+	pool_lock(p);
+	sf_set_caller(sf, caller);
+	sf = enter(p, sf, m);
+	pool_unlock(p);
+	intr_restore(intr);
+	return (sf);
+}
+
+/* sf_pool_give_back: a slot that sf_pool_get_any() gave, clean by now. */
+void
+sf_pool_give_back(struct sf_buf *sf)
+{
+	uint32_t intr = intr_save();
+	struct sf_pool *p = my_pool();
+
+	hw_store32(&sf->page, NOPAGE);
+	pool_lock(p);
+	put_removed(p, sf, false);
+	pool_unlock(p);
+	intr_restore(intr);
+}
+
+/* A slot of one pool for a thread that waits; see below. */
+static struct sf_buf *
+take_any(struct sf_pool *p, bool *dirty)
+{
+	struct sf_buf *sf;
+
+	absorb(p);
+	*dirty = false;
+	if ((sf = take(p, &p->clean)) != NULL)
+		return (sf);
+	*dirty = true;
+	if ((sf = take(p, &p->closed)) != NULL ||
+	    (sf = take(p, &p->open)) != NULL)
+		return (sf);
+	if (!evict(p, true))
+		return (NULL);
+	if ((sf = take(p, &p->open)) != NULL)
+		return (sf);
+	*dirty = false;
+	return (take(p, &p->clean));
 }
 
 /*
  * sf_pool_get_any: an unreferenced slot of any kind, claimed, for a thread
- * that waits; *dirty says that it must be cleaned by tlb_force() before use.
- * NULL only if every slot is referenced, or on its way.  Interrupts off.
+ * that waits; *dirty says that tlb_flush_all_wait() must come before its use.
+ * NULL only if every slot is referenced, or in somebody's hands.  Interrupts
+ * off.
  */
 struct sf_buf *
 sf_pool_get_any(bool *dirty)
 {
-	struct sf_buf *sf = sf_pool_get();
+	struct sf_buf *sf = NULL;
+	struct sf_pool *p;
 
-	*dirty = sf == NULL;
-	return (sf != NULL ? sf : sf_pool_get_removed());
+	for (u_int i = 0; i < mp_ncpus && sf == NULL; i++) {
+		p = &pools[(curcpu_id() + i) % mp_ncpus];
+		pool_lock(p);
+		sf = take_any(p, dirty);
+		pool_unlock(p);
+	}
+	return (sf);
 }
 
 /*
- * One pool's part in a forced flush: closes its batch, which it fills first
- * if there is little in it.  Returns whether something is clean or will be.
+ * One pool's part in a forced flush: evicts what its queue has too much of,
+ * or half of it if nothing else is removed, and closes the batch.
+ * Returns whether something is clean or will be.
  */
 static bool
-prepare(struct sf_pool *p, uint32_t *stamp)
+prepare(struct sf_pool *p, bool *dirty, uint32_t *stamp)
 {
+	uint32_t intr = intr_save();
 	bool some;
 
-	spin_lock(&p->lock);
-	for (u_int n = 0; n < FORCE_MIN && p->clean.len + p->open.len +
-	    p->closed.len < AHEAD * p->queue.len; n++)
-		if (!evict(p, true))
-			break;
+	pool_lock(p);
+	while (p->queue.len > queue_max && evict(p, false))
+		continue;
+	if (p->open.len + p->closed.len + p->clean.len == 0)
+		for (u_int n = (p->queue.len + 1) / 2; n > 0; n--)
+			(void)evict(p, true);
 	close_batch(p);
-	if (p->closed.len != 0)
+	if (p->closed.len != 0) {
 		*stamp = p->closed_stamp;
+		*dirty = true;
+	}
 	some = p->clean.len + p->closed.len != 0;
-	spin_unlock(&p->lock);
+	pool_unlock(p);
+	intr_restore(intr);
 	return (some);
 }
 
 /*
  * sf_pool_force: makes slots clean that are not, the batches of all CPUs, by
  * one forced flush.  False if there was nothing to clean: then every slot is
- * referenced, or on its way.  Thread context, interrupts on, no spin lock
- * held.
+ * referenced, or in somebody's hands.  Thread context, interrupts on, no
+ * spin lock held.
  */
 bool
 sf_pool_force(void)
 {
-	uint32_t stamp, last = 0;
+	uint32_t stamp = 0;
 	bool some = false, dirty = false;
 
-	for (u_int i = 0; i < mp_ncpus; i++) {
-		stamp = 0;
-		some = prepare(&pools[i], &stamp) || some;
-		if (stamp == 0)
-			continue;
-		/* Of batches that others closed meanwhile, the latest. */
-		if (!dirty || (int32_t)(stamp - last) > 0)
-			last = stamp;
-		dirty = true;
-	}
-	if (dirty && !tlb_is_clean(last)) {
+	/* Each pool's stamp is later than that of the pool before. */
+	for (u_int i = 0; i < mp_ncpus; i++)
+		some = prepare(&pools[i], &dirty, &stamp) || some;
+	if (dirty) {
 		PCPU_COUNT(pc_sf.forced);
-		tlb_force(last);
+		tlb_force(stamp);
 	}
 	return (some);
 }
 
 /*
- * sf_pool_retire: back to the supply, what the caller owns and nobody saw
- * mapped, or what is to go.  With its entry still there.  Interrupts off.
+ * sf_pool_last_free: the last reference of a slot went that was on no list;
+ * it becomes a candidate, unless somebody was faster.  Any context but NMI.
  */
 void
-sf_pool_retire(struct sf_buf *sf)
+sf_pool_last_free(struct sf_buf *sf)
 {
-	struct sf_pool *p = my_pool();
-	bool dirty = unmap(sf, sf_count(sf));
+	uint32_t count = sf_count(sf), intr;
+	struct sf_pool *p;
 
-	spin_lock(&p->lock);
-	put_removed(p, sf, dirty || sf_strict);
-	spin_unlock(&p->lock);
-}
-
-/* The same for one whose entry is gone already. */
-void
-sf_pool_return(struct sf_buf *sf, bool dirty)
-{
-	struct sf_pool *p = my_pool();
-
-	sf_store(sf, NOPAGE, SF_CLAIMED);
-	spin_lock(&p->lock);
-	put_removed(p, sf, dirty);
-	spin_unlock(&p->lock);
-}
-
-/* sf_pool_candidate: the last reference went; the slot is marked LISTED. */
-void
-sf_pool_candidate(struct sf_buf *sf)
-{
-	uint32_t flags = intr_save();
-	struct sf_pool *p = my_pool();
-
-	spin_lock(&p->lock);
+	do {
+		if ((count & (SF_STATE | SF_COUNT | SF_LISTED)) != 0)
+			return;
+	} while (!atomic_fcmpset_32(&sf->count, &count, count | SF_LISTED));
+	intr = intr_save();
+	p = my_pool();
+	pool_lock(p);
 	push(&p->queue, sf);
-	spin_unlock(&p->lock);
-	intr_restore(flags);
+	pool_unlock(p);
+	intr_restore(intr);
+}
+
+/*
+ * sf_pool_last_free_strict: in strict mode the mapping goes at once,
+ * everywhere: nobody waits for the other CPUs, but none is left with a
+ * translation for long.  The slot keeps its page's number, for who faults on
+ * the address, but the page forgets the slot.
+ */
+void
+sf_pool_last_free_strict(struct sf_buf *sf, const void *caller)
+{
+	uint32_t intr = intr_save();
+	struct sf_pool *p = my_pool();
+
+	if (sf_change(sf, sf_page(sf), 0, SF_CLAIMED)) {
+		sf_set_caller(sf, caller);
+		pool_lock(p);
+		(void)unmap(sf, 0);
+		forget_page(sf);
+		put_removed(p, sf, true);
+		pool_unlock(p);
+		tlb_force_nowait(tlb_close());
+	}
+	intr_restore(intr);
 }
 
 /* sf_pool_tick: the clock's, before it flushes for it.  Interrupts off. */
@@ -416,24 +614,12 @@ sf_pool_tick(void)
 
 	if (p->open.len + p->closed.len == 0)
 		return;		/* at worst a tick late */
-	spin_lock(&p->lock);
+	pool_lock(p);
 	absorb(p);
 	/* Joining a batch that still waits would put off its cleaning. */
 	if (p->closed.len == 0)
 		close_batch(p);
-	spin_unlock(&p->lock);
-}
-
-/* sf_pool_listed: slots on lists; a sample, not locked.  Any context. */
-u_int
-sf_pool_listed(void)
-{
-	u_int n = 0;
-
-	for (u_int i = 0; i < mp_ncpus; i++)
-		n += pools[i].clean.len + pools[i].queue.len +
-		    pools[i].open.len + pools[i].closed.len;
-	return (n);
+	pool_unlock(p);
 }
 
 static bool
@@ -452,56 +638,74 @@ unlink(struct sf_list *l, struct sf_buf *sf)
 	return (found);
 }
 
+/* Finds an idle slot in one pool; then it is claimed, its entry gone. */
+static bool
+extract(struct sf_pool *p, struct sf_buf *sf)
+{
+	uint32_t count = SF_LISTED;
+
+	if (unlink(&p->clean, sf) || unlink(&p->open, sf) ||
+	    unlink(&p->closed, sf)) {
+		count = SF_REMOVED | SF_LISTED;
+		if (atomic_fcmpset_32(&sf->count, &count, SF_CLAIMED))
+			return (true);
+		count = SF_LISTED;	/* revived */
+	} else if (!unlink(&p->queue, sf))
+		return (false);
+	if (!atomic_fcmpset_32(&sf->count, &count, SF_CLAIMED)) {
+		push(&p->queue, sf);
+		return (false);
+	}
+	(void)unmap(sf, 0);
+	return (true);
+}
+
 /*
- * sf_pool_evict: for tests: takes the mapping of an unreferenced slot away,
- * cleans it as any other, has its page forget it, and makes it the next to be
- * used on this CPU.  False if it is referenced.  Thread context, pinned; scans.
+ * sf_pool_evict: for tests: takes the mapping of an idle shared slot away,
+ * cleans it, has its page forget it, and makes it the next to be used on this
+ * CPU.  False if it is referenced.  Thread context, pinned; scans.
  */
 bool
 sf_pool_evict(struct sf_buf *sf)
 {
-	struct sf_pool *mine = my_pool(), *p;
-	bool found = false, done = false;
+	struct sf_pool *p;
+	uint32_t intr;
+	bool found = false;
 
 	for (u_int i = 0; i < mp_ncpus && !found; i++) {
 		p = &pools[i];
-		spin_lock(&p->lock);
-		found = unlink(&p->queue, sf) || unlink(&p->clean, sf) ||
-		    unlink(&p->open, sf) || unlink(&p->closed, sf);
-		if (found && claim_removed(sf))
-			put_removed(p, sf, true);
-		else if (found && claim_mapped(p, sf, true))
-			put_removed(p, sf, unmap(sf, sf_count(sf)));
-		spin_unlock(&p->lock);
+		intr = intr_save();
+		pool_lock(p);
+		found = extract(p, sf);
+		pool_unlock(p);
+		intr_restore(intr);
 	}
-	(void)sf_pool_force();
-	for (u_int i = 0; i < mp_ncpus && !done; i++) {
-		p = &pools[i];
-		spin_lock(&p->lock);
-		absorb(p);
-		done = unlink(&p->clean, sf);
-		spin_unlock(&p->lock);
-	}
-	if (!done || !claim_removed(sf))
+	if (!found)
 		return (false);
-	sf_store(sf, NOPAGE, SF_REMOVED | SF_LISTED);
-	spin_lock(&mine->lock);
-	sf->next = mine->clean.head;
-	if (mine->clean.len++ == 0)
-		mine->clean.tail = slot_of(sf);
-	mine->clean.head = slot_of(sf);
-	spin_unlock(&mine->lock);
+	tlb_flush_all_wait();
+	intr = intr_save();
+	p = my_pool();
+	forget_page(sf);
+	hw_store32(&sf->page, NOPAGE);
+	pool_lock(p);
+	hw_store32(&sf->count, SF_REMOVED | SF_LISTED);
+	sf->next = p->clean.head;
+	if (p->clean.len++ == 0)
+		p->clean.tail = slot_of(sf);
+	p->clean.head = slot_of(sf);
+	pool_unlock(p);
+	intr_restore(intr);
 	return (true);
 }
 
-/* sf_pool_init: every slot clean.  Once, at start. */
+/* sf_pool_init: every slot clean.  Once, when all CPUs run. */
 void
 sf_pool_init(void)
 {
-	for (u_int i = 0; i < MAXCPU; i++)
-		spin_init(&pools[i].lock, "sf_buf pool", RANK_SF_POOL);
+	queue_max = nsfbufs / QUEUED / mp_ncpus;
 	for (u_int i = 0; i < nsfbufs; i++) {
-		sf_store(&sf_slots[i], NOPAGE, SF_REMOVED | SF_LISTED);
+		hw_store32(&sf_slots[i].page, NOPAGE);
+		hw_store32(&sf_slots[i].count, SF_REMOVED | SF_LISTED);
 		push(&pools[0].clean, &sf_slots[i]);
 	}
 }

@@ -28,7 +28,6 @@ sf_buf_print_stats(void)
 
 	sf_buf_stats_read(&s);
 	printf("sf_buf: all CPUs together:\n");
-	print_row("served by the direct map", s.direct);
 	print_row("hits", s.hits);
 	print_row("misses", s.misses);
 	print_row("  of them CPU-private", s.privates);

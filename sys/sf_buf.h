@@ -12,6 +12,7 @@
  */
 
 #include <sys/types.h>
+#include <sys/sfstat.h>
 
 struct sf_buf;
 struct vm_page;
@@ -20,6 +21,8 @@ struct vm_page;
 #define	SFB_CATCH	0x1	/* a signal ends the wait */
 #define	SFB_CPUPRIVATE	0x2	/* right on the calling CPU is enough */
 #define	SFB_NOWAIT	0x4	/* never sleeps; wins over SFB_CATCH */
+
+#define	SFB_ALL		(SFB_CATCH | SFB_CPUPRIVATE | SFB_NOWAIT)
 
 /*
  * sf_buf_alloc: maps the wired page m into kernel address space and returns
@@ -30,37 +33,20 @@ struct vm_page;
  * Thread context; with SFB_NOWAIT any but NMI.  Panics on a page that is not
  * wired, on NULL and on unknown flags.
  */
-struct sf_buf *sf_buf_alloc(struct vm_page *m, int flags);
+static inline struct sf_buf *sf_buf_alloc(struct vm_page *m, int flags);
 
 /*
  * sf_buf_free: drops one reference.  The mapping stays cached, the wiring is
  * the caller's.  Any context but NMI; never sleeps.
  */
-void	sf_buf_free(struct sf_buf *sf);
+static inline void sf_buf_free(struct sf_buf *sf);
 
 /* sf_buf_ref: one more reference of what the caller holds.  Any but NMI. */
 void	sf_buf_ref(struct sf_buf *sf);
 
 /* The address of the mapping, and its page, while it is referenced. */
-vm_offset_t sf_buf_kva(struct sf_buf *sf);
-struct vm_page *sf_buf_page(struct sf_buf *sf);
-
-/* What everything costs; each CPU counts its own. */
-struct sf_buf_stats {
-	uint64_t hits;		/* found a mapping of the page */
-	uint64_t misses;	/* took a slot for it */
-	uint64_t revived;	/* took back the removed mapping of the page */
-	uint64_t direct;	/* served by the direct map */
-	uint64_t privates;	/* misses that took a CPU-private slot */
-	uint64_t pte_writes;
-	uint64_t invlpgs;	/* local invalidations */
-	uint64_t forced;	/* forced flushes */
-	uint64_t sleeps;
-	uint64_t failures;	/* NULL returned */
-	uint64_t peak;		/* referenced slots, sampled on misses */
-	uint64_t ipis_sent;	/* to flush; in sums only */
-	uint64_t interrupted;	/* CPUs, to flush; in sums only */
-};
+static inline vm_offset_t sf_buf_kva(struct sf_buf *sf);
+static inline struct vm_page *sf_buf_page(struct sf_buf *sf);
 
 /* sf_buf_stats_read: the sums over the CPUs.  Any context. */
 void	sf_buf_stats_read(struct sf_buf_stats *sum);
@@ -75,5 +61,7 @@ void	sf_buf_init(void);
 bool	sf_buf_evict(struct vm_page *m);	/* for tests */
 extern uint32_t nsfbufs;
 extern bool sf_strict;
+
+#include <sys/_sf_buf.h>
 
 #endif /* !_SYS_SF_BUF_H_ */

@@ -41,16 +41,15 @@
 #define	PG_PWT		0x008u
 #define	CPUID_PSE36	(1u << 17)
 
-extern char sf_slots[], kern_start_pa[], kern_text[], kern_rodata[], kern_data[],
-    kern_ksyms[], kern_end[], boot_stack_guard[],
-    boot_df_stack_guard[];
+extern char kern_start_pa[], kern_text[], kern_rodata[], kern_data[],
+    kern_ksyms[], kern_end[], boot_stack_guard[], boot_df_stack_guard[];
 
 pt_entry_t pg_nx;
 vm_paddr_t dmap_limit;
 
 static pt_entry_t kern_pdpt[4] __attribute__((aligned(32)));
 static pt_entry_t kern_pd[2][NPTE] __attribute__((aligned(PAGE_SIZE)));
-static pt_entry_t *sf_ptes;
+static pt_entry_t *window_ptes;
 static uint32_t pg_g;
 
 /* RAM that nobody owns yet: ranges shrink from their start. */
@@ -305,9 +304,9 @@ make_sf_window(u_int nsfbufs)
 	vm_offset_t va = SF_BUF_MIN;
 	u_int tables = (nsfbufs + NPTE - 1) / NPTE;
 
-	sf_ptes = boot_alloc(tables * PAGE_SIZE);
+	window_ptes = boot_alloc(tables * PAGE_SIZE);
 	for (u_int i = 0; i < tables; i++, va += PDE_SIZE)
-		*pde_of(va) = (kva_to_pa(sf_ptes) + i * PAGE_SIZE) | PG_V |
+		*pde_of(va) = (kva_to_pa(window_ptes) + i * PAGE_SIZE) | PG_V |
 		    PG_RW;
 	for (vm_size_t off = 0; off < nsfbufs * SF_SLOT_SIZE; off += PAGE_SIZE)
 		map_4k(SF_SLOTS_MIN + off, kva_to_pa(boot_alloc(PAGE_SIZE)),
@@ -337,7 +336,7 @@ make_kva_window(const struct physmem *mem)
 pt_entry_t *
 pmap_sf_ptes(void)
 {
-	return (sf_ptes);
+	return (window_ptes);
 }
 
 /*

@@ -16,8 +16,8 @@
  * A flush:	[4] e = tlb_epoch
  *		[5] MOV CR3, which serialises (SDM vol. 3A 8.3)
  *		[6] pc_tlb = e
- * Out of idle:	[7] XCHG pc_tlb to not-idle, locked
- *		[8] if tlb_epoch is not what was published: [4] [5] [6]
+ * Out of idle:	[7] XCHG pc_tlb to not-idle and far behind, locked
+ *		[8] [4] [5] [6]
  *		[9] anything that may touch an sf_buf
  *
  * If [3] sees what [6] published, then [4] read stamp or later, so [2] and
@@ -27,6 +27,11 @@
  * came before [7], so [2] came before [8], which flushes.  With a plain store
  * in [7] the load in [8] could be done while the store waits in the store
  * buffer: both sides would miss each other.
+ *
+ * Epochs wrap: stamps are compared with what is at most 2^29 of them away.
+ * A CPU that is awake publishes at every tick; but one may sleep through any
+ * number, and what it published then could seem to lie ahead of a stamp.  So
+ * [7] says far behind, whatever happened, and [8] flushes always.
  *
  * A CPU that waits here serves the others' requests by taking their
  * interrupts, one that spins with interrupts off by tlb_serve().
@@ -40,6 +45,8 @@
 #include <machine/hw.h>
 #include <machine/pcpu.h>
 #include <machine/smp.h>
+
+#define	BEHIND		(1u << 29)
 
 static volatile uint32_t tlb_epoch;
 
@@ -209,9 +216,21 @@ void
 tlb_leave_idle(void)
 {
 	struct pcpu *pc = curpcpu();
-	uint32_t seen = hw_load32(&pc->pc_tlb) & ~TLB_IDLE;
 
-	(void)hw_xchg32(&pc->pc_tlb, seen);
-	if (hw_load32(&tlb_epoch) << 1 != seen)
-		flush_and_publish(pc);
+	(void)hw_xchg32(&pc->pc_tlb, (hw_load32(&tlb_epoch) - BEHIND) << 1);
+	flush_and_publish(pc);
+}
+
+/*
+ * tlb_others_idle: whether all other CPUs idle, so that tlb_flush_here()
+ * cleans whatever was closed.  Any context.
+ */
+bool
+tlb_others_idle(void)
+{
+	for (u_int i = 0; i < mp_ncpus; i++)
+		if (i != curcpu_id() &&
+		    (hw_load32(&pcpus[i]->pc_tlb) & TLB_IDLE) == 0)
+			return (false);
+	return (true);
 }

@@ -15,7 +15,7 @@ stats(struct bench_counts *c)
 	struct sf_buf_stats s;
 
 	sf_buf_stats_read(&s);
-	c->hits = s.hits + s.revived + s.direct;
+	c->hits = s.hits + s.revived;
 	c->misses = s.misses;
 	c->pte_writes = s.pte_writes;
 	c->invlpgs = s.invlpgs;

@@ -32,6 +32,27 @@ atomic_fetchadd_32(volatile uint32_t *p, uint32_t v)
 	return (__atomic_fetch_add(p, v, __ATOMIC_SEQ_CST));
 }
 
+/* Adds 1, or takes 1 away; true unless the top bit is set afterwards. */
+static inline bool
+atomic_inc_32(volatile uint32_t *p)
+{
+	bool good;
+
+	__asm__ volatile("lock incl %1" : "=@ccns" (good), "+m" (*p)
+	    : : "memory");
+	return (good);
+}
+
+static inline bool
+atomic_dec_32(volatile uint32_t *p)
+{
+	bool good;
+
+	__asm__ volatile("lock decl %1" : "=@ccns" (good), "+m" (*p)
+	    : : "memory");
+	return (good);
+}
+
 static inline uint32_t
 atomic_swap_32(volatile uint32_t *p, uint32_t v)
 {

@@ -33,16 +33,30 @@ hw_xchg32(volatile uint32_t *p, uint32_t v)
 	return (v);
 }
 
-/* True if *p was *old and is now new; else *old is what was found. */
+/* Whether any bit of mask is set in *p: one load, as of hw_load32(). */
 static inline bool
-hw_cmpxchg8b(volatile uint64_t *p, uint64_t *old, uint64_t new)
+hw_test32(const volatile uint32_t *p, uint32_t mask)
+{
+	bool set;
+
+	__asm__ volatile("testl %2, %1" : "=@ccnz" (set)
+	    : "m" (*p), "ri" (mask));
+	return (set);
+}
+
+/*
+ * True if *p held old, given as its low and its high word, and now holds new.
+ * Locked (SDM vol. 2, CMPXCHG8B).
+ */
+static inline bool
+hw_cmpxchg8b(volatile uint64_t *p, uint32_t old_low, uint32_t old_high,
+    uint32_t new_low, uint32_t new_high)
 {
 	bool done;
 
-	__asm__ volatile("lock cmpxchg8b %1; sete %0"
-	    : "=q" (done), "+m" (*p), "+A" (*old)
-	    : "b" ((uint32_t)new), "c" ((uint32_t)(new >> 32))
-	    : "memory", "cc");
+	__asm__ volatile("lock cmpxchg8b %1"
+	    : "=@ccz" (done), "+m" (*p), "+a" (old_low), "+d" (old_high)
+	    : "b" (new_low), "c" (new_high) : "memory");
 	return (done);
 }
 

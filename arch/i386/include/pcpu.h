@@ -17,7 +17,7 @@
  */
 
 #include <sys/types.h>
-#include <sys/sf_buf.h>
+#include <sys/sfstat.h>
 #include <sys/thread.h>
 
 #define	MAXCPU		255

@@ -6,16 +6,82 @@
 #ifndef _MACHINE_SF_BUF_H_
 #define	_MACHINE_SF_BUF_H_
 
-/* The machine's side of sf_buf(9): slots are numbers, pages are addresses. */
+/*
+ * The machine's side of sf_buf(9): slots, pages and addresses, no references.
+ * What a miss needs is inline; the rest, and the invariants of an entry, are
+ * in arch/i386/sf_buf_machdep.c.
+ */
 
 #include <sys/types.h>
+#include <machine/hw.h>
+#include <machine/vmparam.h>
 
-void	sf_buf_md_init(bool strict);
-vm_offset_t sf_buf_md_kva(u_int slot);
-void	sf_buf_md_enter(u_int slot, vm_paddr_t pa, bool accessed);
-bool	sf_buf_md_remove(u_int slot);
-void	sf_buf_md_invalidate(u_int slot);
-bool	sf_buf_md_direct(vm_paddr_t pa, vm_offset_t *va);
-const char *sf_buf_md_audit(u_int slot, bool mapped, vm_paddr_t pa);
+extern volatile uint32_t (*sf_ptes)[2];	/* an entry for each slot: low, high */
+extern uint32_t sf_pte_nx;		/* the NX bit of a high word, or 0 */
+
+#define	SF_PTE_V	0x001u		/* PG_V and so on, of a low word */
+#define	SF_PTE_RW	0x002u
+#define	SF_PTE_A	0x020u
+
+/* The addresses of a slot, and of a page that the direct map serves. */
+static inline vm_offset_t
+sf_buf_md_kva(u_int slot)
+{
+	return (SF_BUF_MIN + (slot << PAGE_SHIFT));
+}
+
+/* The same for a slot that lies `off' bytes behind the first. */
+static inline vm_offset_t
+sf_buf_md_kva_at(uintptr_t off)
+{
+	return (SF_BUF_MIN + off * (PAGE_SIZE / SF_SLOT_SIZE));
+}
+
+static inline vm_offset_t
+sf_buf_md_direct_kva(uint32_t page)
+{
+	return (DMAP_MIN + (page << PAGE_SHIFT));
+}
+
+/*
+ * sf_buf_md_enter: not-present to present; needs no invalidation if no
+ * translation of the address is left anywhere (SDM vol. 3A 4.10.4.3).  Any
+ * context; the caller owns the slot.  The high word is stored before the low
+ * one, which holds P: the other way round a walker could pair the new low
+ * word with an old high one and map a frame that is 4 GiB off.  `accessed':
+ * some TLB may hold this very translation already, and A must say so.
+ */
+static inline void
+sf_buf_md_enter(u_int slot, uint32_t page, bool accessed)
+{
+	hw_store32(&sf_ptes[slot][1], page >> (32 - PAGE_SHIFT) | sf_pte_nx);
+	hw_store32(&sf_ptes[slot][0], page << PAGE_SHIFT | SF_PTE_V |
+	    SF_PTE_RW | (accessed ? SF_PTE_A : 0));
+}
+
+/*
+ * sf_buf_md_remove: present to not-present; true if a TLB may hold the
+ * translation.  Any context; the caller owns the slot.  P is cleared and A
+ * read by one locked exchange: a walk that sets A looks at P again in the
+ * same locked access, so an entry found with A=0 here was cached by nobody
+ * (SDM vol. 3A 4.10.2.3, 4.10.4.3; AMD APM vol. 2 5.5).  A load followed by
+ * a store would lose an A that a speculative walk sets in between.
+ */
+static inline bool
+sf_buf_md_remove(u_int slot)
+{
+	return ((hw_xchg32(&sf_ptes[slot][0], 0) & SF_PTE_A) != 0);
+}
+
+/* sf_buf_md_invalidate: drops the slot's translation on this CPU only. */
+static inline void
+sf_buf_md_invalidate(u_int slot)
+{
+	hw_invlpg(sf_buf_md_kva(slot));
+}
+
+void	sf_buf_md_init(void);
+uint32_t sf_buf_md_direct_pages(void);
+const char *sf_buf_md_audit(u_int slot, bool mapped, uint32_t page);
 
 #endif /* !_MACHINE_SF_BUF_H_ */
