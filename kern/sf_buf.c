@@ -60,6 +60,14 @@ is_page(const struct vm_page *m)
 	return (off % sizeof(*m) == 0 && off / sizeof(*m) < vm_page_count);
 }
 
+static bool
+is_slot(const struct sf_buf *sf)
+{
+	uintptr_t off = (uintptr_t)sf - (uintptr_t)sf_slots;
+
+	return (off % sizeof(*sf) == 0 && off / sizeof(*sf) < nsfbufs);
+}
+
 static void
 check_request(struct vm_page *m, int flags, const void *caller)
 {
@@ -407,7 +415,7 @@ bad_handle(const struct sf_buf *sf, const char *who, const void *caller)
 	if (sf_is_direct(sf))
 		panic("%s: page %u has no reference (called from %p)", who,
 		    vm_page_index(sf_direct_page(sf)), caller);
-	if (sf < sf_slots || sf >= sf_slots + nsfbufs)
+	if (!is_slot(sf))
 		panic("%s: %p is no sf_buf (called from %p)", who, sf, caller);
 	panic("%s: sf_buf %u is not referenced (called from %p; last by %s)",
 	    who, slot_of(sf), caller,
@@ -464,7 +472,7 @@ sf_buf_ref(struct sf_buf *sf)
 		    "%p)", vm_page_index(sf_direct_page(sf)), caller);
 		return;
 	}
-	if (sf < sf_slots || sf >= sf_slots + nsfbufs)
+	if (!is_slot(sf))
 		bad_handle(sf, "sf_buf_ref", caller);
 	count = atomic_fetchadd_32(&sf->count, 1);
 	if (!sf_is_referenced(count))

@@ -408,8 +408,8 @@ enter_private(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m)
 
 /*
  * sf_pool_map_private: as sf_pool_map(), but if this CPU has no clean slot
- * m gets a private mapping in a removed one.  NULL if it has none either.
- * Not in strict mode.  The caller cannot migrate.
+ * m gets a private mapping in a removed one; other CPUs' slots come last.  Not
+ * in strict mode.  The caller cannot migrate.
  */
 struct sf_buf *
 sf_pool_map_private(struct vm_page *m, const void *caller)
@@ -429,6 +429,9 @@ sf_pool_map_private(struct vm_page *m, const void *caller)
 	    (sf = take(p, &p->open)) != NULL) {
 		sf_set_caller(sf, caller);
 		sf = enter_private(p, sf, m);
+	} else if ((sf = refill(p, true)) != NULL) {
+		sf_set_caller(sf, caller);
+		sf = enter(p, sf, m);
 	}
 	pool_unlock(p);
 	intr_restore(intr);

@@ -90,7 +90,9 @@ void	sf_buf_slot_available(void);
 /* A release build trusts a handle to be one; it still counts references. */
 #ifdef DEBUG
 #define	SF_CHECK_HANDLE(sf) do {					\
-	if ((u_int)((sf) - sf_slots) >= nsfbufs)			\
+	uintptr_t off_ = (uintptr_t)(sf) - (uintptr_t)sf_slots;		\
+									\
+	if (off_ >= nsfbufs * SF_SLOT_SIZE || off_ % SF_SLOT_SIZE != 0)	\
 		sf_buf_free_bad(sf);					\
 } while (0)
 #else
@@ -123,6 +125,13 @@ static inline struct vm_page *
 sf_direct_page(const struct sf_buf *sf)
 {
 	return ((struct vm_page *)((uintptr_t)sf - 1));
+}
+
+/* sf_buf_page_is_direct: whether the direct map serves m. */
+static inline bool
+sf_buf_page_is_direct(const struct vm_page *m)
+{
+	return (vm_page_index(m) < sf_direct_pages);
 }
 
 /*

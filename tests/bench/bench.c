@@ -79,16 +79,6 @@ selected(const struct bench *b)
 	return (matches(p, strlen(p), b->name));
 }
 
-/* A page of the direct map is its own handle; see sf_buf(9). */
-static bool
-served_directly(struct vm_page *m)
-{
-	struct sf_buf *sf = sf_buf_alloc(m, 0);
-
-	sf_buf_free(sf);
-	return (sf == (struct sf_buf *)m);
-}
-
 /* bench_array: zeroed memory, for kmem_free().  Thread context. */
 void *
 bench_array(size_t size)
@@ -134,7 +124,7 @@ bench_pages(u_int n, bool direct)
 	for (u_int i = 0; i < n; i++) {
 		m = vm_page_alloc(VM_ALLOC_WIRED |
 		    (direct ? VM_ALLOC_DIRECT : 0));
-		if (m != NULL && served_directly(m) == direct) {
+		if (m != NULL && sf_buf_page_is_direct(m) == direct) {
 			pages[i] = m;
 			continue;
 		}
