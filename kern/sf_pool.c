@@ -7,7 +7,7 @@
  * The supply of sf_buf slots: for each CPU a pool, and in it four lists.
  *
  *	mapped -> queue -(evict)-> open, or clean if no TLB can hold it
- *	open -(tlb_close)-> closed -(all TLBs flushed since)-> clean
+ *	open -(tlb_close)-> a batch -(all TLBs flushed since)-> clean
  *
  * A slot joins the queue when it is mapped, referenced as it is then: so the
  * free of a short-lived reference touches no list.  Who takes a slot off the
@@ -45,18 +45,25 @@ struct sf_list {
 	uint32_t head, tail, len;
 };
 
+/* Slots that were removed before tlb_close() returned the stamp. */
+struct sf_batch {
+	struct sf_list list;
+	uint32_t stamp;
+};
+
 /*
  * A CPU's supply.  (All of it is under its lock.)
  *	clean	removed, and in no TLB
  *	queue	mapped: candidates for eviction
  *	open	removed since the last batch was closed
- *	closed	removed before tlb_close() returned closed_stamp
+ *	batch	two of them, the older first, so that the clock can close one
+ *		while another CPU is late with its flush for the one before
  */
 static struct sf_pool {
 	volatile uint32_t lock;		/* 0, or 1 + the CPU that has it */
-	struct sf_list clean, queue, open, closed;
-	uint32_t closed_stamp;
-} __attribute__((aligned(64))) pools[MAXCPU];
+	struct sf_list clean, queue, open;
+	struct sf_batch batch[2];
+} __attribute__((aligned(128))) pools[MAXCPU];
 
 static u_int queue_max;			/* slots that a queue may hold */
 
@@ -256,21 +263,44 @@ take(struct sf_pool *p, struct sf_list *l)
 static void
 absorb(struct sf_pool *p)
 {
-	if (p->closed.len != 0 && tlb_is_clean(p->closed_stamp))
-		append(&p->clean, &p->closed);
+	struct sf_batch *b = p->batch;
+
+	while (b[0].list.len != 0 && tlb_is_clean(b[0].stamp)) {
+		append(&p->clean, &b[0].list);
+		b[0] = b[1];
+		b[1].list.len = 0;
+	}
+}
+
+/* Removed, and not known to be clean. */
+static inline u_int
+unclean(const struct sf_pool *p)
+{
+	return (p->open.len + p->batch[0].list.len + p->batch[1].list.len);
 }
 
 /*
  * The stamp is taken after the last removal of the batch, which is the whole
- * point of it; see arch/i386/tlb.c.  It covers an older batch as well, whose
- * own stamp may be of so long ago that it looks like one to come.
+ * point of it; see arch/i386/tlb.c.
  */
 static void
-close_batch(struct sf_pool *p)
+close_batch(struct sf_pool *p, struct sf_batch *b)
 {
-	append(&p->closed, &p->open);
-	if (p->closed.len != 0)
-		p->closed_stamp = tlb_close();
+	append(&b->list, &p->open);
+	if (b->list.len != 0)
+		b->stamp = tlb_close();
+}
+
+/*
+ * All in one batch, for who is about to flush for it.  The new stamp covers
+ * the older batches as well, whose own may be of so long ago that they look
+ * like ones to come.
+ */
+static void
+close_all(struct sf_pool *p)
+{
+	append(&p->batch[0].list, &p->batch[1].list);
+	close_batch(p, &p->batch[0]);
 }
 
 /*
@@ -280,19 +310,20 @@ close_batch(struct sf_pool *p)
 static void
 clean_here(struct sf_pool *p)
 {
-	if (p->open.len + p->closed.len == 0 || !tlb_others_idle())
+	if (unclean(p) == 0 || !tlb_others_idle())
 		return;
-	close_batch(p);
+	close_all(p);
 	tlb_flush_here();
 	absorb(p);
 }
 
 /*
- * Takes up to half of the clean slots of the first other pool that has some.
- * The lock of `mine' is released meanwhile; what is on no list is in transit,
- * so the caller must see to those who wait: sf_buf.c, waiters.
+ * Takes up to half of the clean slots of the first other pool that has some;
+ * false if none has.  The lock of `mine' is released meanwhile; what is on no
+ * list is in transit, so the caller must see to those who wait: sf_buf.c,
+ * waiters.
  */
-static void
+static bool
 steal(struct sf_pool *mine)
 {
 	struct sf_list some = { 0, 0, 0 };
@@ -310,10 +341,16 @@ steal(struct sf_pool *mine)
 		pool_unlock(p);
 	}
 	pool_lock(mine);
+	if (some.len == 0)
+		return (false);
 	append(&mine->clean, &some);
+	return (true);
 }
 
-/* The clean list is empty: what can be had without asking anybody. */
+/*
+ * The clean list is empty: what can be had without asking anybody.  All that
+ * is stolen may turn out to be revived, and then there may be more.
+ */
 static struct sf_buf * __attribute__((noinline))
 refill(struct sf_pool *p, bool may_steal)
 {
@@ -323,10 +360,10 @@ refill(struct sf_pool *p, bool may_steal)
 	if ((sf = take(p, &p->clean)) != NULL)
 		return (sf);
 	clean_here(p);
-	if ((sf = take(p, &p->clean)) != NULL || !may_steal)
-		return (sf);
-	steal(p);
-	return (take(p, &p->clean));
+	while ((sf = take(p, &p->clean)) == NULL)
+		if (!may_steal || !steal(p))
+			return (NULL);
+	return (sf);
 }
 
 /*
@@ -407,38 +444,6 @@ enter_private(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m)
 }
 
 /*
- * sf_pool_map_private: as sf_pool_map(), but if this CPU has no clean slot
- * m gets a private mapping in a removed one; other CPUs' slots come last.  Not
- * in strict mode.  The caller cannot migrate.
- */
-struct sf_buf *
-sf_pool_map_private(struct vm_page *m, const void *caller)
-{
-	uint32_t intr = intr_save();
-	struct sf_pool *p = my_pool();
-	struct sf_buf *sf;
-
-	pool_lock(p);
-	if (p->queue.len > queue_max)
-		(void)evict(p, false);
-	if ((sf = take(p, &p->clean)) != NULL ||
-	    (sf = refill(p, false)) != NULL) {
-		sf_set_caller(sf, caller);
-		sf = enter(p, sf, m);
-	} else if ((sf = take(p, &p->closed)) != NULL ||
-	    (sf = take(p, &p->open)) != NULL) {
-		sf_set_caller(sf, caller);
-		sf = enter_private(p, sf, m);
-	} else if ((sf = refill(p, true)) != NULL) {
-		sf_set_caller(sf, caller);
-		sf = enter(p, sf, m);
-	}
-	pool_unlock(p);
-	intr_restore(intr);
-	return (sf);
-}
-
-/*
  * sf_pool_map_given: maps m in a slot that sf_pool_get_any() gave, and that is
  * clean by now.  NULL if somebody else was faster; the slot is given back.
  */
@@ -470,6 +475,18 @@ sf_pool_give_back(struct sf_buf *sf)
 	intr_restore(intr);
 }
 
+/* The oldest slot that some TLB may still hold; NULL if there is none. */
+static struct sf_buf *
+take_unclean(struct sf_pool *p)
+{
+	struct sf_buf *sf;
+
+	if ((sf = take(p, &p->batch[0].list)) != NULL ||
+	    (sf = take(p, &p->batch[1].list)) != NULL)
+		return (sf);
+	return (take(p, &p->open));
+}
+
 /* A slot of one pool for a thread that waits; see below. */
 static struct sf_buf *
 take_any(struct sf_pool *p, bool *dirty)
@@ -481,12 +498,11 @@ take_any(struct sf_pool *p, bool *dirty)
 	if ((sf = take(p, &p->clean)) != NULL)
 		return (sf);
 	*dirty = true;
-	if ((sf = take(p, &p->closed)) != NULL ||
-	    (sf = take(p, &p->open)) != NULL)
+	if ((sf = take_unclean(p)) != NULL)
 		return (sf);
 	if (!evict(p, true))
 		return (NULL);
-	if ((sf = take(p, &p->open)) != NULL)
+	if ((sf = take_unclean(p)) != NULL)
 		return (sf);
 	*dirty = false;
 	return (take(p, &p->clean));
@@ -514,6 +530,42 @@ sf_pool_get_any(bool *dirty)
 }
 
 /*
+ * sf_pool_map_private: as sf_pool_map(), but if this CPU has no clean slot m
+ * gets a private mapping in a removed one; other CPUs' slots come last.  NULL
+ * if every slot is referenced, or somebody else has mapped m.  Not in strict
+ * mode.  The caller cannot migrate.
+ */
+struct sf_buf *
+sf_pool_map_private(struct vm_page *m, const void *caller)
+{
+	uint32_t intr = intr_save();
+	struct sf_pool *p = my_pool();
+	struct sf_buf *sf;
+	bool dirty = false;
+
+	pool_lock(p);
+	if (p->queue.len > queue_max)
+		(void)evict(p, false);
+	if ((sf = take(p, &p->clean)) == NULL &&
+	    (sf = refill(p, false)) == NULL) {
+		dirty = true;
+		sf = take_unclean(p);
+	}
+	if (sf == NULL) {
+		pool_unlock(p);
+		sf = sf_pool_get_any(&dirty);
+		pool_lock(p);
+	}
+	if (sf != NULL) {
+		sf_set_caller(sf, caller);
+		sf = dirty ? enter_private(p, sf, m) : enter(p, sf, m);
+	}
+	pool_unlock(p);
+	intr_restore(intr);
+	return (sf);
+}
+
+/*
  * One pool's part in a forced flush: evicts what its queue has too much of,
  * or half of it if nothing else is removed, and closes the batch.
  * Returns whether something is clean or will be.
@@ -527,15 +579,15 @@ prepare(struct sf_pool *p, bool *dirty, uint32_t *stamp)
 	pool_lock(p);
 	while (p->queue.len > queue_max && evict(p, false))
 		continue;
-	if (p->open.len + p->closed.len + p->clean.len == 0)
+	if (unclean(p) + p->clean.len == 0)
 		for (u_int n = (p->queue.len + 1) / 2; n > 0; n--)
 			(void)evict(p, true);
-	close_batch(p);
-	if (p->closed.len != 0) {
-		*stamp = p->closed_stamp;
+	close_all(p);
+	if (p->batch[0].list.len != 0) {
+		*stamp = p->batch[0].stamp;
 		*dirty = true;
 	}
-	some = p->clean.len + p->closed.len != 0;
+	some = p->clean.len + p->batch[0].list.len != 0;
 	pool_unlock(p);
 	intr_restore(intr);
 	return (some);
@@ -615,13 +667,15 @@ sf_pool_tick(void)
 {
 	struct sf_pool *p = my_pool();
 
-	if (p->open.len + p->closed.len == 0)
+	if (unclean(p) == 0)
 		return;		/* at worst a tick late */
 	pool_lock(p);
 	absorb(p);
 	/* Joining a batch that still waits would put off its cleaning. */
-	if (p->closed.len == 0)
-		close_batch(p);
+	if (p->batch[0].list.len == 0)
+		close_batch(p, &p->batch[0]);
+	else if (p->batch[1].list.len == 0)
+		close_batch(p, &p->batch[1]);
 	pool_unlock(p);
 }
 
@@ -648,7 +702,7 @@ extract(struct sf_pool *p, struct sf_buf *sf)
 	uint32_t count = SF_LISTED;
 
 	if (unlink(&p->clean, sf) || unlink(&p->open, sf) ||
-	    unlink(&p->closed, sf)) {
+	    unlink(&p->batch[0].list, sf) || unlink(&p->batch[1].list, sf)) {
 		count = SF_REMOVED | SF_LISTED;
 		if (atomic_fcmpset_32(&sf->count, &count, SF_CLAIMED))
 			return (true);

@@ -16,6 +16,7 @@
 #include <sys/systm.h>
 #include <sys/test.h>
 #include <sys/thread.h>
+#include <machine/atomic.h>
 #include <machine/cpufunc.h>
 #include <machine/pcpu.h>
 #include <machine/smp.h>
@@ -371,16 +372,20 @@ PANIC_TEST(thread_overflow, "panic.stack_overflow_of_a_thread")
 
 /* --- other CPUs --- */
 
+static volatile uint32_t deaf_cpus;
+
 /* Interrupts stay off for ever: nobody answers for this CPU. */
 static void
 deaf(void *arg)
 {
 	(void)arg;
 	if (curcpu_id() == 0) {
-		DELAY(10000);
+		while (deaf_cpus != mp_ncpus - 1)
+			DELAY(1000);
 		tlb_flush_all_wait();
 	}
 	disable_intr();
+	atomic_fetchadd_32(&deaf_cpus, 1);
 	for (;;)
 		cpu_spinwait();
 }
