@@ -239,9 +239,18 @@ evict(struct sf_pool *p, bool hard)
 }
 
 /*
- * The oldest slot of a list of removed ones, claimed; NULL if none is left.
- * Those that were revived since go where mapped slots belong.
+ * A slot of a list of removed ones was revived since: it goes where mapped
+ * slots belong, and another in its place.
  */
+static void __attribute__((noinline))
+exchange_revived(struct sf_pool *p, struct sf_buf *sf)
+{
+	push(&p->queue, sf);
+	if (p->queue.len > queue_max)
+		(void)evict(p, false);
+}
+
+/* The oldest slot of a list of removed ones, claimed; NULL if none is left. */
 static inline struct sf_buf *
 take(struct sf_pool *p, struct sf_list *l)
 {
@@ -254,7 +263,7 @@ take(struct sf_pool *p, struct sf_list *l)
 			forget_page(sf);
 			return (sf);
 		}
-		push(&p->queue, sf);
+		exchange_revived(p, sf);
 	}
 	return (NULL);
 }
