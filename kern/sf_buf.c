@@ -381,7 +381,8 @@ sf_buf_alloc_miss(struct vm_page *m, int flags)
 		return (alloc_rest(m, flags, caller));
 	sf = sf_pool_map(m, caller);
 	if (__builtin_expect(sf == NULL || hw_load32(&sf_nwaiters) != 0, 0)) {
-		sf_buf_slot_available();
+		if (hw_load32(&sf_nwaiters) != 0)
+			tell_waiters(m);
 		return (sf != NULL ? sf : alloc_rest(m, flags, caller));
 	}
 	if ((uint32_t)curpcpu()->pc_sf.misses % SAMPLE == 0)
@@ -440,14 +441,14 @@ sf_buf_kva_bad(struct sf_buf *sf)
  * no list, or had none; count is what it was before.
  */
 void
-sf_buf_free_rest(struct sf_buf *sf, uint32_t count)
+sf_buf_free_rest(struct sf_buf *sf, uint32_t count, uint32_t page)
 {
 	const void *caller = __caller();
 
 	if (!sf_is_referenced(count))
 		bad_handle(sf, "sf_buf_free", caller);
 	if ((count & SF_PRIVATE) != 0)
-		(void)atomic_dec_32(&vm_page_array[sf_page(sf)].sf_refs);
+		(void)atomic_dec_32(&vm_page_array[page].sf_refs);
 	if ((count & SF_COUNT) != 1)
 		return;
 	if (sf_strict)
@@ -499,8 +500,14 @@ sf_buf_page_referenced(struct vm_page *m)
 	if (hint == 0)
 		return (false);
 	sf = sf_of_hint(hint);
-	return (sf_page(sf) == vm_page_index(m) &&
-	    sf_is_referenced(sf_count(sf)));
+	for (;;) {
+		uint32_t count = sf_count(sf);
+
+		if (sf_page(sf) != vm_page_index(m) || !sf_is_referenced(count))
+			return (false);
+		if (sf_change(sf, vm_page_index(m), count, count))
+			return (true);
+	}
 }
 
 void

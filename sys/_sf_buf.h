@@ -80,7 +80,7 @@ extern volatile uint32_t sf_nwaiters;	/* threads that wait for a slot */
 /* The rest of each function, in kern/sf_buf.c. */
 struct sf_buf *sf_buf_alloc_checked(struct vm_page *m, int flags);
 struct sf_buf *sf_buf_alloc_miss(struct vm_page *m, int flags);
-void	sf_buf_free_rest(struct sf_buf *sf, uint32_t count);
+void	sf_buf_free_rest(struct sf_buf *sf, uint32_t count, uint32_t page);
 void	sf_buf_free_bad(struct sf_buf *sf) __attribute__((__noreturn__));
 void	sf_buf_kva_bad(struct sf_buf *sf) __attribute__((__noreturn__));
 void	sf_buf_slot_available(void);
@@ -187,7 +187,7 @@ sf_buf_alloc(struct vm_page *m, int flags)
 static inline void
 sf_buf_free(struct sf_buf *sf)
 {
-	uint32_t count;
+	uint32_t count, page;
 
 	if (sf_is_direct(sf)) {
 		if (!SF_LIKELY(atomic_dec_32(&sf_direct_page(sf)->sf_refs)))
@@ -195,9 +195,10 @@ sf_buf_free(struct sf_buf *sf)
 		return;
 	}
 	SF_CHECK_HANDLE(sf);
+	page = hw_load32(&sf->page);
 	count = atomic_fetchadd_32(&sf->count, -1u);
 	if (!SF_LIKELY(count - (SF_LISTED + 1) < SF_COUNT_MAX))
-		sf_buf_free_rest(sf, count);
+		sf_buf_free_rest(sf, count, page);
 	else if (hw_test32(&sf_nwaiters, ~0u))
 		sf_buf_slot_available();
 }

@@ -111,10 +111,13 @@ tlb_is_clean(uint32_t stamp)
 static void
 ask_laggards(uint32_t stamp)
 {
+	uint32_t intr = intr_save();
+
 	for (u_int i = 0; i < mp_ncpus; i++)
 		if (lags(pcpus[i], stamp) &&
 		    atomic_swap_32(&pcpus[i]->pc_flush_wanted, 1) == 0)
 			hw_send_ipi(i, IPI_FLUSH);
+	intr_restore(intr);
 }
 
 /*
