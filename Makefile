@@ -44,7 +44,7 @@ CFLAGS	= -m32 -march=i686 -mregparm=3 -std=gnu11 -O2 -g -ffreestanding -fno-pic 
 CFLAGS_boot/early.c = -march=i486
 # clang does not know the pragma in it, and needs none.
 CFLAGS_kern/string.c = -Wno-unknown-pragmas
-LDFLAGS	= -m elf_i386 -nostdlib -z noexecstack -T linker.ld
+LDFLAGS	= -m elf_i386 -nostdlib -z noexecstack --compress-debug-sections=zlib -T linker.ld
 KSYMS	= NM='$(CROSS)nm' sh scripts/ksyms
 HOSTCFLAGS = -std=gnu11 -Wall -Wextra -g -fsanitize=address,undefined \
 	  -fno-sanitize-recover=all

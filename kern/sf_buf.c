@@ -25,7 +25,6 @@
 #include <machine/smp.h>
 #include <vm/kmem.h>
 
-#define	SAMPLE		4096u	/* misses between samples of the peak */
 #define	COMPLAIN_MS	5000u
 
 uint32_t nsfbufs = 1024;
@@ -206,9 +205,12 @@ sf_buf_slot_available(void)
 		feed();
 }
 
-/* m was mapped: those who wait with it may have that. */
-static void
-tell_waiters(const struct vm_page *m)
+/*
+ * sf_buf_was_mapped: m was mapped, or slots were in transit meanwhile: those
+ * who wait for m may have that.  Any context but NMI.
+ */
+void
+sf_buf_was_mapped(const struct vm_page *m)
 {
 	spin_lock(&waiters_lock);
 	for (struct waiter *w = waiters; w != NULL; w = w->next)
@@ -218,9 +220,9 @@ tell_waiters(const struct vm_page *m)
 	feed();
 }
 
-/* The referenced slots, counted from time to time; see <sys/sfstat.h>. */
-static void
-sample_peak(void)
+/* sf_buf_sample_peak: counts the referenced slots; see <sys/sfstat.h>. */
+void
+sf_buf_sample_peak(void)
 {
 	u_int n = sf_buf_inuse();
 	struct pcpu *pc = curpcpu();
@@ -313,7 +315,7 @@ alloc_waiting(struct vm_page *m, int flags, const void *caller,
 
 	join(&w);
 	PCPU_COUNT(pc_sf.sleeps);
-	sample_peak();
+	sf_buf_sample_peak();
 	sf = wait_for_slot(&w, flags, caller);
 	*interrupted = sf == NULL && w.given == NULL;
 	if (w.given == NULL)
@@ -325,17 +327,17 @@ alloc_waiting(struct vm_page *m, int flags, const void *caller,
 	else
 		sf_pool_give_back(w.given);
 	if (hw_load32(&sf_nwaiters) != 0)
-		tell_waiters(m);
+		sf_buf_was_mapped(m);
 	return (sf);
 }
 
 /*
- * The rest of an allocation that found no mapping.  Each turn maps, finds
- * what another mapped, cleans slots, or ends.  Who comes later waits behind
- * those who wait.
+ * sf_buf_alloc_rest: an allocation that found no mapping, or no clean slot.
+ * Each turn maps, finds what another mapped, cleans slots, or ends.  Who comes
+ * later waits behind those who wait.
  */
-static struct sf_buf *
-alloc_rest(struct vm_page *m, int flags, const void *caller)
+struct sf_buf *
+sf_buf_alloc_rest(struct vm_page *m, int flags, const void *caller)
 {
 	bool private = (flags & SFB_CPUPRIVATE) != 0 && !sf_strict;
 	bool interrupted = false;
@@ -349,7 +351,7 @@ alloc_rest(struct vm_page *m, int flags, const void *caller)
 			sf = private ? sf_pool_map_private(m, caller) :
 			    sf_pool_map(m, caller);
 			if (hw_load32(&sf_nwaiters) != 0)
-				tell_waiters(m);
+				sf_buf_was_mapped(m);
 			if (sf != NULL)
 				return (sf);
 			if (hw_load32(&m->sf) != 0)
@@ -368,29 +370,6 @@ alloc_rest(struct vm_page *m, int flags, const void *caller)
 }
 
 /*
- * sf_buf_alloc_miss: sf_buf_alloc() found m->sf to be 0, and the request in
- * order.
- */
-struct sf_buf *
-sf_buf_alloc_miss(struct vm_page *m, int flags)
-{
-	const void *caller = __caller();
-	struct sf_buf *sf;
-
-	if ((flags & SFB_CPUPRIVATE) != 0 || hw_load32(&sf_nwaiters) != 0)
-		return (alloc_rest(m, flags, caller));
-	sf = sf_pool_map(m, caller);
-	if (__builtin_expect(sf == NULL || hw_load32(&sf_nwaiters) != 0, 0)) {
-		if (hw_load32(&sf_nwaiters) != 0)
-			tell_waiters(m);
-		return (sf != NULL ? sf : alloc_rest(m, flags, caller));
-	}
-	if ((uint32_t)curpcpu()->pc_sf.misses % SAMPLE == 0)
-		sample_peak();
-	return (sf);
-}
-
-/*
  * sf_buf_alloc_checked: any request that the fast path did not vouch for, or
  * found m->sf to be in motion.
  */
@@ -401,7 +380,7 @@ sf_buf_alloc_checked(struct vm_page *m, int flags)
 
 	check_request(m, flags, caller);
 	if (vm_page_index(m) >= sf_direct_pages)
-		return (alloc_rest(m, flags, caller));
+		return (sf_buf_alloc_rest(m, flags, caller));
 	KASSERT(atomic_inc_32(&m->sf_refs),
 	    "sf_buf_alloc: too many references of page %u (called from %p)",
 	    vm_page_index(m), caller);

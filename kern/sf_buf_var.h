@@ -60,10 +60,16 @@ sf_set_caller(struct sf_buf *sf, const void *caller)
 #ifdef DEBUG
 	sf_callers[slot_of(sf)] = caller;
 #else
-	if (sf_strict)
+	if (__builtin_expect(sf_strict, 0))
 		sf_callers[slot_of(sf)] = caller;
 #endif
 }
+
+/* sf_buf.c; contracts are there. */
+struct sf_buf *sf_buf_alloc_rest(struct vm_page *m, int flags,
+    const void *caller);
+void	sf_buf_was_mapped(const struct vm_page *m);
+void	sf_buf_sample_peak(void);
 
 /* sf_pool.c; contracts are there. */
 void	sf_pool_init(void);

@@ -39,8 +39,9 @@
 
 #define	QUEUED		4u	/* of so many slots one stays mapped */
 #define	STEAL_MAX	256u	/* slots moved from pool to pool at once */
+#define	SAMPLE		4096u	/* misses between samples of the peak */
 
-/* First in, first out; head and tail are meaningless in an empty list. */
+/* First in, first out, as hints; meaningless in an empty list. */
 struct sf_list {
 	uint32_t head, tail, len;
 };
@@ -67,11 +68,10 @@ static struct sf_pool {
 
 static u_int queue_max;			/* slots that a queue may hold */
 
-/* In strict mode there is one, so that addresses come back in order. */
 static inline struct sf_pool *
 my_pool(void)
 {
-	return (&pools[sf_strict ? 0 : curcpu_id()]);
+	return (curpcpu()->pc_sf_pool);
 }
 
 static void __attribute__((noinline))
@@ -111,10 +111,10 @@ static inline void
 push(struct sf_list *l, struct sf_buf *sf)
 {
 	if (l->len++ == 0)
-		l->head = slot_of(sf);
+		l->head = sf_hint(sf);
 	else
-		sf_slots[l->tail].next = slot_of(sf);
-	l->tail = slot_of(sf);
+		sf_of_hint(l->tail)->next = sf_hint(sf);
+	l->tail = sf_hint(sf);
 }
 
 static inline struct sf_buf *
@@ -125,7 +125,7 @@ pop(struct sf_list *l)
 	if (l->len == 0)
 		return (NULL);
 	l->len--;
-	sf = &sf_slots[l->head];
+	sf = sf_of_hint(l->head);
 	l->head = sf->next;
 	return (sf);
 }
@@ -139,7 +139,7 @@ append(struct sf_list *to, struct sf_list *from)
 	if (to->len == 0)
 		to->head = from->head;
 	else
-		sf_slots[to->tail].next = from->head;
+		sf_of_hint(to->tail)->next = from->head;
 	to->tail = from->tail;
 	to->len += from->len;
 	from->len = 0;
@@ -214,7 +214,7 @@ unmap(struct sf_buf *sf, uint32_t private)
  * mapped it.  Only who took a slot off a list may claim it, so its page stays
  * and half the word will do.
  */
-static inline bool
+static bool __attribute__((noinline))
 evict(struct sf_pool *p, bool hard)
 {
 	struct sf_buf *sf;
@@ -239,6 +239,27 @@ evict(struct sf_pool *p, bool hard)
 }
 
 /*
+ * Evicts one, if the queue has too many.  What evict() does in most cases
+ * stands here once more, for it is half of a miss.
+ */
+static inline void
+evict_ahead(struct sf_pool *p)
+{
+	uint32_t count = SF_LISTED;
+	struct sf_buf *sf;
+
+	if (p->queue.len <= queue_max)
+		return;
+	sf = sf_of_hint(p->queue.head);
+	if (sf->used == 0 &&
+	    atomic_fcmpset_32(&sf->count, &count, SF_CLAIMED)) {
+		(void)pop(&p->queue);
+		put_removed(p, sf, unmap(sf, 0));
+	} else
+		(void)evict(p, false);
+}
+
+/*
  * A slot of a list of removed ones was revived since: it goes where mapped
  * slots belong, and another in its place.
  */
@@ -246,8 +267,7 @@ static void __attribute__((noinline))
 exchange_revived(struct sf_pool *p, struct sf_buf *sf)
 {
 	push(&p->queue, sf);
-	if (p->queue.len > queue_max)
-		(void)evict(p, false);
+	evict_ahead(p);
 }
 
 /* The oldest slot of a list of removed ones, claimed; NULL if none is left. */
@@ -393,7 +413,7 @@ enter(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m)
 		put_removed(p, sf, unmap(sf, 0));
 		return (NULL);
 	}
-	if (sf_strict) {
+	if (__builtin_expect(sf_strict, 0)) {
 		hw_store32(&sf->count, 1);
 	} else {
 		sf->used = 0;
@@ -404,6 +424,28 @@ enter(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m)
 	return (sf);
 }
 
+/* Maps m in a clean slot; see below. */
+static inline struct sf_buf *
+map_clean(struct vm_page *m, bool may_steal, const void *caller)
+{
+	uint32_t intr = intr_save();
+	struct sf_pool *p = my_pool();
+	struct sf_buf *sf;
+
+	pool_lock(p);
+	evict_ahead(p);
+	sf = take(p, &p->clean);
+	if (__builtin_expect(sf == NULL, 0))
+		sf = refill(p, may_steal);
+	if (__builtin_expect(sf != NULL, 1)) {
+		sf_set_caller(sf, caller);
+		sf = enter(p, sf, m);
+	}
+	pool_unlock(p);
+	intr_restore(intr);
+	return (sf);
+}
+
 /*
  * sf_pool_map: maps m in a clean slot.  NULL if there is none on any CPU, or
  * somebody else has mapped m meanwhile.  Any context but NMI.
@@ -411,22 +453,28 @@ enter(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m)
 struct sf_buf *
 sf_pool_map(struct vm_page *m, const void *caller)
 {
-	uint32_t intr = intr_save();
-	struct sf_pool *p = my_pool();
+	return (map_clean(m, true, caller));
+}
+
+/*
+ * sf_buf_alloc_miss: sf_buf_alloc() found m->sf to be 0, and the request in
+ * order.  A private request takes a clean slot as well, but not from others.
+ */
+struct sf_buf *
+sf_buf_alloc_miss(struct vm_page *m, int flags)
+{
+	const void *caller = __caller();
 	struct sf_buf *sf;
 
-	pool_lock(p);
-	if (p->queue.len > queue_max)
-		(void)evict(p, false);
-	sf = take(p, &p->clean);
-	if (sf == NULL)
-		sf = refill(p, true);
-	if (sf != NULL) {
-		sf_set_caller(sf, caller);
-		sf = enter(p, sf, m);
-	}
-	pool_unlock(p);
-	intr_restore(intr);
+	if (__builtin_expect(hw_test32(&sf_nwaiters, ~0u), 0))
+		return (sf_buf_alloc_rest(m, flags, caller));
+	sf = map_clean(m, (flags & SFB_CPUPRIVATE) == 0, caller);
+	if (__builtin_expect(hw_test32(&sf_nwaiters, ~0u), 0))
+		sf_buf_was_mapped(m);
+	if (__builtin_expect(sf == NULL, 0))
+		return (sf_buf_alloc_rest(m, flags, caller));
+	if (!PCPU_TEST(pc_sf.misses, SAMPLE - 1))
+		sf_buf_sample_peak();
 	return (sf);
 }
 
@@ -553,8 +601,6 @@ sf_pool_map_private(struct vm_page *m, const void *caller)
 	bool dirty = false;
 
 	pool_lock(p);
-	if (p->queue.len > queue_max)
-		(void)evict(p, false);
 	if ((sf = take(p, &p->clean)) == NULL &&
 	    (sf = refill(p, false)) == NULL) {
 		dirty = true;
@@ -586,14 +632,19 @@ prepare(struct sf_pool *p, bool *dirty, uint32_t *stamp)
 	bool some;
 
 	pool_lock(p);
+	absorb(p);
 	while (p->queue.len > queue_max && evict(p, false))
 		continue;
 	if (unclean(p) + p->clean.len == 0)
 		for (u_int n = (p->queue.len + 1) / 2; n > 0; n--)
 			(void)evict(p, true);
-	close_all(p);
+	/* What another has just closed for the same reason will do. */
+	if (p->open.len > p->batch[0].list.len / 8 ||
+	    p->batch[1].list.len != 0 || !tlb_is_recent(p->batch[0].stamp))
+		close_all(p);
 	if (p->batch[0].list.len != 0) {
-		*stamp = p->batch[0].stamp;
+		if (!*dirty || (int32_t)(p->batch[0].stamp - *stamp) > 0)
+			*stamp = p->batch[0].stamp;
 		*dirty = true;
 	}
 	some = p->clean.len + p->batch[0].list.len != 0;
@@ -614,7 +665,6 @@ sf_pool_force(void)
 	uint32_t stamp = 0;
 	bool some = false, dirty = false;
 
-	/* Each pool's stamp is later than that of the pool before. */
 	for (u_int i = 0; i < mp_ncpus; i++)
 		some = prepare(&pools[i], &dirty, &stamp) || some;
 	if (dirty) {
@@ -676,7 +726,8 @@ sf_pool_tick(void)
 {
 	struct sf_pool *p = my_pool();
 
-	if (unclean(p) == 0)
+	/* While CPUs are being started there is no pool yet. */
+	if (p == NULL || unclean(p) == 0)
 		return;		/* at worst a tick late */
 	pool_lock(p);
 	absorb(p);
@@ -757,8 +808,8 @@ sf_pool_evict(struct sf_buf *sf)
 	hw_store32(&sf->count, SF_REMOVED | SF_LISTED);
 	sf->next = p->clean.head;
 	if (p->clean.len++ == 0)
-		p->clean.tail = slot_of(sf);
-	p->clean.head = slot_of(sf);
+		p->clean.tail = sf_hint(sf);
+	p->clean.head = sf_hint(sf);
 	pool_unlock(p);
 	intr_restore(intr);
 	return (true);
@@ -769,6 +820,9 @@ void
 sf_pool_init(void)
 {
 	queue_max = nsfbufs / QUEUED / mp_ncpus;
+	/* In strict mode there is one, so that addresses come back in order. */
+	for (u_int i = 0; i < mp_ncpus; i++)
+		pcpus[i]->pc_sf_pool = &pools[sf_strict ? 0 : i];
 	for (u_int i = 0; i < nsfbufs; i++) {
 		hw_store32(&sf_slots[i].page, NOPAGE);
 		hw_store32(&sf_slots[i].count, SF_REMOVED | SF_LISTED);

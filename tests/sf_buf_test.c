@@ -280,7 +280,7 @@ TEST(revival, "sf_buf.a_removed_mapping_goes_back_to_its_page")
  * The highest frame, and for each bit of a frame number from 4 GiB up one
  * that has it, as far as there is RAM: its entry must have the bit.
  */
-TEST(high, "sf_buf.maps_above_4_gib_with_every_address_bit")
+TEST(high, "sf_buf.shows_pages_above_4_gib_with_every_address_bit")
 {
 	static struct vm_page *pages[16384];
 	uint32_t n = 0, done = 0, low = 1u << (32 - PAGE_SHIFT), all = 0;

@@ -49,7 +49,6 @@ vm_paddr_t dmap_limit;
 
 static pt_entry_t kern_pdpt[4] __attribute__((aligned(32)));
 static pt_entry_t kern_pd[2][NPTE] __attribute__((aligned(PAGE_SIZE)));
-static pt_entry_t *window_ptes;
 static uint32_t pg_g;
 
 /* RAM that nobody owns yet: ranges shrink from their start. */
@@ -295,19 +294,21 @@ map_page_array(vm_size_t size)
 }
 
 /*
- * One page table after another, so that a slot's number is its index; and
- * memory for the slots themselves.
+ * One page table after another, which are mapped as sf_ptes[], so that a
+ * slot's number is its index; and memory for the slots themselves.
  */
 static void
 make_sf_window(u_int nsfbufs)
 {
-	vm_offset_t va = SF_BUF_MIN;
 	u_int tables = (nsfbufs + NPTE - 1) / NPTE;
+	vm_paddr_t pa;
 
-	window_ptes = boot_alloc(tables * PAGE_SIZE);
-	for (u_int i = 0; i < tables; i++, va += PDE_SIZE)
-		*pde_of(va) = (kva_to_pa(window_ptes) + i * PAGE_SIZE) | PG_V |
-		    PG_RW;
+	for (u_int i = 0; i < tables; i++) {
+		pa = kva_to_pa(boot_alloc(PAGE_SIZE));
+		*pde_of(SF_BUF_MIN + i * PDE_SIZE) = pa | PG_V | PG_RW;
+		map_4k(SF_PTES_MIN + i * PAGE_SIZE, pa,
+		    PG_V | PG_RW | pg_g | pg_nx);
+	}
 	for (vm_size_t off = 0; off < nsfbufs * SF_SLOT_SIZE; off += PAGE_SIZE)
 		map_4k(SF_SLOTS_MIN + off, kva_to_pa(boot_alloc(PAGE_SIZE)),
 		    PG_V | PG_RW | pg_g | pg_nx);
@@ -333,12 +334,6 @@ make_kva_window(const struct physmem *mem)
 	return (size);
 }
 
-pt_entry_t *
-pmap_sf_ptes(void)
-{
-	return (window_ptes);
-}
-
 /*
  * pmap_bootstrap: from the loader's memory map to the kernel's own tables
  * and a filled page allocator.  Once, on the boot CPU, interrupts off.
@@ -356,6 +351,7 @@ pmap_bootstrap(const struct physmem *mem, vm_paddr_t mod_start,
 
 	KASSERT(mem->nram > 0, "pmap: no RAM at all");
 	KASSERT((vm_offset_t)vm_page_array == VM_PAGES_MIN &&
+	    (vm_offset_t)sf_ptes == SF_PTES_MIN &&
 	    (vm_offset_t)sf_slots == SF_SLOTS_MIN,
 	    "pmap: linker.ld and vmparam.h disagree");
 	cpu_init_boot(&pge, &nx);

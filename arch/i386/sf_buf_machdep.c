@@ -24,7 +24,6 @@
 _Static_assert(SF_PTE_V == PG_V && SF_PTE_RW == PG_RW && SF_PTE_A == PG_A,
     "bits of an sf_buf entry");
 
-volatile uint32_t (*sf_ptes)[2];
 uint32_t sf_pte_nx;
 
 static const char *const dmap_modes[] = { "auto", "off", NULL };
@@ -36,7 +35,6 @@ TUNABLE_ENUM(sf_buf_dmap, "sf_buf.dmap", dmap_mode, dmap_modes,
 void
 sf_buf_md_init(void)
 {
-	sf_ptes = (volatile uint32_t (*)[2])pmap_sf_ptes();
 	sf_pte_nx = (uint32_t)(pg_nx >> 32);
 }
 

@@ -104,6 +104,16 @@ tlb_is_clean(uint32_t stamp)
 }
 
 /*
+ * tlb_is_recent: whether so few batches were closed since stamp that it can
+ * be compared with anything.  Any context.
+ */
+bool
+tlb_is_recent(uint32_t stamp)
+{
+	return (hw_load32(&tlb_epoch) - stamp < BEHIND);
+}
+
+/*
  * Asks every CPU that lags.  The flag is set, locked, before the interrupt
  * is sent, and taken, locked, before the flush: who finds it set need send
  * nothing, for that flush is still to come and will see our epoch.

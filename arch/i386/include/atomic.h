@@ -63,11 +63,14 @@ atomic_swap_32(volatile uint32_t *p, uint32_t v)
 static inline bool
 atomic_fcmpset_32(volatile uint32_t *p, uint32_t *old, uint32_t new)
 {
-	return (__atomic_compare_exchange_n(p, old, new, false,
-	    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+	bool done;
+
+	__asm__ volatile("lock cmpxchgl %3, %1"
+	    : "=@ccz" (done), "+m" (*p), "+a" (*old) : "r" (new) : "memory");
+	return (done);
 }
 
-/* True if *p was old and is now new. */
+/* The same without what was found. */
 static inline bool
 atomic_cmpset_32(volatile uint32_t *p, uint32_t old, uint32_t new)
 {

@@ -31,6 +31,7 @@ enum ipi_verb {
 	IPI_NVERBS
 };
 
+struct sf_pool;
 struct spinlock;
 struct smp_call;
 struct trapframe;
@@ -57,6 +58,7 @@ struct pcpu {
 	uint64_t pc_flushes;			/* (c) whole TLB, for any cause */
 	uint64_t pc_switches;			/* (c) of threads */
 	struct sf_buf_stats pc_sf;		/* (c) */
+	struct sf_pool *pc_sf_pool;		/* set at start */
 	uint64_t pc_gdt[6];
 	uint32_t pc_tss[2][26];			/* main, double fault */
 	vm_offset_t pc_df_stack;		/* double fault's: its top */
@@ -84,7 +86,11 @@ curpcpu(void)
 static inline u_int
 curcpu_id(void)
 {
-	return (curpcpu()->pc_cpuid);
+	u_int id;
+
+	__asm__ volatile("movl %%fs:%c1, %0" : "=r" (id) :
+	    "i" (offsetof(struct pcpu, pc_cpuid)));
+	return (id);
 }
 
 /*
@@ -96,5 +102,14 @@ curcpu_id(void)
 	__asm__ volatile("addl $1, %%fs:%c0; adcl $0, %%fs:%c1" : :	\
 	    "i" (offsetof(struct pcpu, field)),				\
 	    "i" (offsetof(struct pcpu, field) + 4) : "memory", "cc")
+
+/* Whether any bit of mask is set in the low word of such a counter. */
+#define	PCPU_TEST(field, mask) __extension__({				\
+	bool set_;							\
+									\
+	__asm__ volatile("testl %2, %%fs:%c1" : "=@ccnz" (set_) :	\
+	    "i" (offsetof(struct pcpu, field)), "i" (mask));		\
+	set_;								\
+})
 
 #endif /* !_MACHINE_PCPU_H_ */

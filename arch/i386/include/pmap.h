@@ -31,7 +31,6 @@ struct physmem;
 u_int	pmap_maxphyaddr(void);
 void	pmap_bootstrap(const struct physmem *mem, vm_paddr_t mod_start,
 	    vm_paddr_t mod_end, u_int nsfbufs);
-pt_entry_t *pmap_sf_ptes(void);
 pt_entry_t pmap_kpde(vm_offset_t va);
 pt_entry_t *pmap_kpte(vm_offset_t va);
 u_int	pmap_audit(void);	/* prints and counts wrong entries */

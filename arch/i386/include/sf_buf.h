@@ -16,7 +16,7 @@
 #include <machine/hw.h>
 #include <machine/vmparam.h>
 
-extern volatile uint32_t (*sf_ptes)[2];	/* an entry for each slot: low, high */
+extern volatile uint32_t sf_ptes[][2];	/* a slot's entry: low, high */
 extern uint32_t sf_pte_nx;		/* the NX bit of a high word, or 0 */
 
 #define	SF_PTE_V	0x001u		/* PG_V and so on, of a low word */

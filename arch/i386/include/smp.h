@@ -33,6 +33,7 @@ extern u_int ipi_timeout_ms;
 /* tlb.c: the epochs.  See there for the order of everything. */
 uint32_t tlb_close(void);
 bool	tlb_is_clean(uint32_t stamp);
+bool	tlb_is_recent(uint32_t stamp);
 bool	tlb_others_idle(void);
 void	tlb_force(uint32_t stamp);
 void	tlb_force_nowait(uint32_t stamp);

@@ -16,7 +16,8 @@
 #define	DMAP_SIZE		0x30000000u
 #define	VM_PAGES_MIN		0xb0000000u /*	0xd2000000	 544 */
 #define	VM_PAGES_SIZE		0x22000000u
-/*	unused			0xd2000000	0xd3f00000	  31 */
+/*	unused			0xd2000000	0xd3e00000	  30 */
+#define	SF_PTES_MIN		0xd3e00000u /*	0xd3f00000	   1 */
 #define	SF_SLOTS_MIN		0xd3f00000u /*	0xd4000000	   1 */
 #define	SF_SLOTS_SIZE		0x00100000u
 #define	SF_BUF_MIN		0xd4000000u /*	0xe4000000	 256 */
