@@ -15,6 +15,7 @@
 #include <sys/digest.h>
 #include <sys/monitor.h>
 #include <sys/sf_buf.h>
+#include <sys/stress.h>
 #include <sys/systm.h>
 #include <sys/test.h>
 #include <sys/thread.h>
@@ -100,6 +101,8 @@ kern_main(uint32_t magic, uint32_t info)
 		result = test_run();
 	else if (bench_wanted())
 		result = bench_run();
+	else if (stress_wanted())
+		result = stress_run();
 	else
 		result = digest_run();
 	if (monitor_wanted())

@@ -67,7 +67,7 @@ test_skip(const char *reason)
 uint32_t
 test_seed(void)
 {
-	return (case_seed);
+	return (case_seed != 0 ? case_seed : seed);
 }
 
 /*

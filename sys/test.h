@@ -65,7 +65,7 @@ void	test_skip(const char *reason);
 
 /*
  * test_seed: where the random numbers of the running case start: its name and
- * seed= decide, so that a failure repeats.  test_random: the next of them, all
+ * seed= decide, so that a failure repeats; outside of a case seed= alone.  test_random: the next of them, all
  * 32 bits good; *state is anything to start with, and the caller's alone:
  *
  *	uint32_t rng = test_seed() + cpu;
