@@ -428,7 +428,7 @@ stress(u_int ms, uint32_t seed, bool loud)
 		if (!loud || cpu_ticks() - second < 1000 * ticks_per_ms)
 			continue;
 		second = cpu_ticks();
-		printf("stress: %llu s, %llu operations, %u stale\n",
+		printf("# stress: %llu s, %llu operations, %u stale\n",
 		    (unsigned long long)((second - begun) / ticks_per_ms /
 		    1000), (unsigned long long)operations(), stale);
 	}
@@ -445,14 +445,19 @@ u_int
 stress_run(void)
 {
 	u_int inuse = sf_buf_inuse(), threads = thread_count(), leaked;
-	uint64_t n = stress(stress_s * 1000, test_seed(), true);
+	uint64_t n;
+	bool good;
 
+	printf("KTAP version 1\n1..1\n");
+	n = stress(stress_s * 1000, test_seed(), true);
 	leaked = sf_buf_inuse() - inuse + thread_count() - threads;
-	printf("stress: %llu operations, %u stale, %u leaked, %u refused "
+	printf("# stress: %llu operations, %u stale, %u leaked, %u refused "
 	    "unasked, %u entries wrong\n", (unsigned long long)n, stale,
 	    leaked, unasked, sf_buf_audit());
-	return (n != 0 && stale == 0 && leaked == 0 && unasked == 0 &&
-	    sf_buf_audit() == 0 ? EXIT_PASSED : EXIT_FAILED);
+	good = n != 0 && stale == 0 && leaked == 0 && unasked == 0 &&
+	    sf_buf_audit() == 0;
+	printf("%s 1 stress\n", good ? "ok" : "not ok");
+	return (good ? EXIT_PASSED : EXIT_FAILED);
 }
 
 TEST(moment, "stress.for_a_moment")
