@@ -34,7 +34,7 @@ TUNABLE_UINT(watchdog, "watchdog", watchdog_s, 1, 3600,
 static struct spinlock watchdog_lock =
     SPINLOCK_INITIALIZER("watchdog", RANK_WATCHDOG);
 
-/* What was last seen of a count that must move, and since when. */
+/* What was last seen of a count that must move, and since when; 0: rests. */
 struct progress {
 	uint64_t count, since;
 	bool named;
@@ -53,12 +53,17 @@ long_ago(uint64_t since)
 	    (int64_t)(watchdog_s * 1000 * ticks_per_ms));
 }
 
-/* True, once, if the count has not moved for too long. */
+/*
+ * True, once, if the count has not moved for too long.  While it may rest no
+ * time runs: what begins to wait just before a look has not waited since the
+ * last one.
+ */
 static bool
 is_stuck(struct progress *p, uint64_t count, bool may_rest)
 {
 	if (may_rest || count != p->count || p->since == 0) {
-		*p = (struct progress){ count, cpu_ticks(), false };
+		*p = (struct progress){ count, may_rest ? 0 : cpu_ticks(),
+		    false };
 		return (false);
 	}
 	if (p->named || !long_ago(p->since))
