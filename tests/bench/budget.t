@@ -100,7 +100,8 @@ FILENAME == ARGV[1] {
 END { exit n }' "$out/budget.costs" "$table"
 n=$?
 
-SMP=4 MEM=1G FILE='' KERNEL=build/mayfly.elf APPEND=bench=check \
+SMP=4 MEM=1G FILE='' KERNEL=build/mayfly.elf ACCEL_THREAD=single \
+    APPEND='bench=check pmap.pages=4k' \
     timeout -k 5 100 sh scripts/qemu </dev/null >"$out/check.log" 2>&1
 status=$?
 if [ "$status" -eq 33 ]; then

@@ -5,8 +5,11 @@
 
 /*
  * What is measured must be right: every CPU reads every mapping of every
- * scheme, while slots are used over and over, and must find the page that was
- * asked for.
+ * scheme, while the same few addresses are used over and over, and must find
+ * the page that was asked for.
+ *
+ * All other slots are held meanwhile, and the readers never sleep: so nothing
+ * but the scheme itself makes a CPU forget what an address mapped before.
  */
 
 #include <sys/types.h>
@@ -14,17 +17,21 @@
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <machine/atomic.h>
+#include <machine/cpufunc.h>
 #include <machine/pcpu.h>
+#include <machine/smp.h>
 #include <tests/bench/bench.h>
+#include <tests/bench/window.h>
+#include <vm/kmem.h>
 #include <vm/vm_page.h>
 
-#define	HELD		16u	/* mappings at once: few, as TLBs are small */
-#define	ROUNDS		64u	/* each with other pages */
+#define	ACTIVE		8u	/* addresses: few, as TLBs are small */
+#define	ROUNDS		32u	/* each with other pages */
 
 static const struct bench_scheme *scheme;
-static struct vm_page *held_page[HELD];
-static struct sf_buf *held[HELD];
-static volatile uint32_t wrong;
+static struct vm_page *page[ACTIVE];
+static struct sf_buf *mapping[ACTIVE];
+static volatile uint32_t round, ndone, wrong;
 
 static uint32_t
 tag_of(const struct vm_page *m)
@@ -33,44 +40,104 @@ tag_of(const struct vm_page *m)
 }
 
 static void
-read_all(void *arg)
+read_all(void)
+{
+	for (u_int i = 0; i < ACTIVE; i++)
+		if (*(volatile uint32_t *)scheme->kva(mapping[i]) !=
+		    tag_of(page[i]))
+			atomic_fetchadd_32(&wrong, 1);
+}
+
+static void
+wait_until(volatile uint32_t *p, uint32_t value)
+{
+	uint64_t start = cpu_ticks();
+	bool warned = false;
+
+	while (atomic_load_acq_32(p) != value) {
+		cpu_spinwait();
+		KASSERT(!wait_expired(start, &warned), "bench: a CPU does not "
+		    "take part in the check");
+	}
+}
+
+static void
+reader(void *arg)
 {
 	(void)arg;
-	for (u_int i = 0; i < HELD; i++)
-		if (*(volatile uint32_t *)scheme->kva(held[i]) !=
-		    tag_of(held_page[i]))
-			atomic_fetchadd_32(&wrong, 1);
+	for (uint32_t r = 1; r <= ROUNDS; r++) {
+		wait_until(&round, r);
+		read_all();
+		atomic_fetchadd_32(&ndone, 1);
+	}
+}
+
+static void
+run_rounds(struct vm_page **pages)
+{
+	for (uint32_t r = 1; r <= ROUNDS; r++) {
+		for (u_int i = 0; i < ACTIVE; i++) {
+			page[i] = pages[(r * ACTIVE + i) % (2 * ACTIVE)];
+			mapping[i] = scheme->alloc(page[i], 0);
+		}
+		ndone = 0;
+		atomic_store_rel_32(&round, r);
+		read_all();
+		wait_until(&ndone, mp_ncpus - 1);
+		for (u_int i = 0; i < ACTIVE; i++)
+			scheme->free(mapping[i]);
+	}
+}
+
+/* Slots to hold, so that ACTIVE are left; qenter uses its last one first. */
+static u_int
+slots_to_hold(const struct bench_scheme *s)
+{
+	if (s == &bench_qenter || s->direct)
+		return (0);
+	return ((s == &bench_sync && nsfbufs > SYNC_SLOTS ? SYNC_SLOTS :
+	    nsfbufs) - ACTIVE);
+}
+
+static void
+check_pages(struct vm_page **pages, u_int nheld)
+{
+	struct sf_buf **held = bench_array((nheld + 1) * sizeof(*held)), *sf;
+	struct thread *tds[MAXCPU];
+
+	round = wrong = 0;
+	for (u_int i = 0; i < nheld; i++)
+		held[i] = scheme->alloc(pages[2 * ACTIVE + i], 0);
+	for (u_int i = 0; i < 2 * ACTIVE; i++, scheme->free(sf)) {
+		sf = scheme->alloc(pages[i], 0);
+		*(volatile uint32_t *)scheme->kva(sf) = tag_of(pages[i]);
+	}
+	for (u_int i = 1; i < mp_ncpus; i++) {
+		tds[i] = thread_create_on(i, reader, NULL, "reader");
+		KASSERT(tds[i] != NULL, "bench: no memory");
+	}
+	run_rounds(pages);
+	for (u_int i = 1; i < mp_ncpus; i++)
+		thread_join(tds[i]);
+	for (u_int i = 0; i < nheld; i++)
+		scheme->free(held[i]);
+	kmem_free(held, (nheld + 1) * sizeof(*held));
 }
 
 static void
 check(const struct bench_scheme *s)
 {
-	u_int npages = nsfbufs + ROUNDS * HELD;
+	u_int nheld = slots_to_hold(s), npages = 2 * ACTIVE + nheld;
 	struct vm_page **pages;
-	struct sf_buf *sf;
 
-	if (!bench_ready(s) || (pages = bench_pages(npages, s->direct)) == NULL)
+	if (!bench_ready(s) || nsfbufs <= ACTIVE ||
+	    (pages = bench_pages(npages, s->direct)) == NULL)
 		return;
 	scheme = s;
-	/* Once through all slots, so that each is used again from here on. */
-	for (u_int i = npages; i-- > 0; s->free(sf)) {
-		sf = s->alloc(pages[i], 0);
-		*(volatile uint32_t *)s->kva(sf) = tag_of(pages[i]);
-	}
-	sched_unbind();
-	for (u_int round = 0; round < ROUNDS; round++) {
-		for (u_int i = 0; i < HELD; i++) {
-			held_page[i] = pages[round * HELD + i];
-			held[i] = s->alloc(held_page[i], 0);
-		}
-		run_on_all_cpus(read_all, NULL);
-		for (u_int i = 0; i < HELD; i++)
-			s->free(held[i]);
-	}
-	sched_bind(0);
+	check_pages(pages, nheld);
 	bench_pages_free(pages, npages);
 	printf("# %s: %u readings on each of %u CPUs, %u wrong\n", s->name,
-	    ROUNDS * HELD, mp_ncpus, wrong);
+	    ROUNDS * ACTIVE, mp_ncpus, wrong);
 	if (wrong != 0)
 		bench_failed();
 }
