@@ -17,6 +17,7 @@ SIMSAN	= -fsanitize=address,undefined -fno-sanitize-recover=undefined
 SIMHDR	= $(wildcard tests/sim/*.h tests/sim/include/*/*.h kern/*.h vm/*.h \
 	  sys/*.h arch/i386/include/*.h) arch/i386/tlb.c
 SIMPROGS = build/sim/simulate build/sim/simulate-san
+SIMTESTS = tests/sim/random.t tests/sim/exhaustive.t tests/sim/sanitized.t
 SEEDS	= 1000000
 
 # $(call simrules,DIRECTORY,FLAGS): what prints for people uses the host's
@@ -43,5 +44,8 @@ build/sim/simulate-san: build/sim/san/kern.o $(SIMSRC:%.c=build/sim/san/%.o)
 simulate: $(SIMPROGS)		## SEEDS=n schedules on a hostile machine, or SEED=s
 	$(Q)$(if $(SEED),build/sim/simulate-san -s $(SEED), \
 	    build/sim/simulate -n $(SEEDS))
+
+TESTS	+= $(SIMTESTS)
+test:	$(SIMPROGS)
 
 .PHONY: simulate

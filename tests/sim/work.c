@@ -93,7 +93,8 @@ work_draw(struct work *w, uint64_t seed)
 	w->nthreads = 2 + (r >> 2 & 7) % 4;
 	if (w->nthreads < w->ncpus && (r >> 5 & 1) != 0)
 		w->nthreads = w->ncpus;
-	w->nslots = (r >> 6 & 3) == 0 ? 4 + (r >> 8 & 3) : 4;
+	w->nslots = (r >> 6 & 3) == 0 ? 4 + (r >> 8 & 3) :
+	    (r >> 6 & 3) == 1 ? 1 + (r >> 8 & 3) % 3 : 4;
 	w->npages = 3 + (r >> 10 & 7) % 6;
 	w->strict = (r >> 13 & 7) == 0;
 	w->direct = (r >> 16 & 7) == 0;
