@@ -110,12 +110,6 @@ wait_expired(uint64_t start, bool *warned)
 	return (false);		/* the limit of steps ends it */
 }
 
-pt_entry_t *
-pmap_sf_ptes(void)
-{
-	return ((pt_entry_t *)(uintptr_t)sim_ptes);
-}
-
 void *
 pmap_dmap(vm_paddr_t pa)
 {

@@ -132,7 +132,8 @@ struct live {
 extern struct cpu cpus[NCPUS];
 extern struct cpu *cur;
 extern struct live live[NSLOTS];
-extern volatile uint64_t sim_ptes[NSLOTS];
+/* What the kernel calls sf_ptes[], an entry at once. */
+extern volatile uint64_t sim_ptes[NSLOTS] __asm__("sf_ptes");
 extern uint32_t now;
 extern bool tracing;
 extern struct decisions taken;
