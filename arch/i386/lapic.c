@@ -132,10 +132,16 @@ lapic_timer_calibrate(void)
 		panic("lapic: the timer does not count");
 }
 
-/* lapic_timer_periodic: an interrupt every 1/HZ s here.  Interrupts off. */
+/*
+ * lapic_timer_periodic: an interrupt every 1/HZ s here.  Interrupts off.  The
+ * timer is stopped first: a one-shot of a count or two would be periodic from
+ * the change of its mode to the new count, and an emulator that has such a
+ * timer to serve may never come to let us write that.
+ */
 void
 lapic_timer_periodic(void)
 {
+	lapic[LAPIC_TIMER_INIT] = 0;
 	lapic[LAPIC_TIMER_DIV] = TIMER_DIV_16;
 	lapic[LAPIC_LVT_TIMER] = LVT_PERIODIC | VECTOR_CLOCK;
 	lapic[LAPIC_TIMER_INIT] = timer_per_tick;
