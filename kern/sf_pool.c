@@ -38,6 +38,7 @@
 #include <machine/smp.h>
 
 #define	QUEUED		4u	/* of so many slots one stays mapped */
+#define	BATCH		16u	/* slots to evict in one go */
 #define	STEAL_MAX	256u	/* slots moved from pool to pool at once */
 #define	SAMPLE		4096u	/* misses between samples of the peak */
 
@@ -66,12 +67,13 @@ static struct sf_pool {
 	struct sf_batch batch[2];
 } __attribute__((aligned(128))) pools[MAXCPU];
 
-static u_int queue_max;			/* slots that a queue may hold */
+/* A queue that holds more than queue_high is brought down to queue_max. */
+static u_int queue_max, queue_high;
 
 static inline struct sf_pool *
 my_pool(void)
 {
-	return (curpcpu()->pc_sf_pool);
+	return (PCPU_POINTER(pc_sf_pool));
 }
 
 static void __attribute__((noinline))
@@ -239,24 +241,35 @@ evict(struct sf_pool *p, bool hard)
 }
 
 /*
- * Evicts one, if the queue has too many.  What evict() does in most cases
- * stands here once more, for it is half of a miss.
+ * Evicts what the queue has too many.  What evict() does in most cases stands
+ * here once more, in a loop as short as it can be: it is a third of a miss.
  */
+static void __attribute__((noinline))
+evict_batch(struct sf_pool *p)
+{
+	struct sf_buf *sf;
+	uint32_t count, n = 0;
+
+	while (p->queue.len > queue_max) {
+		sf = sf_of_hint(p->queue.head);
+		count = SF_LISTED;
+		if (sf->used == 0 &&
+		    atomic_fcmpset_32(&sf->count, &count, SF_CLAIMED)) {
+			p->queue.head = sf->next;
+			p->queue.len--;
+			put_removed(p, sf, sf_buf_md_remove(slot_of(sf)));
+			n++;
+		} else if (!evict(p, false))
+			break;
+	}
+	PCPU_ADD(pc_sf.removals, n);
+}
+
 static inline void
 evict_ahead(struct sf_pool *p)
 {
-	uint32_t count = SF_LISTED;
-	struct sf_buf *sf;
-
-	if (p->queue.len <= queue_max)
-		return;
-	sf = sf_of_hint(p->queue.head);
-	if (sf->used == 0 &&
-	    atomic_fcmpset_32(&sf->count, &count, SF_CLAIMED)) {
-		(void)pop(&p->queue);
-		put_removed(p, sf, unmap(sf, 0));
-	} else
-		(void)evict(p, false);
+	if (p->queue.len > queue_high)
+		evict_batch(p);
 }
 
 /*
@@ -377,11 +390,12 @@ steal(struct sf_pool *mine)
 }
 
 /*
- * The clean list is empty: what can be had without asking anybody.  All that
- * is stolen may turn out to be revived, and then there may be more.
+ * The clean list is empty: what can be had without asking anybody; a private
+ * request leaves the others' pools alone.  All that is stolen may turn out to
+ * be revived, and then there may be more.
  */
 static struct sf_buf * __attribute__((noinline))
-refill(struct sf_pool *p, bool may_steal)
+refill(struct sf_pool *p, int flags)
 {
 	struct sf_buf *sf;
 
@@ -390,7 +404,7 @@ refill(struct sf_pool *p, bool may_steal)
 		return (sf);
 	clean_here(p);
 	while ((sf = take(p, &p->clean)) == NULL)
-		if (!may_steal || !steal(p))
+		if ((flags & SFB_CPUPRIVATE) != 0 || !steal(p))
 			return (NULL);
 	return (sf);
 }
@@ -402,7 +416,8 @@ refill(struct sf_pool *p, bool may_steal)
  * not be found in the removed slot: it has a mapping already.
  */
 static inline struct sf_buf *
-enter(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m)
+enter(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m,
+    const void *caller)
 {
 	uint32_t none = 0;
 
@@ -413,6 +428,7 @@ enter(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m)
 		put_removed(p, sf, unmap(sf, 0));
 		return (NULL);
 	}
+	sf_set_caller(sf, caller);
 	if (__builtin_expect(sf_strict, 0)) {
 		hw_store32(&sf->count, 1);
 	} else {
@@ -426,7 +442,7 @@ enter(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m)
 
 /* Maps m in a clean slot; see below. */
 static inline struct sf_buf *
-map_clean(struct vm_page *m, bool may_steal, const void *caller)
+map_clean(struct vm_page *m, int flags, const void *caller)
 {
 	uint32_t intr = intr_save();
 	struct sf_pool *p = my_pool();
@@ -436,11 +452,9 @@ map_clean(struct vm_page *m, bool may_steal, const void *caller)
 	evict_ahead(p);
 	sf = take(p, &p->clean);
 	if (__builtin_expect(sf == NULL, 0))
-		sf = refill(p, may_steal);
-	if (__builtin_expect(sf != NULL, 1)) {
-		sf_set_caller(sf, caller);
-		sf = enter(p, sf, m);
-	}
+		sf = refill(p, flags);
+	if (__builtin_expect(sf != NULL, 1))
+		sf = enter(p, sf, m, caller);
 	pool_unlock(p);
 	intr_restore(intr);
 	return (sf);
@@ -453,7 +467,7 @@ map_clean(struct vm_page *m, bool may_steal, const void *caller)
 struct sf_buf *
 sf_pool_map(struct vm_page *m, const void *caller)
 {
-	return (map_clean(m, true, caller));
+	return (map_clean(m, SFB_DEFAULT, caller));
 }
 
 /*
@@ -468,7 +482,7 @@ sf_buf_alloc_miss(struct vm_page *m, int flags)
 
 	if (__builtin_expect(hw_test32(&sf_nwaiters, ~0u), 0))
 		return (sf_buf_alloc_rest(m, flags, caller));
-	sf = map_clean(m, (flags & SFB_CPUPRIVATE) == 0, caller);
+	sf = map_clean(m, flags, caller);
 	if (__builtin_expect(hw_test32(&sf_nwaiters, ~0u), 0))
 		sf_buf_was_mapped(m);
 	if (__builtin_expect(sf == NULL, 0))
@@ -484,8 +498,10 @@ sf_buf_alloc_miss(struct vm_page *m, int flags)
  * confirms, so a plain store will do.
  */
 static struct sf_buf *
-enter_private(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m)
+enter_private(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m,
+    const void *caller)
 {
+	sf_set_caller(sf, caller);
 	sf_buf_md_invalidate(slot_of(sf));
 	PCPU_COUNT(pc_sf.invlpgs);
 	sf_buf_md_enter(slot_of(sf), vm_page_index(m), false);
@@ -511,8 +527,7 @@ sf_pool_map_given(struct sf_buf *sf, struct vm_page *m, const void *caller)
 	struct sf_pool *p = my_pool();
 
 	pool_lock(p);
-	sf_set_caller(sf, caller);
-	sf = enter(p, sf, m);
+	sf = enter(p, sf, m, caller);
 	pool_unlock(p);
 	intr_restore(intr);
 	return (sf);
@@ -602,7 +617,7 @@ sf_pool_map_private(struct vm_page *m, const void *caller)
 
 	pool_lock(p);
 	if ((sf = take(p, &p->clean)) == NULL &&
-	    (sf = refill(p, false)) == NULL) {
+	    (sf = refill(p, SFB_CPUPRIVATE)) == NULL) {
 		dirty = true;
 		sf = take_unclean(p);
 	}
@@ -611,10 +626,9 @@ sf_pool_map_private(struct vm_page *m, const void *caller)
 		sf = sf_pool_get_any(&dirty);
 		pool_lock(p);
 	}
-	if (sf != NULL) {
-		sf_set_caller(sf, caller);
-		sf = dirty ? enter_private(p, sf, m) : enter(p, sf, m);
-	}
+	if (sf != NULL)
+		sf = dirty ? enter_private(p, sf, m, caller) :
+		    enter(p, sf, m, caller);
 	pool_unlock(p);
 	intr_restore(intr);
 	return (sf);
@@ -820,6 +834,7 @@ void
 sf_pool_init(void)
 {
 	queue_max = nsfbufs / QUEUED / mp_ncpus;
+	queue_high = queue_max + (nsfbufs / 64 < BATCH ? nsfbufs / 64 : BATCH);
 	/* In strict mode there is one, so that addresses come back in order. */
 	for (u_int i = 0; i < mp_ncpus; i++)
 		pcpus[i]->pc_sf_pool = &pools[sf_strict ? 0 : i];

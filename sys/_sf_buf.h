@@ -58,7 +58,7 @@ struct sf_buf {
 		};
 	};
 	uint32_t next;		/* of its list, under the pool's lock */
-	volatile uint8_t used;	/* a hint: hit since the queue last passed */
+	uint8_t used;	/* a hint: hit since the queue last passed */
 };
 _Static_assert(sizeof(struct sf_buf) == SF_SLOT_SIZE, "struct sf_buf");
 

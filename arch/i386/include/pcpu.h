@@ -103,6 +103,21 @@ curcpu_id(void)
 	    "i" (offsetof(struct pcpu, field)),				\
 	    "i" (offsetof(struct pcpu, field) + 4) : "memory", "cc")
 
+#define	PCPU_ADD(field, n)						\
+	__asm__ volatile("addl %2, %%fs:%c0; adcl $0, %%fs:%c1" : :	\
+	    "i" (offsetof(struct pcpu, field)),				\
+	    "i" (offsetof(struct pcpu, field) + 4), "r" (n)		\
+	    : "memory", "cc")
+
+/* A pointer of the CPU that this runs on: as curpcpu(). */
+#define	PCPU_POINTER(field) __extension__({				\
+	__typeof__(((struct pcpu *)0)->field) p_;			\
+									\
+	__asm__ volatile("movl %%fs:%c1, %0" : "=r" (p_) :		\
+	    "i" (offsetof(struct pcpu, field)));			\
+	p_;								\
+})
+
 /* Whether any bit of mask is set in the low word of such a counter. */
 #define	PCPU_TEST(field, mask) __extension__({				\
 	bool set_;							\

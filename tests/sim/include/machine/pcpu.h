@@ -17,6 +17,9 @@
 #undef curpcpu
 #undef curcpu_id
 #undef PCPU_COUNT
+#undef PCPU_ADD
+#undef PCPU_POINTER
+#undef PCPU_TEST
 
 extern struct pcpu *sim_pcpu;
 
@@ -33,5 +36,8 @@ curcpu_id(void)
 }
 
 #define	PCPU_COUNT(field)	((void)sim_pcpu->field++)
+#define	PCPU_ADD(field, n)	((void)(sim_pcpu->field += (n)))
+#define	PCPU_POINTER(field)	(sim_pcpu->field)
+#define	PCPU_TEST(field, mask)	((sim_pcpu->field & (mask)) != 0)
 
 #endif /* !_SIM_MACHINE_PCPU_H_ */
