@@ -27,13 +27,15 @@
 
 #define	COMPLAIN_MS	5000u
 
+_Static_assert(sizeof(struct vm_page) == VM_PAGE_STRUCT, "struct vm_page");
+
 uint32_t nsfbufs = 1024;
 TUNABLE_UINT(nsfbufs, "nsfbufs", nsfbufs, 4, 65536, "slots of the pool");
 bool sf_strict;
 TUNABLE_BOOL(sf_strict, "sf_buf.strict", sf_strict,
     "unmap at the last free, so that a use after it faults");
 
-uint32_t sf_direct_pages;
+uintptr_t sf_direct_end;
 const void **sf_callers;
 
 /*
@@ -379,7 +381,7 @@ sf_buf_alloc_checked(struct vm_page *m, int flags)
 	const void *caller = __caller();
 
 	check_request(m, flags, caller);
-	if (vm_page_index(m) >= sf_direct_pages)
+	if (!sf_buf_page_is_direct(m))
 		return (sf_buf_alloc_rest(m, flags, caller));
 	KASSERT(atomic_inc_32(&m->sf_refs),
 	    "sf_buf_alloc: too many references of page %u (called from %p)",
@@ -598,6 +600,7 @@ sf_buf_init(void)
 	sf_callers = kmem_alloc(nsfbufs * sizeof(*sf_callers), M_ZERO);
 	KASSERT(sf_callers != NULL, "sf_buf: no memory for %u slots", nsfbufs);
 	sf_buf_md_init();
-	sf_direct_pages = sf_strict ? 0 : sf_buf_md_direct_pages();
+	sf_direct_end = sf_strict ? 0 :
+	    sf_buf_md_direct_pages() * sizeof(struct vm_page);
 	sf_pool_init();
 }

@@ -74,7 +74,8 @@ _Static_assert(sizeof(struct sf_buf) == SF_SLOT_SIZE, "struct sf_buf");
 #define	SF_REVIVING	0xc0000000u
 
 extern struct sf_buf sf_slots[];	/* linker.ld says where */
-extern uint32_t sf_direct_pages;	/* the direct map serves those below */
+/* The direct map serves the pages of the first so many bytes of the array. */
+extern uintptr_t sf_direct_end;
 extern volatile uint32_t sf_nwaiters;	/* threads that wait for a slot */
 
 /* The rest of each function, in kern/sf_buf.c. */
@@ -131,7 +132,7 @@ sf_direct_page(const struct sf_buf *sf)
 static inline bool
 sf_buf_page_is_direct(const struct vm_page *m)
 {
-	return (vm_page_index(m) < sf_direct_pages);
+	return ((uintptr_t)m - (uintptr_t)vm_page_array < sf_direct_end);
 }
 
 /*
@@ -157,18 +158,19 @@ sf_take_reference(struct sf_buf *sf, uint32_t page)
 static inline struct sf_buf *
 sf_buf_alloc(struct vm_page *m, int flags)
 {
-	uint32_t page = vm_page_index(m), hint;
+	uint32_t page, hint;
 	struct sf_buf *sf;
 
 	if ((flags & ~(SFB_CATCH | SFB_NOWAIT)) != 0 && (flags !=
 	    (flags & SFB_ALL) || curthread()->td_pinned == 0))
 		return (sf_buf_alloc_checked(m, flags));
-	if (page < sf_direct_pages) {
+	if (sf_buf_page_is_direct(m)) {
 		if (SF_LIKELY(hw_test32(&m->wire_count, ~0u) &&
 		    atomic_inc_32(&m->sf_refs)))
 			return ((struct sf_buf *)((uintptr_t)m + 1));
 		return (sf_buf_alloc_checked(m, flags));
 	}
+	page = vm_page_index(m);
 	if (!SF_LIKELY(page < vm_page_count &&
 	    hw_test32(&m->wire_count, ~0u)))
 		return (sf_buf_alloc_checked(m, flags));
@@ -208,8 +210,8 @@ static inline vm_offset_t
 sf_buf_kva(struct sf_buf *sf)
 {
 	if (sf_is_direct(sf))
-		return (sf_buf_md_direct_kva(vm_page_index(
-		    sf_direct_page(sf))));
+		return (sf_buf_md_direct_kva((uintptr_t)sf_direct_page(sf) -
+		    (uintptr_t)vm_page_array));
 	if (!SF_LIKELY(hw_test32(&sf->count, SF_COUNT)))
 		sf_buf_kva_bad(sf);
 	return (sf_buf_md_kva_at((uintptr_t)sf - (uintptr_t)sf_slots));

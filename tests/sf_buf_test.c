@@ -123,7 +123,7 @@ TEST(direct, "sf_buf.the_direct_map_serves_its_pages_at_their_address")
 
 	EXPECT_EQ(sf_buf_kva(sf) == (vm_offset_t)pmap_dmap(VM_PAGE_TO_PHYS(m)),
 	    direct);
-	EXPECT_EQ(direct, sf_direct_pages != 0);
+	EXPECT_EQ(direct, sf_direct_end != 0);
 	if (direct)
 		EXPECT_EQ(stats().misses + stats().hits,
 		    before.misses + before.hits);
@@ -385,7 +385,7 @@ TEST(strict, "sf_buf.strict_mode_removes_a_freed_mapping_at_once")
 		drop_page(m);
 		return;
 	}
-	EXPECT_EQ(sf_direct_pages, 0);
+	EXPECT_EQ(sf_direct_end, 0);
 	sf = sf_buf_alloc(m, SFB_DEFAULT);
 	va = sf_buf_kva(sf);
 	sf_buf_ref(sf);

@@ -37,10 +37,11 @@ sf_buf_md_kva_at(uintptr_t off)
 	return (SF_BUF_MIN + off * (PAGE_SIZE / SF_SLOT_SIZE));
 }
 
+/* Of a page whose structure lies `off' bytes into the page array. */
 static inline vm_offset_t
-sf_buf_md_direct_kva(uint32_t page)
+sf_buf_md_direct_kva(uintptr_t off)
 {
-	return (DMAP_MIN + (page << PAGE_SHIFT));
+	return (DMAP_MIN + off * (PAGE_SIZE / VM_PAGE_STRUCT));
 }
 
 /*

@@ -27,6 +27,7 @@
 /*	unused			0xf0000000	0xffffffff	 256 */
 
 #define	SF_SLOT_SIZE		(SF_SLOTS_SIZE / 65536)
-#define	VM_PAGES_MAX_FRAMES	(VM_PAGES_SIZE / 32)	/* 68 GiB of frames */
+#define	VM_PAGE_STRUCT		32u	/* sizeof(struct vm_page) */
+#define	VM_PAGES_MAX_FRAMES	(VM_PAGES_SIZE / VM_PAGE_STRUCT)	/* 68 GiB of frames */
 
 #endif /* !_MACHINE_VMPARAM_H_ */
