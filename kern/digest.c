@@ -65,18 +65,23 @@ copy_page_of(uint32_t n)
 	return (&vm_page_array[frame]);
 }
 
-static struct vm_page *
-alloc_high(void)
+/*
+ * Whether all of the copy and its index fits above 4 GiB.  Where it does not,
+ * other pages are taken, and the direct map must not serve them: the job is
+ * to show sf_bufs that are mapped.
+ */
+static bool
+fits_high(uint64_t size)
 {
-	static bool said;
-	struct vm_page *m = vm_page_alloc(VM_ALLOC_HIGH | VM_ALLOC_WIRED);
+	uint64_t pages = (size + PAGE_SIZE - 1) / PAGE_SIZE;
 
-	if (m != NULL)
-		return (m);
-	if (!said)
-		printf("digest: no (more) pages above 4 GiB, taking others\n");
-	said = true;
-	return (vm_page_alloc(VM_ALLOC_WIRED));
+	pages += pages / PER_INDEX + 1;
+	if (vm_page_zone_free(VM_ZONE_HIGH) >= pages)
+		return (true);
+	printf("digest: %u pages above 4 GiB, of %u that it takes: taking "
+	    "others, and dmap=off\n", vm_page_zone_free(VM_ZONE_HIGH),
+	    (u_int)pages);
+	return (false);
 }
 
 /* A page for the copy, entered into the index; false if there is none. */
@@ -89,9 +94,10 @@ new_page(uint32_t n)
 	if (n / PER_INDEX >= INDEX_PAGES)
 		return (NULL);
 	if (index_pages[n / PER_INDEX] == NULL &&
-	    (index_pages[n / PER_INDEX] = alloc_high()) == NULL)
+	    (index_pages[n / PER_INDEX] = vm_page_alloc(VM_ALLOC_WIRED)) ==
+	    NULL)
 		return (NULL);
-	if ((m = alloc_high()) == NULL)
+	if ((m = vm_page_alloc(VM_ALLOC_WIRED)) == NULL)
 		return (NULL);
 	*index_slot(n, &sf) = vm_page_index(m);
 	sf_buf_free(sf);
@@ -230,6 +236,8 @@ copy_and_read(uint64_t size)
 u_int
 digest_run(void)
 {
+	uint64_t size = bi->mod_end - bi->mod_start;
+	bool direct;
 	u_int result;
 
 	if (!bi->has_mod) {
@@ -240,8 +248,10 @@ digest_run(void)
 		printf("digest: the module does not start on a page\n");
 		return (EXIT_NOTHING);
 	}
-	result = copy_and_read(bi->mod_end - bi->mod_start);
+	direct = sf_buf_direct_map(fits_high(size));
+	result = copy_and_read(size);
 	free_copy();
+	(void)sf_buf_direct_map(direct);
 	return (result);
 }
 

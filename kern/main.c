@@ -77,7 +77,8 @@ print_memory(void)
 	for (int z = 0; z < VM_NZONES; z++)
 		printf(" %s %u", vm_page_zone_name((enum vm_zone)z),
 		    vm_page_zone_free((enum vm_zone)z));
-	printf("; %u CPUs; %u sf_bufs%s\n", mp_ncpus, nsfbufs, pg_nx != 0 ? "" : "; no NX");
+	printf("; %u CPUs; %u sf_bufs%s\n", mp_ncpus, nsfbufs,
+	    pg_nx != 0 ? "" : "; no NX");
 }
 
 void

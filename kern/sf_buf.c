@@ -593,6 +593,21 @@ sf_buf_evict(struct vm_page *m)
 	return (m->sf != 0 && sf_pool_evict(sf_of_hint(m->sf)));
 }
 
+/*
+ * sf_buf_direct_map: from here on the direct map serves its pages, or does
+ * not; returns what was so before.  Strict mode and sf_buf.dmap=off keep it
+ * off.  References that it gave stay good: the handle says what it is.
+ */
+bool
+sf_buf_direct_map(bool on)
+{
+	bool was = sf_direct_end != 0;
+
+	sf_direct_end = !on || sf_strict ? 0 :
+	    sf_buf_md_direct_pages() * sizeof(struct vm_page);
+	return (was);
+}
+
 /* sf_buf_init: once, when all CPUs run. */
 void
 sf_buf_init(void)
@@ -600,7 +615,6 @@ sf_buf_init(void)
 	sf_callers = kmem_alloc(nsfbufs * sizeof(*sf_callers), M_ZERO);
 	KASSERT(sf_callers != NULL, "sf_buf: no memory for %u slots", nsfbufs);
 	sf_buf_md_init();
-	sf_direct_end = sf_strict ? 0 :
-	    sf_buf_md_direct_pages() * sizeof(struct vm_page);
+	(void)sf_buf_direct_map(true);
 	sf_pool_init();
 }

@@ -39,7 +39,7 @@ sf_buf_print_stats(void)
 	print_row("CPUs interrupted", s.interrupted);
 	print_row("sleeps", s.sleeps);
 	print_row("failures", s.failures);
-	print_row("peak in use", s.peak);
+	print_row("peak in use, sampled", s.peak);
 }
 
 SAFE_COMMAND(command_sfstat, "sfstat", "", "counters of the sf_bufs")

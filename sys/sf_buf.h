@@ -58,6 +58,7 @@ bool	sf_buf_page_referenced(struct vm_page *m);
 void	sf_buf_explain(vm_offset_t va);
 void	sf_buf_tick(void);
 void	sf_buf_init(void);
+bool	sf_buf_direct_map(bool on);
 bool	sf_buf_evict(struct vm_page *m);	/* for tests */
 extern uint32_t nsfbufs;
 extern bool sf_strict;

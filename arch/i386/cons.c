@@ -55,7 +55,7 @@
 #define	VGA_ROWS	25
 #define	VGA_GREY	0x0700
 
-#define	RING_SIZE	256u		/* a power of two */
+#define	RING_SIZE	1024u		/* a power of two */
 
 static volatile bool uart_present;
 static u_int column, row;
