@@ -16,7 +16,7 @@
  * A flush:	[4] e = tlb_epoch
  *		[5] MOV CR3, which serialises (SDM vol. 3A 8.3)
  *		[6] pc_tlb = e
- * Out of idle:	[7] XCHG pc_tlb to not-idle and far behind, locked
+ * Out of idle:	[7] XCHG pc_tlb to not-idle and tlb_epoch, locked
  *		[8] [4] [5] [6]
  *		[9] anything that may touch an sf_buf
  *
@@ -31,7 +31,9 @@
  * Epochs wrap: stamps are compared with what is at most 2^29 of them away.
  * A CPU that is awake publishes at every tick; but one may sleep through any
  * number, and what it published then could seem to lie ahead of a stamp.  So
- * [7] says far behind, whatever happened, and [8] flushes always.
+ * [7] says what the epoch is, and [8] flushes always.  To say so before the
+ * flush is right, for this CPU touches nothing in between; and what was clean
+ * while it idled stays so.
  *
  * A CPU that waits here serves the others' requests by taking their
  * interrupts, one that spins with interrupts off by tlb_serve().
@@ -46,7 +48,7 @@
 #include <machine/pcpu.h>
 #include <machine/smp.h>
 
-#define	BEHIND		(1u << 29)
+#define	RECENT		(1u << 29)
 
 static volatile uint32_t tlb_epoch;
 
@@ -110,7 +112,7 @@ tlb_is_clean(uint32_t stamp)
 bool
 tlb_is_recent(uint32_t stamp)
 {
-	return (hw_load32(&tlb_epoch) - stamp < BEHIND);
+	return (hw_load32(&tlb_epoch) - stamp < RECENT);
 }
 
 /*
@@ -230,7 +232,7 @@ tlb_leave_idle(void)
 {
 	struct pcpu *pc = curpcpu();
 
-	(void)hw_xchg32(&pc->pc_tlb, (hw_load32(&tlb_epoch) - BEHIND) << 1);
+	(void)hw_xchg32(&pc->pc_tlb, hw_load32(&tlb_epoch) << 1);
 	flush_and_publish(pc);
 }
 
