@@ -572,7 +572,7 @@ inline enter_idle(c)
 inline leave_idle(c)
 {
 #ifndef FLUSH_IF_MOVED
-	seen[c] = SUB(epoch, H / 2);
+	seen[c] = epoch;
 #endif
 	loc[c] = WAKING
 }
