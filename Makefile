@@ -73,6 +73,7 @@ ALLTARGETS += test-bochs
 ALLTARGETS += test-gdb
 ALLTARGETS += fuzz
 ALLTARGETS += model
+ALLTARGETS += test-the-tests
 
 TOOLS	= $(firstword $(CROSS)$(CC)) $(CROSS)$(LD) $(CROSS)nm $(NASM)
 TESTTOOLS = $(TOOLS) @test
@@ -213,6 +214,13 @@ test: need-test images $(filter build/host/%,$(TESTS))	## tests: host programs, 
 	@rm -rf build/logs
 	$(call prove,$(TESTS),$(call rows,test))
 
+# Two at a time, each in a copy of the tree.
+test-the-tests: need-test images $(filter build/host/%,$(TESTS)) \
+    build/sim/simulate		## plants faults that the tests must catch
+	@rm -rf build/faults && mkdir -p build/faults
+	@: >build/faults/0of2; : >build/faults/1of2
+	@prove -j2 -v --exec 'perl tests/faults/run' build/faults/*of2
+
 test-rows: need-test images	## the rows that are too large for make test
 	$(call prove,,$(call rows,all))
 
@@ -270,6 +278,7 @@ help:				## this list
 include tests/sim/sim.mk
 
 -include $(OBJS:.o=.d)
+.PHONY: test-the-tests
 .PHONY: all images run test test-rows test-all test-bochs iso release debug
 .PHONY: clean help need-test force
 .PHONY: fuzz gdb test-gdb
