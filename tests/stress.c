@@ -145,21 +145,23 @@ strip(struct subject *s)
 
 /*
  * Another page for the subject, nearly always one that was somebody's before.
- * The new one comes first, so that it is not the same.
+ * The new one comes first, so that it is not the same.  False if somebody
+ * holds it.
  */
-static void
+static bool
 change_page(struct subject *s)
 {
 	struct vm_page *old = s->m;
 	struct subject was = *s;
 
 	if (!atomic_cmpset_32(&s->holders, 0, CHANGING))
-		return;
+		return (false);
 	if (furnish(s))
 		strip(&was);
 	else
 		s->m = old;
 	atomic_store_rel_32(&s->holders, 0);
+	return (true);
 }
 
 /* A call on some CPU, in interrupt context. */
@@ -293,6 +295,7 @@ map_one(struct subject *s, uint32_t *rng)
 		sched_unpin();
 }
 
+/* Counts as one only if a page was mapped, or refused, or changed. */
 static void
 one_operation(struct worker *w)
 {
@@ -303,8 +306,9 @@ one_operation(struct worker *w)
 	if (dice < 8)
 		signal_somebody(&w->rng);
 	if (dice >= 8 && dice < 40)
-		change_page(s);
+		w->ops += change_page(s);
 	else if (hold(s)) {
+		w->ops++;
 		if (dice >= 40 && dice < 44) {
 			smp_call(test_random(&w->rng) % mp_ncpus,
 			    in_an_interrupt, s);
@@ -313,7 +317,6 @@ one_operation(struct worker *w)
 			map_one(s, &w->rng);
 	}
 	empty_inbox(w);
-	w->ops++;
 }
 
 static void
@@ -454,6 +457,7 @@ stress_run(void)
 	printf("# stress: %llu operations, %u stale, %u leaked, %u refused "
 	    "unasked, %u entries wrong\n", (unsigned long long)n, stale,
 	    leaked, unasked, sf_buf_audit());
+	sf_buf_print_stats();
 	good = n != 0 && stale == 0 && leaked == 0 && unasked == 0 &&
 	    sf_buf_audit() == 0;
 	printf("%s 1 stress\n", good ? "ok" : "not ok");
