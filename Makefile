@@ -19,7 +19,9 @@
 #: BENCH=quick		what make bench runs: quick or full
 #: V=			1 shows the commands
 #
-# build/ holds the debug image and its objects, build/release/ the other's.
+# build/ holds the debug image and its objects, build/release/ the release
+# image's, build/ubsan/ those of a debug image that panics where it does what C
+# does not define (VARIANT=ubsan).
 
 CC	= gcc
 LD	= ld
@@ -31,7 +33,8 @@ Q	= $(if $(V),,@)
 ifeq ($(filter 0 1,$(DEBUG)),)
 $(error DEBUG=$(DEBUG): neither 0 nor 1)
 endif
-B	= $(if $(filter 0,$(DEBUG)),build/release,build)
+VARIANT	= $(if $(filter 0,$(DEBUG)),release)
+B	= build$(VARIANT:%=/%)
 I	= build/include
 
 # Arguments go in registers: -mregparm=3; the assembly files know.
@@ -40,8 +43,11 @@ CFLAGS	= -m32 -march=i686 -mregparm=3 -std=gnu11 -O2 -g -ffreestanding -fno-pic 
 	  -mgeneral-regs-only -fno-omit-frame-pointer -fno-stack-protector \
 	  -fno-strict-aliasing -fno-optimize-sibling-calls \
 	  -fno-asynchronous-unwind-tables -fno-builtin \
-	  -Wall -Wextra -I. -I$(I) $(if $(filter 1,$(DEBUG)),-DDEBUG)
-CFLAGS_boot/early.c = -march=i486
+	  -Wall -Wextra -I. -I$(I) $(if $(filter 1,$(DEBUG)),-DDEBUG) \
+	  $(CFLAGS_$(VARIANT))
+CFLAGS_ubsan = -fsanitize=undefined -fno-sanitize-recover=all
+CFLAGS_boot/early.c = -march=i486 -fno-sanitize=all
+CFLAGS_kern/ubsan.c = -fno-sanitize=all
 # clang does not know the pragma in it, and needs none.
 CFLAGS_kern/string.c = -Wno-unknown-pragmas
 LDFLAGS	= -m elf_i386 -nostdlib -z noexecstack --compress-debug-sections=zlib -T linker.ld
@@ -49,7 +55,11 @@ KSYMS	= NM='$(CROSS)nm' sh scripts/ksyms
 HOSTCFLAGS = -std=gnu11 -Wall -Wextra -g -fsanitize=address,undefined \
 	  -fno-sanitize-recover=all
 
-CSRC	= $(wildcard boot/*.c kern/*.c vm/*.c arch/i386/*.c tests/*.c tests/bench/*.c)
+CSRC	= $(filter-out $(VARIANTSRC),$(wildcard boot/*.c kern/*.c vm/*.c \
+	  arch/i386/*.c tests/*.c tests/bench/*.c))
+# Sources of one variant only.
+VARIANTSRC = $(filter-out %/$(VARIANT).c %/$(VARIANT)_test.c, \
+	  kern/ubsan.c tests/ubsan_test.c)
 ASRC	= $(wildcard boot/*.asm arch/i386/*.asm)
 OBJS	= $(CSRC:%.c=$(B)/%.o) $(ASRC:%.asm=$(B)/%.o)
 FAULTS	= $(shell sed -n 's/,/ /g; s/^if_fault //p' tests/boot/chain.asm | \
@@ -79,7 +89,7 @@ TOOLS	= $(firstword $(CROSS)$(CC)) $(CROSS)$(LD) $(CROSS)nm $(NASM)
 TESTTOOLS = $(TOOLS) @test
 
 all: $(B)/mayfly.elf	## builds the kernel (plain make does)
-ifeq ($(DEBUG),1)
+ifeq ($(B),build)
 all: $(CHAINS) compile_commands.json
 endif
 
@@ -189,10 +199,11 @@ run debug gdb iso: export KERNEL = $(B)/mayfly.elf
 run: all			## boots FILE as a module and digests it
 	$(Q)sh scripts/run-file
 
-# Both images, whatever DEBUG= says: the table of machines has rows for each.
+# All images, whatever DEBUG= says: the table of machines has rows for each.
 images:
 	$(Q)$(MAKE) --no-print-directory DEBUG=1 all
 	$(Q)$(MAKE) --no-print-directory DEBUG=0 all
+	$(Q)$(MAKE) --no-print-directory DEBUG=1 VARIANT=ubsan all
 
 # $(call prove,TESTS,ROWS)
 define prove
