@@ -56,4 +56,5 @@ PANIC_TEST(pointer, "ubsan.pointer_wraps")
 	char *volatile p = (char *)0xfffffff0;
 
 	p += 0x100000 * width;
+	(void)*p;
 }
