@@ -165,6 +165,8 @@ build/host/vm_page_test build/host/kmem_test build/host/multiboot_test \
     build/host/tunable_test: \
 	HOSTINC = -Itests/host/include -I.
 build/host/libk_test: HOSTINC = -I.
+build/host/sf_size_test: HOSTINC = -Itests/host/include -I. -I$(I)
+build/host/sf_size_test: | $(I)/machine
 build/host/acpi_test: HOSTINC = -Itests/host/include -I. -I$(I)
 build/host/acpi_test: | $(I)/machine
 build/host/acpi_test: arch/i386/acpi_tables.c arch/i386/include/acpi.h

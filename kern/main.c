@@ -43,11 +43,20 @@ boot_map(vm_paddr_t pa, vm_size_t len)
 	return ((const void *)(DMAP_MIN + (vm_offset_t)pa));
 }
 
+static vm_paddr_t
+ram_size(void)
+{
+	vm_paddr_t ram = 0;
+
+	for (u_int i = 0; i < bi.mem.nram; i++)
+		ram += bi.mem.ram[i].end - bi.mem.ram[i].start;
+	return (ram);
+}
+
 static void
 parse_boot(uint32_t magic, uint32_t info)
 {
 	char err[160];
-	vm_paddr_t ram = 0;
 	bool good;
 
 	good = multiboot_parse(magic, info, boot_map,
@@ -61,11 +70,9 @@ parse_boot(uint32_t magic, uint32_t info)
 		printf("mayfly: %s\n", bi.error);
 		machine_exit(EXIT_NOTHING);
 	}
-	for (u_int i = 0; i < bi.mem.nram; i++)
-		ram += bi.mem.ram[i].end - bi.mem.ram[i].start;
-	if (ram < (MIN_RAM_MB << 20)) {
+	if (ram_size() < (MIN_RAM_MB << 20)) {
 		printf("mayfly: needs at least %u MiB of RAM, found %u KiB\n",
-		    MIN_RAM_MB, (u_int)(ram >> 10));
+		    MIN_RAM_MB, (u_int)(ram_size() >> 10));
 		machine_exit(EXIT_NOTHING);
 	}
 }
@@ -77,8 +84,7 @@ print_memory(void)
 	for (int z = 0; z < VM_NZONES; z++)
 		printf(" %s %u", vm_page_zone_name((enum vm_zone)z),
 		    vm_page_zone_free((enum vm_zone)z));
-	printf("; %u CPUs; %u sf_bufs%s\n", mp_ncpus, nsfbufs,
-	    pg_nx != 0 ? "" : "; no NX");
+	printf("; %u CPUs%s\n", mp_ncpus, pg_nx != 0 ? "" : "; no NX");
 }
 
 void
@@ -91,6 +97,7 @@ kern_main(uint32_t magic, uint32_t info)
 	thread_init();
 	parse_boot(magic, info);
 	digest_init(&bi);
+	sf_buf_size_pool(ram_size());
 	pmap_bootstrap(&bi.mem, bi.mod_start, bi.mod_end, nsfbufs);
 	trap_init_cpu(pcpus[0]);	/* anew: the double-fault task has a CR3 */
 	clock_init();

@@ -29,8 +29,6 @@
 
 _Static_assert(sizeof(struct vm_page) == VM_PAGE_STRUCT, "struct vm_page");
 
-uint32_t nsfbufs = 1024;
-TUNABLE_UINT(nsfbufs, "nsfbufs", nsfbufs, 4, 65536, "slots of the pool");
 bool sf_strict;
 TUNABLE_BOOL(sf_strict, "sf_buf.strict", sf_strict,
     "unmap at the last free, so that a use after it faults");

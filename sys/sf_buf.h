@@ -57,6 +57,7 @@ u_int	sf_buf_audit(void);		/* prints and counts wrong entries */
 bool	sf_buf_page_referenced(struct vm_page *m);
 void	sf_buf_explain(vm_offset_t va);
 void	sf_buf_tick(void);
+void	sf_buf_size_pool(vm_paddr_t ram);
 void	sf_buf_init(void);
 bool	sf_buf_direct_map(bool on);
 bool	sf_buf_evict(struct vm_page *m);	/* for tests */

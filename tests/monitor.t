@@ -166,7 +166,7 @@ subtest 'typing' => sub {
 };
 
 subtest 'commands' => sub {
-	start([APPEND => 'monitor=on sf_buf.dmap=off',
+	start([APPEND => 'monitor=on sf_buf.dmap=off nsfbufs=1024',
 	    FILE => 'tests/monitor.t'], @qemu);
 	expect(qr/^digest: cpu 1 private [0-9a-f]{64}$/m, 'the job');
 	prompt();

@@ -26,7 +26,7 @@ boot()
 	[ "$2" -eq 1 ] || pattern=exact.miss-read-shared,exact.miss-all-cpus
 	log=$out/budget-$1-$2.log
 	SMP=$2 MEM=1G FILE='' KERNEL=$kernel ACCEL_THREAD=single \
-	    APPEND="bench=$pattern" timeout -k 5 100 sh scripts/qemu \
+	    APPEND="bench=$pattern nsfbufs=1024" timeout -k 5 100 sh scripts/qemu \
 	    -icount shift=2,sleep=off </dev/null >"$log" 2>&1
 	echo "status=$?" >>"$log"
 }

@@ -31,7 +31,7 @@
 #define	CHUNK		8u	/* operations between looks at the clock */
 #define	WARM_MS		200u
 #define	LIMIT_MS	200u	/* then there are no more batches */
-#define	HITRATE_PAGES	4u	/* times nsfbufs */
+#define	HITRATE_MAX	64u	/* times nsfbufs pages */
 #define	HITRATE_OPS	200000u
 
 static bool full;
@@ -278,9 +278,23 @@ BENCH(threads, "sweep.threads")
 		    .busy = 1 });
 }
 
+static void
+zipf_ops(const struct bench_scheme *s, struct vm_page **pages,
+    const struct zipf *z, uint32_t *seed)
+{
+	struct sf_buf *sf;
+
+	for (u_int i = 0; i < HITRATE_OPS; i++) {
+		sf = s->alloc(pages[zipf_next(z, seed)], 0);
+		touch_page(s->kva(sf), TOUCH_READ);
+		s->free(sf);
+	}
+}
+
 /*
  * How many are found again when some pages are wanted more often than
- * others, and how many would be if always the least recently used went.
+ * others, and how many would be if always the least recently used went.  As
+ * many operations go before: nothing is found in an empty cache.
  */
 static void
 hit_rate(const struct bench_scheme *s, struct vm_page **pages,
@@ -291,17 +305,13 @@ hit_rate(const struct bench_scheme *s, struct vm_page **pages,
 	    .touch = TOUCH_READ, .ops = HITRATE_OPS };
 	struct bench_counts before;
 	uint32_t seed = 1;
-	struct sf_buf *sf;
 
 	if (s->reset != NULL)
 		s->reset();
+	zipf_ops(s, pages, z, &seed);
 	s->stats(&before);
 	r.time = cpu_ticks();
-	for (u_int i = 0; i < HITRATE_OPS; i++) {
-		sf = s->alloc(pages[zipf_next(z, &seed)], 0);
-		touch_page(s->kva(sf), TOUCH_READ);
-		s->free(sf);
-	}
+	zipf_ops(s, pages, z, &seed);
 	r.time = cpu_ticks() - r.time;
 	s->stats(&r.counts);
 	bench_counts_sub(&r.counts, &before);
@@ -320,6 +330,8 @@ true_lru(const struct zipf *z)
 	bool hit;
 
 	lru_init(&l, z->n, nsfbufs);
+	for (u_int i = 0; i < HITRATE_OPS; i++)
+		(void)lru_use(&l, zipf_next(z, &seed), &hit);
 	for (u_int i = 0; i < HITRATE_OPS; i++) {
 		(void)lru_use(&l, zipf_next(z, &seed), &hit);
 		r.counts.hits += hit;
@@ -329,15 +341,13 @@ true_lru(const struct zipf *z)
 	bench_report(&r);
 }
 
-BENCH(hitrate, "sweep.hitrate")
+static void
+hit_rates(u_int n)
 {
-	u_int n = HITRATE_PAGES * nsfbufs;
-	struct vm_page **pages;
+	struct vm_page **pages = bench_pages(n, false);
 	struct zipf z;
 
-	if (n > MAX_PAGES)
-		n = MAX_PAGES;
-	if ((pages = bench_pages(n, false)) == NULL)
+	if (pages == NULL)
 		return;
 	zipf_init(&z, n);
 	true_lru(&z);
@@ -346,4 +356,10 @@ BENCH(hitrate, "sweep.hitrate")
 		hit_rate(&bench_sync, pages, &z);
 	zipf_free(&z);
 	bench_pages_free(pages, n);
+}
+
+BENCH(hitrate, "sweep.hitrate")
+{
+	for (u_int n = 2; n <= HITRATE_MAX && n * nsfbufs <= MAX_PAGES; n *= 2)
+		hit_rates(n * nsfbufs);
 }

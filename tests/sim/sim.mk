@@ -7,8 +7,8 @@
 # All variables of the kernel's files go into one section, which the program
 # puts back to what it was before each run.
 
-SIMKERN	= kern/sf_buf.c kern/sf_pool.c kern/lock.c vm/vm_page.c \
-	  arch/i386/sf_buf_machdep.c tests/sim/kern_tlb.c
+SIMKERN	= kern/sf_buf.c kern/sf_pool.c kern/sf_size.c kern/lock.c \
+	  vm/vm_page.c arch/i386/sf_buf_machdep.c tests/sim/kern_tlb.c
 SIMSRC	= $(filter-out tests/sim/kern_tlb.c,$(wildcard tests/sim/*.c))
 SIMFLAGS = -std=gnu11 -O2 -g -Wall -Wextra -fno-strict-aliasing \
 	  -fno-pie -fno-omit-frame-pointer -DDEBUG -Dprintf=sim_printf \
