@@ -89,6 +89,11 @@ bad 'GRUB finds no room for the file' 1 'could not load' "$dir/63m" BOOT=iso
 bad 'a file of 1 GiB' 2 '1 GiB or more' "$dir/1g"
 bad 'an option that the kernel does not know' 1 'found nothing to do' \
     "$dir/small" APPEND=nonsense=1
+bad 'no CPU' 2 'SMP=0: not a number' "$dir/small" SMP=0
+bad 'more memory than a number holds' 2 'not a size' "$dir/small" \
+    MEM=99999999999999999999G
+bad 'a log that cannot be written' 2 'cannot be written' "$dir/small" \
+    LOG="$dir/none/log"
 bad 'a kernel that is not there' 2 'no such kernel' "$dir/small" \
     KERNEL="$dir/none"
 
