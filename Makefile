@@ -10,6 +10,9 @@
 #: MACHINE=pc		QEMU's machine type, pc or q35
 #: APPEND=		the kernel's command line
 #: FILE=		the boot module; empty is none, unset the kernel
+#: ACCEL_THREAD=multi	or single: one host thread for all CPUs
+#: SERIAL=stdio		or none: a machine without a serial port
+#: LOG=build/run.log	where make run keeps what the serial port said
 #: BOOT=kernel		who loads it: kernel (QEMU itself) or iso (GRUB)
 #: CC=gcc		gcc or clang
 #: CROSS=		prefix of gcc, ld and nm, such as i686-linux-gnu-
@@ -88,9 +91,15 @@ ALLTARGETS += test-the-tests
 TOOLS	= $(firstword $(CROSS)$(CC)) $(CROSS)$(LD) $(CROSS)nm $(NASM)
 TESTTOOLS = $(TOOLS) @test
 
-all: $(B)/mayfly.elf	## builds the kernel (plain make does)
+# One make at a time builds: two would take each other's half-written files.
+all:				## builds the kernel (plain make does)
+	@sh scripts/need flock
+	@mkdir -p build
+	$(Q)flock build/lock $(MAKE) --no-print-directory objects
+
+objects: $(B)/mayfly.elf
 ifeq ($(B),build)
-all: $(CHAINS) compile_commands.json
+objects: $(CHAINS) compile_commands.json
 endif
 
 $(B)/mayfly.elf: $(OBJS) $(B)/ksyms.o linker.ld
@@ -207,13 +216,16 @@ images:
 	$(Q)$(MAKE) --no-print-directory DEBUG=0 all
 	$(Q)$(MAKE) --no-print-directory DEBUG=1 VARIANT=ubsan all
 
-# $(call prove,TESTS,ROWS)
+# $(call prove,TESTS,ROWS,REMOVE), where REMOVE is what goes first.  One make at
+# a time tests: all of them use these files.
 define prove
-	@rm -rf build/rows build/skipped build/failed && mkdir -p build/rows
-	@: >build/skipped; : >build/failed
-	@for r in $(2); do : > build/rows/$$r; done
-	@prove -j2 --exec 'sh scripts/run-test' $(1) \
-	    $(patsubst %,build/rows/%,$(2)); \
+	@exec 9>build/testing; flock -n 9 || { \
+	    echo 'tests are running in this tree already' >&2; exit 1; }; \
+	rm -rf build/rows build/skipped build/failed $(3) && mkdir -p build/rows; \
+	: >build/skipped; : >build/failed; \
+	for r in $(2); do : > build/rows/$$r; done; \
+	prove -j2 --exec 'sh scripts/run-test' $(1) \
+	    $(patsubst %,build/rows/%,$(2)) 9>&-; \
 	status=$$?; \
 	skipped=$$(wc -l <build/skipped); failed=$$(wc -l <build/failed); \
 	[ $$skipped -eq 0 ] || echo 'Skipped:' $$(sort build/skipped); \
@@ -224,12 +236,11 @@ define prove
 endef
 
 test: need-test images $(filter build/host/%,$(TESTS))	## tests: host programs, then machines
-	@rm -rf build/logs
-	$(call prove,$(TESTS),$(call rows,test))
+	$(call prove,$(TESTS),$(call rows,test),build/logs)
 
 # Two at a time, each in a copy of the tree.
-test-the-tests: need-test images $(filter build/host/%,$(TESTS)) \
-    build/sim/simulate		## plants faults that the tests must catch
+test-the-tests: need-test images build/sim/simulate	## plants faults that the tests must catch
+test-the-tests: $(filter build/host/%,$(TESTS))
 	@rm -rf build/faults && mkdir -p build/faults
 	@: >build/faults/0of2; : >build/faults/1of2
 	@prove -j2 -v --exec 'perl tests/faults/run' build/faults/*of2
@@ -292,7 +303,7 @@ include tests/sim/sim.mk
 
 -include $(OBJS:.o=.d)
 .PHONY: test-the-tests
-.PHONY: all images run test test-rows test-all test-bochs iso release debug
+.PHONY: all objects images run test test-rows test-all test-bochs iso release debug
 .PHONY: clean help need-test force
 .PHONY: fuzz gdb test-gdb
-.PHONY: bench bench-budget
+.PHONY: bench bench-budget model

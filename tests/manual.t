@@ -3,7 +3,7 @@
 #
 # The manual pages, as TAP: man/mayfly.7 describes the boot options and the
 # monitor's commands that the sources declare, no fewer and no more, and
-# mandoc finds no fault in any page.
+# mandoc finds no fault in any page.  And make help lists every target.
 
 cd "$(dirname "$0")/.." || exit 2
 n=0
@@ -49,6 +49,12 @@ compare 'boot options' 12 "$(declared 'TUNABLE_(UINT|BOOL|STR|ENUM)')" \
     "$(described Cm)"
 compare 'commands of the monitor' 12 \
     "$(declared '(SAFE_|)COMMAND')" "$(described Ic)"
+
+# Targets that only others need.
+compare 'targets that make help lists' 15 \
+    "$(sed -n 's/^\.PHONY: //p' Makefile tests/*/*.mk | tr ' ' '\n' |
+	grep -vxE 'force|images|need-test|objects' | sort)" \
+    "$(make -s help | sed -n '1,/^Var/s/^    \([a-z-]*\) .*/\1/p' | sort)"
 
 # It looks for the pages that ours refer to where they are not installed.
 for page in man/*.[0-9]; do

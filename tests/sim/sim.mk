@@ -6,6 +6,9 @@
 #
 # All variables of the kernel's files go into one section, which the program
 # puts back to what it was before each run.
+#
+#: SEEDS=1000000		schedules that make simulate runs
+#: SEED=		the one that it runs instead
 
 SIMKERN	= kern/sf_buf.c kern/sf_pool.c kern/sf_size.c kern/lock.c \
 	  vm/vm_page.c arch/i386/sf_buf_machdep.c tests/sim/kern_tlb.c
@@ -41,7 +44,7 @@ build/sim/simulate-san: build/sim/san/kern.o $(SIMSRC:%.c=build/sim/san/%.o)
 	@echo "HOSTLD $@"
 	$(Q)$(CC) $(SIMFLAGS) $(SIMSAN) -no-pie -o $@ $^
 
-simulate: $(SIMPROGS)		## SEEDS=n schedules on a hostile machine, or SEED=s
+simulate: $(SIMPROGS)		## runs schedules on a simulated hostile machine
 	$(Q)$(if $(SEED),build/sim/simulate-san -s $(SEED), \
 	    build/sim/simulate -n $(SEEDS))
 
