@@ -126,10 +126,18 @@ insns(const struct bench_scheme *s, bool read, int flags, const struct work *w)
 	return (t1 - t0 - (b1 - b0));
 }
 
+/* Twice as many as slots at least; of a small machine's not more than half. */
 static u_int
 miss_pages(void)
 {
-	return (nsfbufs > MISS_PAGES / 2 ? 2 * nsfbufs : MISS_PAGES);
+	u_int n = nsfbufs > MISS_PAGES / 2 ? 2 * nsfbufs : MISS_PAGES;
+	uint32_t free = 0;
+
+	for (u_int z = 0; z < VM_NZONES; z++)
+		free += vm_page_zone_free((enum vm_zone)z);
+	while (n > free / 2 && n > 4 * nsfbufs)
+		n /= 2;
+	return (n);
 }
 
 /* A miss: far more pages than slots, in turn, so that none is found again. */

@@ -21,6 +21,7 @@
 #define	SPARE_PAGES	64u
 #define	FULL_OPS	4096u
 #define	FLUSHES		16u
+#define	LOOKS		256u
 
 /* The time of n operations on pages in turn, busy CPUs' turns taken off. */
 static uint64_t
@@ -76,6 +77,68 @@ BENCH(full, "scale.full")
 		sf_buf_free(held[i]);
 	kmem_free(held, nheld * sizeof(struct sf_buf *));
 	bench_pages_free(pages, npages);
+}
+
+static void
+report_cost(const char *name, u_int npages, u_int ops, uint64_t time)
+{
+	struct bench_result r = { .name = name, .scheme = &bench_sf_buf,
+	    .cpus = mp_ncpus, .pages = npages, .touch = TOUCH_READ,
+	    .ops = ops, .time = time };
+
+	bench_report(&r);
+}
+
+/*
+ * What it costs to get a used slot back: to evict it and to have it cleaned.
+ * A new pool's first slots are clean, and nothing is evicted for the first
+ * quarter of them; later misses pay for one eviction each.  So this must be
+ * the first that uses the pool.
+ */
+BENCH(harvest, "scale.harvest")
+{
+	u_int npages = 2 * nsfbufs, nfirst = nsfbufs / 8;
+	struct vm_page **pages;
+	struct sf_buf_stats s;
+	uint64_t first, later;
+
+	sf_buf_stats_read(&s);
+	if (s.misses != 0) {
+		printf("# scale.harvest is for a pool that was never used\n");
+		return;
+	}
+	if ((pages = bench_pages(npages, false)) == NULL)
+		return;
+	first = ops_time(pages, npages, true, nfirst);
+	sf_buf_stats_read(&s);
+	if (s.removals != 0)
+		bench_failed();
+	(void)ops_time(pages, npages, true, npages);
+	later = ops_time(pages, npages, true, npages);
+	report_cost("miss-of-a-new-pool", npages, nfirst, first);
+	report_cost("miss-of-a-used-pool", npages, npages, later);
+	report_cost("harvest", npages, npages, later - first * npages / nfirst);
+	bench_pages_free(pages, npages);
+}
+
+/* Whether a batch is clean: the look at all CPUs, which are busy, and clean. */
+BENCH(decide, "scale.decide")
+{
+	uint32_t stamp;
+	uint64_t t0, t1, b0, b1;
+	bool clean = true;
+
+	bench_busy_start(1, mp_ncpus, true);
+	stamp = tlb_close();
+	tlb_flush_all_wait();
+	t0 = bench_busy_time(&b0);
+	for (u_int i = 0; i < LOOKS; i++)
+		clean = tlb_is_clean(stamp) && clean;
+	t1 = bench_busy_time(&b1);
+	bench_busy_stop();
+	if (!clean)
+		bench_failed();
+	report_cost("decide", 0, LOOKS, t1 - t0 - (b1 - b0));
 }
 
 /* A flush that all other CPUs are asked for, and waited for. */
