@@ -19,7 +19,7 @@
 #: DEBUG=1		0 builds the release image, without -DDEBUG
 #: GDBPORT=1234		where QEMU waits for gdb
 #: SECONDS=10		how long make fuzz takes for each parser
-#: BENCH=quick		what make bench runs: quick or full
+#: BENCH=		what make performance repeats: exact, time or report; all
 #: V=			1 shows the commands
 #
 # build/ holds the debug image and its objects, build/release/ the release
@@ -256,8 +256,11 @@ test-all:			## all tests there are
 	echo "test-all: of $(ALLTARGETS), failed:$${failed:- none}"; \
 	[ -z "$$failed" ]
 
-bench: release			## measures; BENCH=full: all, into docs/performance
-	$(Q)sh scripts/bench
+bench: release			## measures a part; tables on the terminal
+	$(Q)BENCH=quick sh scripts/bench
+
+performance: images		## measures all, into docs/performance
+	$(Q)BENCH=$(or $(BENCH),full) sh scripts/bench
 
 bench-budget: all release	## instructions of each operation, and ceilings
 	$(Q)sh tests/bench/budget.t
@@ -306,4 +309,4 @@ include tests/sim/sim.mk
 .PHONY: all objects images run test test-rows test-all test-bochs iso release debug
 .PHONY: clean help need-test force
 .PHONY: fuzz gdb test-gdb
-.PHONY: bench bench-budget model
+.PHONY: bench bench-budget performance model
