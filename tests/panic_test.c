@@ -41,6 +41,14 @@ PANIC_TEST(unwired, "panic.sf_buf_alloc_of_an_unwired_page")
 	(void)sf_buf_alloc(m, SFB_DEFAULT);
 }
 
+PANIC_TEST(unwired_direct, "panic.sf_buf_alloc_of_an_unwired_direct_page")
+{
+	struct vm_page *m = wired_page(VM_ALLOC_DIRECT);
+
+	vm_page_unwire(m, 0);
+	(void)sf_buf_alloc(m, SFB_DEFAULT);
+}
+
 PANIC_TEST(null_page, "panic.sf_buf_alloc_of_no_page")
 {
 	struct vm_page *volatile none = NULL;	/* the compiler would see */
@@ -99,6 +107,38 @@ PANIC_TEST(kva_of_freed, "panic.sf_buf_kva_of_a_freed_one")
 
 	sf_buf_free(sf);
 	(void)sf_buf_kva(sf);
+}
+
+PANIC_TEST(page_of_freed, "panic.sf_buf_page_of_a_freed_one")
+{
+	struct sf_buf *sf = sf_buf_alloc(wired_page(0), SFB_DEFAULT);
+
+	sf_buf_free(sf);
+	(void)sf_buf_page(sf);
+}
+
+PANIC_TEST(ref_of_freed, "panic.sf_buf_ref_of_a_freed_one")
+{
+	struct sf_buf *sf = sf_buf_alloc(wired_page(0), SFB_DEFAULT);
+
+	sf_buf_free(sf);
+	sf_buf_ref(sf);
+}
+
+PANIC_TEST(ref_of_freed_direct, "panic.sf_buf_ref_of_a_freed_direct_map")
+{
+	struct sf_buf *sf = sf_buf_alloc(wired_page(VM_ALLOC_DIRECT),
+	    SFB_DEFAULT);
+
+	sf_buf_free(sf);
+	sf_buf_ref(sf);
+}
+
+PANIC_TEST(ref_foreign, "panic.sf_buf_ref_of_a_foreign_handle")
+{
+	uint64_t word = 1;
+
+	sf_buf_ref((struct sf_buf *)(void *)&word);
 }
 
 PANIC_TEST(foreign_handle, "panic.sf_buf_free_of_a_foreign_handle")

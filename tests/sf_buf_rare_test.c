@@ -1,0 +1,189 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * What seldom happens to sf_bufs: slots that are evicted in each of their
+ * states, an entry that cannot be executed but should, a wait that takes so
+ * long that it is complained about.
+ */
+
+#include <sys/types.h>
+#include <sys/sf_buf.h>
+#include <sys/sleepq.h>
+#include <sys/systm.h>
+#include <sys/test.h>
+#include <sys/thread.h>
+#include <kern/sf_buf_var.h>
+#include <machine/pmap.h>
+#include <machine/smp.h>
+#include <vm/vm_page.h>
+
+#define	OTHERS		128u	/* pages that push one out of its slot */
+#define	COMPLAIN_MS	5500u	/* after which a waiter has complained */
+
+static struct vm_page *
+wired_page(void)
+{
+	struct vm_page *m = vm_page_alloc(VM_ALLOC_WIRED);
+
+	KASSERT(m != NULL, "test: out of pages");
+	return (m);
+}
+
+static void
+drop_page(struct vm_page *m)
+{
+	vm_page_unwire(m, 0);
+	vm_page_free(m);
+}
+
+/* Maps the page, and lets go of it; its slot. */
+static struct sf_buf *
+touch(struct vm_page *m)
+{
+	struct sf_buf *sf = sf_buf_alloc(m, SFB_DEFAULT);
+
+	*(volatile uint32_t *)sf_buf_kva(sf) = vm_page_index(m);
+	sf_buf_free(sf);
+	return (sf);
+}
+
+static bool
+is_removed(struct sf_buf *sf)
+{
+	return ((sf_count(sf) & SF_STATE) == SF_REMOVED);
+}
+
+/*
+ * Maps others until the slot of m is removed, but not yet another page's.
+ * False if that never happens.
+ */
+static bool
+push_out(struct vm_page *m, struct vm_page *others[OTHERS])
+{
+	struct sf_buf *sf = touch(m);
+
+	for (u_int turn = 0; turn < 64; turn++) {
+		for (u_int i = 0; i < OTHERS; i++) {
+			if (is_removed(sf) && m->sf == sf_hint(sf))
+				return (true);
+			if (m->sf != sf_hint(sf))
+				sf = touch(m);
+			(void)touch(others[i]);
+		}
+	}
+	return (false);
+}
+
+/* A CPU keeps a quarter of its share mapped: others must be more than that. */
+static bool
+can_push_out(void)
+{
+	return (!sf_strict && nsfbufs / 4 / mp_ncpus + 32 < OTHERS);
+}
+
+static void
+evict_in_each_state(struct vm_page *m, struct vm_page *others[OTHERS])
+{
+	struct sf_buf *sf = sf_buf_alloc(m, SFB_DEFAULT);
+
+	EXPECT(!sf_buf_evict(m));		/* referenced */
+	EXPECT(sf_buf_page(sf) == m);
+	sf_buf_free(sf);
+	EXPECT_EQ(sf_buf_evict(m), !sf_strict);	/* mapped, idle */
+	EXPECT_EQ(m->sf, 0);
+	EXPECT(!sf_buf_evict(m));		/* has none */
+	if (!can_push_out())
+		return;
+	EXPECT(push_out(m, others));
+	EXPECT(sf_buf_evict(m));		/* removed */
+	EXPECT_EQ(m->sf, 0);
+	EXPECT(push_out(m, others));
+	(void)touch(m);				/* revived, still listed so */
+	EXPECT(sf_buf_evict(m));
+	EXPECT_EQ(m->sf, 0);
+}
+
+TEST(evict, "sf_buf.is_evicted_in_every_state_but_referenced")
+{
+	struct vm_page *m = wired_page(), *others[OTHERS];
+	bool was = sf_buf_direct_map(false);
+
+	for (u_int i = 0; i < OTHERS; i++)
+		others[i] = wired_page();
+	sched_pin();
+	evict_in_each_state(m, others);
+	sched_unpin();
+	EXPECT_EQ(sf_buf_audit(), 0);
+	(void)sf_buf_direct_map(was);
+	for (u_int i = 0; i < OTHERS; i++)
+		drop_page(others[i]);
+	drop_page(m);
+}
+
+TEST(audit_nx, "sf_buf.the_audit_finds_an_entry_that_can_be_executed")
+{
+	struct vm_page *m;
+	volatile uint32_t *pte;
+	struct sf_buf *sf;
+	bool was;
+
+	if (pg_nx == 0) {
+		test_skip("this CPU has no NX");
+		return;
+	}
+	was = sf_buf_direct_map(false);
+	m = wired_page();
+	sf = sf_buf_alloc(m, SFB_DEFAULT);
+	pte = sf_ptes[slot_of(sf)];
+	printf("# the audit is to find one now:\n");
+	pte[1] ^= (uint32_t)(pg_nx >> 32);
+	EXPECT_EQ(sf_buf_audit(), 1);
+	pte[1] ^= (uint32_t)(pg_nx >> 32);
+	EXPECT_EQ(sf_buf_audit(), 0);
+	tlb_flush_all_wait();
+	sf_buf_free(sf);
+	(void)sf_buf_direct_map(was);
+	drop_page(m);
+}
+
+/* The last slot's, whoever waits for it. */
+static struct vm_page *wanted;
+
+static void
+want(void *arg)
+{
+	struct sf_buf *sf = sf_buf_alloc(wanted, SFB_DEFAULT);
+
+	*(volatile uint32_t *)arg = sf_buf_page(sf) == wanted;
+	sf_buf_free(sf);
+}
+
+/* With a small pool: a row of its own, whose pattern holds the complaint. */
+HIDDEN_TEST(complaint, "sf_buf.a_long_wait_is_complained_about")
+{
+	static struct sf_buf *held[64];
+	struct vm_page *pages[64];
+	volatile uint32_t got = 0;
+	struct thread *td;
+
+	KASSERT(nsfbufs <= nitems(held), "test: needs a small pool");
+	(void)sf_buf_direct_map(false);
+	wanted = wired_page();
+	for (u_int i = 0; i < nsfbufs; i++) {
+		pages[i] = wired_page();
+		held[i] = sf_buf_alloc(pages[i], SFB_DEFAULT);
+	}
+	td = thread_create(want, (void *)(uintptr_t)&got, "patient");
+	(void)thread_sleep_ms(COMPLAIN_MS, 0);
+	EXPECT_EQ(got, 0);
+	for (u_int i = 0; i < nsfbufs; i++)
+		sf_buf_free(held[i]);
+	thread_join(td);
+	EXPECT_EQ(got, 1);
+	for (u_int i = 0; i < nsfbufs; i++)
+		drop_page(pages[i]);
+	drop_page(wanted);
+}
