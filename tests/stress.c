@@ -414,12 +414,13 @@ operations(void)
 static uint64_t
 stress(u_int ms, uint32_t seed, bool loud)
 {
-	uint64_t begun = cpu_ticks(), second = begun, n;
+	uint64_t begun, second, n;
 
 	if (!begin(seed))
 		return (0);
 	for (u_int i = 0; i < nworkers; i++)
 		(void)employ(&workers[i]);
+	begun = second = cpu_ticks();
 	while (cpu_ticks() - begun < ms * ticks_per_ms) {
 		(void)thread_sleep_ms(10, 0);
 		for (u_int i = 0; i < nworkers; i++) {
