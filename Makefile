@@ -17,6 +17,7 @@
 #: CC=gcc		gcc or clang
 #: CROSS=		prefix of gcc, ld and nm, such as i686-linux-gnu-
 #: DEBUG=1		0 builds the release image, without -DDEBUG
+#: VARIANT=		ubsan: panics where C defines nothing; gcov: counts lines
 #: GDBPORT=1234		where QEMU waits for gdb
 #: SECONDS=10		how long make fuzz takes for each parser
 #: BENCH=		what make performance repeats: exact, time or report; all
@@ -24,7 +25,8 @@
 #
 # build/ holds the debug image and its objects, build/release/ the release
 # image's, build/ubsan/ those of a debug image that panics where it does what C
-# does not define (VARIANT=ubsan).
+# does not define (VARIANT=ubsan), build/gcov/ those of one that counts how often
+# each line is executed (VARIANT=gcov).
 
 CC	= gcc
 LD	= ld
@@ -37,8 +39,13 @@ ifeq ($(filter 0 1,$(DEBUG)),)
 $(error DEBUG=$(DEBUG): neither 0 nor 1)
 endif
 VARIANT	= $(if $(filter 0,$(DEBUG)),release)
+ifneq ($(filter-out release ubsan gcov,$(VARIANT)),)
+$(error VARIANT=$(VARIANT): neither ubsan nor gcov)
+endif
 B	= build$(VARIANT:%=/%)
 I	= build/include
+# Programs for the host: of two kinds, too.
+HOSTB	= $(if $(filter gcov,$(VARIANT)),$(B),build)
 
 # Arguments go in registers: -mregparm=3; the assembly files know.
 # The least CPU with PAE is a P6.  What runs before that is known runs on all.
@@ -48,21 +55,26 @@ CFLAGS	= -m32 -march=i686 -mregparm=3 -std=gnu11 -O2 -g -ffreestanding -fno-pic 
 	  -fno-asynchronous-unwind-tables -fno-builtin \
 	  -Wall -Wextra -I. -I$(I) $(if $(filter 1,$(DEBUG)),-DDEBUG) \
 	  $(CFLAGS_$(VARIANT))
+CFLAGS_gcov = -DGCOV -O0 -fprofile-arcs -ftest-coverage -fprofile-info-section \
+	  -fprofile-update=atomic
 CFLAGS_ubsan = -fsanitize=undefined -fno-sanitize-recover=all
-CFLAGS_boot/early.c = -march=i486 -fno-sanitize=all
+CFLAGS_boot/early.c = -march=i486 -fno-sanitize=all -fprofile-update=single
+CFLAGS_kern/gcov.c = -fno-profile-arcs -fno-test-coverage
 CFLAGS_kern/ubsan.c = -fno-sanitize=all
 # clang does not know the pragma in it, and needs none.
 CFLAGS_kern/string.c = -Wno-unknown-pragmas
 LDFLAGS	= -m elf_i386 -nostdlib -z noexecstack --compress-debug-sections=zlib -T linker.ld
 KSYMS	= NM='$(CROSS)nm' sh scripts/ksyms
-HOSTCFLAGS = -std=gnu11 -Wall -Wextra -g -fsanitize=address,undefined \
-	  -fno-sanitize-recover=all
+HOSTCFLAGS = -std=gnu11 -Wall -Wextra -g \
+	  $(or $(HOSTCFLAGS_$(VARIANT)),-fsanitize=address,undefined \
+	  -fno-sanitize-recover=all)
+HOSTCFLAGS_gcov = -O0 --coverage -fdata-sections
 
 CSRC	= $(filter-out $(VARIANTSRC),$(wildcard boot/*.c kern/*.c vm/*.c \
 	  arch/i386/*.c tests/*.c tests/bench/*.c))
 # Sources of one variant only.
 VARIANTSRC = $(filter-out %/$(VARIANT).c %/$(VARIANT)_test.c, \
-	  kern/ubsan.c tests/ubsan_test.c)
+	  kern/gcov.c kern/ubsan.c tests/ubsan_test.c)
 ASRC	= $(wildcard boot/*.asm arch/i386/*.asm)
 OBJS	= $(CSRC:%.c=$(B)/%.o) $(ASRC:%.asm=$(B)/%.o)
 FAULTS	= $(shell sed -n 's/,/ /g; s/^if_fault //p' tests/boot/chain.asm | \
@@ -71,12 +83,12 @@ CHAINS	= $(FAULTS:%=$(B)/tests/%.elf)
 # Rows of the table of machines, by the set that they are in.
 rows	= $(shell awk -F '\t' '!/^\#/ && $$NF == "$(1)" { print $$1 }' \
 	  tests/matrix.tsv)
-HOSTT	= $(patsubst tests/host/%.c,build/host/%,$(wildcard tests/host/*.c))
+HOSTT	= $(patsubst tests/host/%.c,$(HOSTB)/host/%,$(wildcard tests/host/*.c))
 PARSERS	= acpi cmdline lineedit multiboot
 
 # What make test runs before the machines: programs that print TAP.
 TESTS	= tests/run-file.t $(HOSTT)
-TESTS	+= $(PARSERS:%=build/host/fuzz_%)
+TESTS	+= $(PARSERS:%=$(HOSTB)/host/fuzz_%)
 TESTS	+= tests/pairwise.t tests/ktap.t
 TESTS	+= tests/monitor.t tests/manual.t
 TESTS	+= tests/bench/budget.t
@@ -84,6 +96,7 @@ TESTS	+= tests/bench/budget.t
 ALLTARGETS = test test-rows
 ALLTARGETS += test-bochs
 ALLTARGETS += test-gdb
+ALLTARGETS += coverage
 ALLTARGETS += fuzz
 ALLTARGETS += model
 ALLTARGETS += test-the-tests
@@ -98,8 +111,11 @@ all:				## builds the kernel (plain make does)
 	$(Q)flock build/lock $(MAKE) --no-print-directory objects
 
 objects: $(B)/mayfly.elf
+ifneq ($(filter build build/gcov,$(B)),)
+objects: $(CHAINS)
+endif
 ifeq ($(B),build)
-objects: $(CHAINS) compile_commands.json
+objects: compile_commands.json
 endif
 
 $(B)/mayfly.elf: $(OBJS) $(B)/ksyms.o linker.ld
@@ -164,27 +180,27 @@ compile_commands.json: $(CSRC) $(B)/flags
 		    ENVIRON["FLAGS"], $$0, file \
 	    } END { print "\n]" }' >$@.tmp && mv $@.tmp $@
 
-build/host/libk_test: HOSTCFLAGS += -fno-builtin -Wno-unknown-pragmas
-build/host/%: tests/host/%.c $(wildcard boot/*.[ch] kern/*.c vm/*.[ch] sys/*.h) \
+$(HOSTB)/host/libk_test: HOSTCFLAGS += -fno-builtin -Wno-unknown-pragmas
+$(HOSTB)/host/%: tests/host/%.c $(wildcard boot/*.[ch] kern/*.c vm/*.[ch] sys/*.h) \
     | need-test
 	@mkdir -p $(@D)
 	@echo "HOSTCC $<"
 	$(Q)$(CC) $(HOSTCFLAGS) $(HOSTINC) -o $@ $<
-build/host/vm_page_test build/host/kmem_test build/host/multiboot_test \
-    build/host/tunable_test: \
+$(HOSTB)/host/vm_page_test $(HOSTB)/host/kmem_test $(HOSTB)/host/multiboot_test \
+    $(HOSTB)/host/tunable_test: \
 	HOSTINC = -Itests/host/include -I.
-build/host/libk_test: HOSTINC = -I.
-build/host/sf_size_test: HOSTINC = -Itests/host/include -I. -I$(I)
-build/host/sf_size_test: | $(I)/machine
-build/host/acpi_test: HOSTINC = -Itests/host/include -I. -I$(I)
-build/host/acpi_test: | $(I)/machine
-build/host/acpi_test: arch/i386/acpi_tables.c arch/i386/include/acpi.h
+$(HOSTB)/host/libk_test: HOSTINC = -I.
+$(HOSTB)/host/sf_size_test: HOSTINC = -Itests/host/include -I. -I$(I)
+$(HOSTB)/host/sf_size_test: | $(I)/machine
+$(HOSTB)/host/acpi_test: HOSTINC = -Itests/host/include -I. -I$(I)
+$(HOSTB)/host/acpi_test: | $(I)/machine
+$(HOSTB)/host/acpi_test: arch/i386/acpi_tables.c arch/i386/include/acpi.h
 
 # The parsers of foreign input, against what is kept of it; and against what
 # libFuzzer thinks of.
 FUZZINC	= -Itests/host/include -I. -I$(I)
 FUZZSRC	= arch/i386/acpi_tables.c boot/multiboot.c kern/lineedit.c kern/tunable.c
-build/host/fuzz_%: tests/fuzz/%.c tests/fuzz/replay.c tests/fuzz/fuzz.h \
+$(HOSTB)/host/fuzz_%: tests/fuzz/%.c tests/fuzz/replay.c tests/fuzz/fuzz.h \
     $(FUZZSRC) | need-test $(I)/machine
 	@mkdir -p $(@D)
 	@echo "HOSTCC $<"
@@ -235,12 +251,12 @@ define prove
 	exit $$status
 endef
 
-test: need-test images $(filter build/host/%,$(TESTS))	## tests: host programs, then machines
+test: need-test images $(filter $(HOSTB)/host/%,$(TESTS))	## tests: host programs, then machines
 	$(call prove,$(TESTS),$(call rows,test),build/logs)
 
 # Two at a time, each in a copy of the tree.
-test-the-tests: need-test images build/sim/simulate	## plants faults that the tests must catch
-test-the-tests: $(filter build/host/%,$(TESTS))
+test-the-tests: need-test images $(HOSTB)/sim/simulate	## plants faults that the tests must catch
+test-the-tests: $(filter $(HOSTB)/host/%,$(TESTS))
 	@rm -rf build/faults && mkdir -p build/faults
 	@: >build/faults/0of2; : >build/faults/1of2
 	@prove -j2 -v --exec 'perl tests/faults/run' build/faults/*of2
@@ -303,6 +319,7 @@ help:				## this list
 	@sed -n 's/^#: \([^	]*\)	*/    \1	/p' Makefile $(wildcard tests/*/*.mk) | expand -t 32
 
 include tests/sim/sim.mk
+include tests/coverage/coverage.mk
 
 -include $(OBJS:.o=.d)
 .PHONY: test-the-tests

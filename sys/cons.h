@@ -46,4 +46,14 @@ void	machine_exit(u_int value) __attribute__((__noreturn__));
 void	machine_reboot(void) __attribute__((__noreturn__));
 void	machine_poweroff(void) __attribute__((__noreturn__));
 
+/* What the image of VARIANT=gcov prints before that: kern/gcov.c. */
+#ifdef GCOV
+void	gcov_print(void);
+#else
+static inline void
+gcov_print(void)
+{
+}
+#endif
+
 #endif /* !_SYS_CONS_H_ */

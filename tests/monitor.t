@@ -18,12 +18,16 @@ my ($pid, $to, $from, $seen);
 
 chdir(dirname(abs_path($0)) . '/..') or die "chdir: $!\n";
 $SIG{PIPE} = 'IGNORE';
-delete @ENV{qw(SMP MEM CPU MACHINE APPEND BOOT KERNEL FILE LOG ACCEL_THREAD
-    SERIAL)};
+# make coverage brings another kernel, and wants the machines' logs.
+my ($logs, $machines) = (delete $ENV{LOGS}, 0);
+delete $ENV{KERNEL} unless defined $logs;
+delete @ENV{qw(SMP MEM CPU MACHINE APPEND BOOT FILE LOG ACCEL_THREAD SERIAL)};
 
 # Starts a command whose input and output are ours.
 sub start {
 	my (%set) = (SMP => 2, MEM => '64M', FILE => '', @{shift()});
+	$set{LOG} //= "$logs/monitor-" . ++$machines . '.log'
+	    if defined $logs;
 	local @ENV{keys %set} = values %set;
 	$pid = open2($from, $to, @_);
 	$seen = '';

@@ -41,6 +41,7 @@ halt(void)
 void
 machine_exit(u_int value)
 {
+	gcov_print();
 	outb(EXIT_PORT, (uint8_t)value);
 	halt();
 }
@@ -70,6 +71,7 @@ reset_by_triple_fault(void)
 void
 machine_reboot(void)
 {
+	gcov_print();
 	DELAY(SETTLE_US);
 	disable_intr();
 	acpi_reset();
@@ -81,6 +83,7 @@ machine_reboot(void)
 void
 machine_poweroff(void)
 {
+	gcov_print();
 	DELAY(SETTLE_US);
 	disable_intr();
 	acpi_poweroff();

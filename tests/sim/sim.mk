@@ -16,37 +16,38 @@ SIMSRC	= $(filter-out tests/sim/kern_tlb.c,$(wildcard tests/sim/*.c))
 SIMFLAGS = -std=gnu11 -O2 -g -Wall -Wextra -fno-strict-aliasing \
 	  -fno-pie -fno-omit-frame-pointer -DDEBUG -Dprintf=sim_printf \
 	  -Itests/sim/include -I. -I$(I)
+SIMFLAGS += $(HOSTCFLAGS_$(VARIANT))
 SIMSAN	= -fsanitize=address,undefined -fno-sanitize-recover=undefined
 SIMHDR	= $(wildcard tests/sim/*.h tests/sim/include/*/*.h kern/*.h vm/*.h \
 	  sys/*.h arch/i386/include/*.h) arch/i386/tlb.c
-SIMPROGS = build/sim/simulate build/sim/simulate-san
+SIMPROGS = $(HOSTB)/sim/simulate $(HOSTB)/sim/simulate-san
 SIMTESTS = tests/sim/random.t tests/sim/exhaustive.t tests/sim/sanitized.t
 SEEDS	= 1000000
 
 # $(call simrules,DIRECTORY,FLAGS): what prints for people uses the host's
 # printf(), the kernel's files that of the simulation.
 define simrules
-build/sim/$(1)/%.o: %.c $(SIMHDR) tests/sim/sim.mk | $(I)/machine need-test
+$(HOSTB)/sim/$(1)/%.o: %.c $(SIMHDR) tests/sim/sim.mk | $(I)/machine need-test
 	@mkdir -p $$(@D)
 	@echo "HOSTCC $$@"
 	$(Q)$(CC) $(SIMFLAGS) $(2) $$(SIMOPT) -c -o $$@ $$<
-$(SIMSRC:%.c=build/sim/$(1)/%.o): SIMOPT = -Uprintf
-build/sim/$(1)/kern.o: $(SIMKERN:%.c=build/sim/$(1)/%.o) tests/sim/kern.ld
+$(SIMSRC:%.c=$(HOSTB)/sim/$(1)/%.o): SIMOPT = -Uprintf
+$(HOSTB)/sim/$(1)/kern.o: $(SIMKERN:%.c=$(HOSTB)/sim/$(1)/%.o) tests/sim/kern.ld
 	$(Q)$(LD) -r -T tests/sim/kern.ld -o $$@ $$(filter %.o,$$^)
 endef
 $(eval $(call simrules,fast,))
 $(eval $(call simrules,san,$(SIMSAN)))
 
-build/sim/simulate: build/sim/fast/kern.o $(SIMSRC:%.c=build/sim/fast/%.o)
+$(HOSTB)/sim/simulate: $(HOSTB)/sim/fast/kern.o $(SIMSRC:%.c=$(HOSTB)/sim/fast/%.o)
 	@echo "HOSTLD $@"
 	$(Q)$(CC) $(SIMFLAGS) -no-pie -o $@ $^
-build/sim/simulate-san: build/sim/san/kern.o $(SIMSRC:%.c=build/sim/san/%.o)
+$(HOSTB)/sim/simulate-san: $(HOSTB)/sim/san/kern.o $(SIMSRC:%.c=$(HOSTB)/sim/san/%.o)
 	@echo "HOSTLD $@"
 	$(Q)$(CC) $(SIMFLAGS) $(SIMSAN) -no-pie -o $@ $^
 
 simulate: $(SIMPROGS)		## runs schedules on a simulated hostile machine
-	$(Q)$(if $(SEED),build/sim/simulate-san -s $(SEED), \
-	    build/sim/simulate -n $(SEEDS))
+	$(Q)$(if $(SEED),$(HOSTB)/sim/simulate-san -s $(SEED), \
+	    $(HOSTB)/sim/simulate -n $(SEEDS))
 
 TESTS	+= $(SIMTESTS)
 test:	$(SIMPROGS)
