@@ -91,7 +91,7 @@ TESTS	= tests/run-file.t $(HOSTT)
 TESTS	+= $(PARSERS:%=$(HOSTB)/host/fuzz_%)
 TESTS	+= tests/pairwise.t tests/ktap.t
 TESTS	+= tests/monitor.t tests/manual.t
-TESTS	+= tests/bench/budget.t
+TESTS	+= tests/bench/budget.t tests/bench/published.t
 # What make test-all makes: make test, and what takes longer or needs more.
 ALLTARGETS = test test-rows
 ALLTARGETS += test-bochs

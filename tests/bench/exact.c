@@ -252,6 +252,8 @@ EXACT(hit_private, "hit-private", &bench_sf_buf, true, TOUCH_NONE,
 EXACT(miss_untouched, "miss-untouched", &bench_sf_buf, false, TOUCH_NONE, 0, 1)
 EXACT(miss_private, "miss-read-private", &bench_sf_buf, false, TOUCH_READ,
     SFB_CPUPRIVATE, 1)
+EXACT(miss_private_busy, "miss-read-private-busy", &bench_sf_buf, false,
+    TOUCH_READ, SFB_CPUPRIVATE, mp_ncpus)
 EXACT(miss_shared, "miss-read-shared", &bench_sf_buf, false, TOUCH_READ, 0,
     mp_ncpus)
 EXACT(direct_map, "direct", &bench_direct, true, TOUCH_NONE, 0, 1)
@@ -264,6 +266,8 @@ baseline(const struct bench_scheme *s)
 	measure("hit-private", s, true, TOUCH_NONE, SFB_CPUPRIVATE, 1);
 	measure("miss-untouched", s, false, TOUCH_NONE, 0, 1);
 	measure("miss-read-private", s, false, TOUCH_READ, SFB_CPUPRIVATE, 1);
+	measure("miss-read-private-busy", s, false, TOUCH_READ, SFB_CPUPRIVATE,
+	    mp_ncpus);
 	measure("miss-read-shared", s, false, TOUCH_READ, 0, mp_ncpus);
 }
 

@@ -20,9 +20,10 @@
 #include <tests/bench/bench.h>
 
 #define	SET		16384u	/* pages, all CPUs together */
-#define	HIT_SET		64u	/* of each CPU */
-#define	PAIRS		41u	/* odd */
+#define	HIT_SET		64u
+#define	PAIRS		31u	/* odd */
 #define	RUN_MS		10u
+#define	WARM_MS		20u	/* before a run: slots move to who uses them */
 #define	CHUNK		16u	/* operations between looks at the clock */
 
 /* One CPU at it; the first is this one. */
@@ -54,14 +55,14 @@ some_ops(struct worker *w)
 
 /* Times are of this one: the clocks of other CPUs are not looked at. */
 static uint64_t
-run_here(void)
+run_here(u_int ms)
 {
 	uint64_t t0 = cpu_ticks(), t;
 
 	do {
 		some_ops(&workers[0]);
 		t = cpu_ticks() - t0;
-	} while (t < RUN_MS * ticks_per_ms);
+	} while (t < ms * ticks_per_ms);
 	return (t);
 }
 
@@ -82,12 +83,23 @@ run_there(void *arg)
 	sched_unpin();
 }
 
+static uint32_t
+all_ops(u_int n)
+{
+	uint32_t ops = 0;
+
+	for (u_int i = 0; i < n; i++)
+		ops += workers[i].ops;
+	return (ops);
+}
+
 /* Operations in 2^20 ticks by n workers at once. */
 static uint64_t
 rate(u_int n)
 {
 	struct thread *tds[MAXCPU];
-	uint64_t time, ops = 0;
+	uint64_t time;
+	uint32_t ops;
 
 	nready = go = stop = 0;
 	for (u_int i = 1; i < n; i++) {
@@ -96,16 +108,15 @@ rate(u_int n)
 	}
 	while (atomic_load_acq_32(&nready) != n - 1)
 		cpu_spinwait();
-	for (u_int i = 0; i < n; i++)
-		workers[i].ops = 0;
 	atomic_store_rel_32(&go, 1);
-	time = run_here();
-	for (u_int i = 0; i < n; i++)
-		ops += workers[i].ops;
+	(void)run_here(WARM_MS);
+	ops = all_ops(n);
+	time = run_here(RUN_MS);
+	ops = all_ops(n) - ops;
 	atomic_store_rel_32(&stop, 1);
 	for (u_int i = 1; i < n; i++)
 		thread_join(tds[i]);
-	return ((ops << 20) / time);
+	return (((uint64_t)ops << 20) / time);
 }
 
 static void
@@ -177,36 +188,53 @@ BENCH(faster, "ratio.faster")
 	bench_pages_free(pages, SET);
 }
 
-/* What n CPUs get done in the time in which one gets 1 done. */
+/* The pages, shared out among n CPUs. */
 static void
-throughput(const char *name, const struct bench_scheme *s, u_int n, u_int each)
+share_out(const struct bench_scheme *s, struct vm_page **pages, u_int npages,
+    u_int n)
+{
+	u_int each = npages / n;
+
+	for (u_int i = 0; i < n; i++)
+		workers[i] = (struct worker){ .scheme = s,
+		    .pages = pages + i * each, .npages = each };
+}
+
+/*
+ * What n CPUs get done in the time in which one gets 1 done, of the same
+ * pages, which that has all, and of which each of those has its part.
+ */
+static void
+throughput(const char *name, const struct bench_scheme *s, u_int npages)
 {
 	struct vm_page **pages;
 	uint32_t ratios[PAIRS];
 	uint64_t one;
 
-	if (!bench_ready(s) || (pages = bench_pages(n * each, false)) == NULL)
+	if (!bench_ready(s) || (pages = bench_pages(npages, false)) == NULL)
 		return;
-	for (u_int i = 0; i < n; i++)
-		workers[i] = (struct worker){ .scheme = s,
-		    .pages = pages + i * each, .npages = each };
-	(void)rate(n);
 	for (u_int i = 0; i < PAIRS; i++) {
+		share_out(s, pages, npages, 1);
 		one = rate(1);
-		ratios[i] = (uint32_t)(rate(n) * 100 / (one != 0 ? one : 1));
+		share_out(s, pages, npages, mp_ncpus);
+		ratios[i] = (uint32_t)(rate(mp_ncpus) * 100 /
+		    (one != 0 ? one : 1));
 	}
-	report(name, s->name, n, n * each, ratios);
-	bench_pages_free(pages, n * each);
+	report(name, s->name, mp_ncpus, npages, ratios);
+	bench_pages_free(pages, npages);
 }
 
+/*
+ * Twice: slots that one CPU had go to another, each time that one works alone
+ * and then all do, until those of different CPUs lie side by side.
+ */
 BENCH(throughput_of_all, "ratio.throughput")
 {
-	u_int n = mp_ncpus;
-
-	if (n == 1)
+	if (mp_ncpus == 1)
 		return;
-	throughput("throughput-miss", &bench_sf_buf, n, SET / n);
-	throughput("throughput-hit", &bench_sf_buf, n, HIT_SET);
-	throughput("throughput-miss", &bench_sync, n, SET / n);
-	throughput("throughput-hit", &bench_sync, n, HIT_SET);
+	throughput("throughput-miss", &bench_sf_buf, SET);
+	throughput("throughput-miss-later", &bench_sf_buf, SET);
+	throughput("throughput-hit", &bench_sf_buf, HIT_SET);
+	throughput("throughput-miss", &bench_sync, SET);
+	throughput("throughput-hit", &bench_sync, HIT_SET);
 }
