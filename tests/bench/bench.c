@@ -175,10 +175,11 @@ bench_report(const struct bench_result *r)
 	uint64_t cost = r->time * 100 / r->ops;
 	const struct bench_counts *c = &r->counts;
 
-	printf("bench: case=%s scheme=%s cpus=%u workers=%u pages=%u touch=%s mode=%s "
-	    "ops=%llu cost=%llu.%02u hits=%llu misses=%llu pte=%llu "
-	    "invlpg=%llu ipis=%llu interrupted=%llu sleeps=%llu\n", r->name,
-	    r->scheme->name, r->cpus, r->workers == 0 ? 1 : r->workers, r->pages, touch[r->touch],
+	printf("bench: case=%s scheme=%s cpus=%u workers=%u pages=%u "
+	    "touch=%s mode=%s ops=%llu cost=%llu.%02u hits=%llu "
+	    "misses=%llu pte=%llu invlpg=%llu ipis=%llu interrupted=%llu "
+	    "sleeps=%llu\n", r->name, r->scheme->name, r->cpus,
+	    r->workers == 0 ? 1 : r->workers, r->pages, touch[r->touch],
 	    (r->flags & SFB_CPUPRIVATE) != 0 ? "private" : "shared",
 	    (unsigned long long)r->ops, (unsigned long long)(cost / 100),
 	    (u_int)(cost % 100), (unsigned long long)c->hits,
