@@ -250,12 +250,24 @@ read_state(uint32_t v[NFENCE])
 	v[PENDING] = td->td_signals;
 }
 
+/* What the direct map serves is counted in the pages themselves. */
+static uint32_t
+direct_references(void)
+{
+	const struct vm_page *m;
+	uint32_t n = 0;
+
+	for (m = vm_page_array; sf_buf_page_is_direct(m); m++)
+		n += m->sf_refs;
+	return (n);
+}
+
 /* What waits only for a flush is free, too, and must come back. */
 static void
 read_resources(uint32_t v[NFENCE])
 {
 	v[THREADS] = thread_count();
-	v[SF_BUFS] = sf_buf_inuse();
+	v[SF_BUFS] = sf_buf_inuse() + direct_references();
 	(void)kmem_reclaim();
 	v[FREE_PAGES] = 0;
 	for (int z = 0; z < VM_NZONES; z++)

@@ -41,6 +41,12 @@ HIDDEN_TEST(leak_sf_buf, "leak.sf_buf")
 	    NULL);
 }
 
+HIDDEN_TEST(leak_direct, "leak.sf_buf_direct")
+{
+	EXPECT(sf_buf_alloc(vm_page_alloc(VM_ALLOC_WIRED | VM_ALLOC_DIRECT),
+	    SFB_DEFAULT) != NULL);
+}
+
 static void
 nothing(void *arg)
 {

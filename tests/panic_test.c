@@ -156,6 +156,11 @@ PANIC_TEST(unaligned_handle, "panic.sf_buf_free_of_an_unaligned_handle")
 	sf_buf_free((struct sf_buf *)(sf + 4));
 }
 
+PANIC_TEST(handle_behind, "panic.sf_buf_free_of_a_handle_behind_the_last")
+{
+	sf_buf_free(&sf_slots[nsfbufs]);
+}
+
 PANIC_TEST(references, "panic.sf_buf_ref_overflows")
 {
 	struct sf_buf *sf = sf_buf_alloc(wired_page(0), SFB_DEFAULT);
