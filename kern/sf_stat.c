@@ -10,6 +10,8 @@
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 
+#include "sf_buf_var.h"
+
 /* One that is added needs a row below. */
 _Static_assert(sizeof(struct sf_buf_stats) == 13 * sizeof(uint64_t),
     "sf_buf_stats");
@@ -42,8 +44,19 @@ sf_buf_print_stats(void)
 	print_row("peak in use, sampled", s.peak);
 }
 
+/* After an early panic there is no slot to look at. */
+static bool
+is_there(const char *who)
+{
+	if (sf_callers == NULL)
+		printf("%s: there is no pool yet\n", who);
+	return (sf_callers != NULL);
+}
+
 SAFE_COMMAND(command_sfstat, "sfstat", "", "counters of the sf_bufs")
 {
+	if (!is_there("sfstat"))
+		return;
 	sf_buf_print_stats();
 	print_row("in use", sf_buf_inuse());
 	print_row("in the pool", nsfbufs);
@@ -51,8 +64,11 @@ SAFE_COMMAND(command_sfstat, "sfstat", "", "counters of the sf_bufs")
 
 SAFE_COMMAND(command_audit, "audit", "", "hold every sf_buf's PTE against it")
 {
-	u_int wrong = sf_buf_audit();
+	u_int wrong;
 
+	if (!is_there("audit"))
+		return;
+	wrong = sf_buf_audit();
 	if (wrong == 0)
 		printf("audit: all %u entries are right\n", nsfbufs);
 	else

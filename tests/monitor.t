@@ -234,6 +234,18 @@ subtest 'after a panic' => sub {
 		ended(0, "reboot after $test");
 	}
 
+	# Before there are slots, pages and other CPUs.
+	start([BOOT => 'map_small_pieces', MEM => '1G',
+	    APPEND => 'panic=monitor'], @qemu);
+	expect(qr/^panic: CPU 0: pmap: \d+ bytes of tables do not fit/m,
+	    'a panic while the page tables are made');
+	prompt();
+	command('sfstat', 'sfstat: there is no pool yet');
+	command('audit', 'audit: there is no pool yet');
+	command($_, '^ +\S+', "$_ then") for qw(help ps pages map cpus);
+	type("reboot\r");
+	ended(0, 'reboot then');
+
 	start([APPEND => 'panic=monitor ipi.timeout=1500 ' .
 	    'test=panic.an_ipi_that_is_never_answered'], @qemu);
 	expect(qr/CPU 0 waits for CPU 1/, 'a panic with a deaf CPU');

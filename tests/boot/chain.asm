@@ -401,12 +401,20 @@ if_fault map_straddling
 %assign made 1
 %endif
 
-if_fault map_pieces			; 1 MiB each, with holes between
+; Of each MiB the first half: more ranges than the kernel remembers; or fewer,
+; with much RAM above the direct map, whose tables fit none of them.
+%assign pieces 80
+if_fault map_small_pieces
+%if chosen
+%assign pieces 40
+%else
+if_fault map_pieces
+%endif
 %if chosen
 	mov	edi, map
 	mov	[ebp + MBI_MMAP_ADDR], edi
 	mov	dword [ebp + MBI_MMAP_LENGTH], 0
-	mov	esi, 80
+	mov	esi, pieces
 	mov	eax, 0x100000
 .next:
 	push	eax
@@ -418,6 +426,11 @@ if_fault map_pieces			; 1 MiB each, with holes between
 	add	eax, 0x100000
 	dec	esi
 	jnz	.next
+%if pieces == 40
+	mov	eax, 0x30000000
+	mov	ecx, 0x0f000000
+	call	add_range
+%endif
 	ret
 %assign made 1
 %endif
