@@ -3,7 +3,8 @@
 #
 # The manual pages, as TAP: man/mayfly.7 describes the boot options and the
 # monitor's commands that the sources declare, no fewer and no more, and
-# mandoc finds no fault in any page.  And make help lists every target.
+# mandoc finds no fault in any page; make help lists every target; and the
+# files, functions and cases that the documents name are there.
 
 cd "$(dirname "$0")/.." || exit 2
 n=0
@@ -55,6 +56,24 @@ compare 'targets that make help lists' 15 \
     "$(sed -n 's/^\.PHONY: //p' Makefile tests/*/*.mk | tr ' ' '\n' |
 	grep -vxE 'force|images|need-test|objects' | sort)" \
     "$(make -s help | sed -n '1,/^Var/s/^    \([a-z-]*\) .*/\1/p' | sort)"
+
+# make bench writes docs/performance.  Of a name that is cut off by a * the
+# directory must be there.
+documents='README.md docs/*.md man/*.[0-9]'
+sources=$(find arch boot kern vm sys tests linker.ld -type f ! -path '*/corpus/*')
+gone=$(cat $documents | grep -ohE \
+    '\b(arch|boot|docs|kern|man|scripts|sys|tests|vm)/[A-Za-z0-9_./-]*[A-Za-z0-9]' |
+    grep -vxF docs/performance | sort -u |
+    while read -r path; do [ -e "$path" ] || echo "$path"; done)
+[ -z "$gone" ]
+result $? 'files that the documents name' "$gone"
+gone=$(grep -ohE \
+    '`[a-z_0-9]+\(\)`|\b(sf_buf|smp|kva|pmap|leak|panic)\.[a-z_]{8,}' \
+    $documents | tr -d '`()' | sort -u | while read -r name; do
+	grep -qw -e "$name" $sources || echo "$name"
+    done)
+[ -z "$gone" ]
+result $? 'functions and cases that the documents name' "$gone"
 
 # It looks for the pages that ours refer to where they are not installed.
 for page in man/*.[0-9]; do

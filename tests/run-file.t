@@ -21,7 +21,7 @@ check()
 	name=$1 want=$2 pattern=$3
 	shift 3
 	n=$((n + 1))
-	timeout -k 5 120 "$@" </dev/null >"$dir/out" 2>&1
+	timeout -k 5 300 "$@" </dev/null >"$dir/out" 2>&1
 	got=$?
 	if [ "$got" -eq "$want" ] && grep -E -e "$pattern" "$dir/out" >/dev/null
 	then
