@@ -49,7 +49,8 @@ HOSTB	= $(if $(filter gcov,$(VARIANT)),$(B),build)
 
 # Arguments go in registers: -mregparm=3; the assembly files know.
 # The least CPU with PAE is a P6.  What runs before that is known runs on all.
-CFLAGS	= -m32 -march=i686 -mregparm=3 -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie \
+CFLAGS	= -m32 -march=i686 -mregparm=3 -std=gnu11 -O2 -g \
+	  -ffreestanding -fno-pic -fno-pie \
 	  -mgeneral-regs-only -fno-omit-frame-pointer -fno-stack-protector \
 	  -fno-strict-aliasing -fno-optimize-sibling-calls \
 	  -fno-asynchronous-unwind-tables -fno-builtin \
@@ -63,7 +64,8 @@ CFLAGS_kern/gcov.c = -fno-profile-arcs -fno-test-coverage
 CFLAGS_kern/ubsan.c = -fno-sanitize=all
 # clang does not know the pragma in it, and needs none.
 CFLAGS_kern/string.c = -Wno-unknown-pragmas
-LDFLAGS	= -m elf_i386 -nostdlib -z noexecstack --compress-debug-sections=zlib -T linker.ld
+LDFLAGS	= -m elf_i386 -nostdlib -z noexecstack \
+	  --compress-debug-sections=zlib -T linker.ld
 KSYMS	= NM='$(CROSS)nm' sh scripts/ksyms
 HOSTCFLAGS = -std=gnu11 -Wall -Wextra -g \
 	  $(or $(HOSTCFLAGS_$(VARIANT)),-fsanitize=address,undefined \
@@ -237,7 +239,8 @@ images:
 define prove
 	@exec 9>build/testing; flock -n 9 || { \
 	    echo 'tests are running in this tree already' >&2; exit 1; }; \
-	rm -rf build/rows build/skipped build/failed $(3) && mkdir -p build/rows; \
+	rm -rf build/rows build/skipped build/failed $(3); \
+	mkdir -p build/rows; \
 	: >build/skipped; : >build/failed; \
 	for r in $(2); do : > build/rows/$$r; done; \
 	prove -j2 --exec 'sh scripts/run-test' $(1) \

@@ -99,7 +99,8 @@ kern_main(uint32_t magic, uint32_t info)
 	digest_init(&bi);
 	sf_buf_size_pool(ram_size());
 	pmap_bootstrap(&bi.mem, bi.mod_start, bi.mod_end, nsfbufs);
-	trap_init_cpu(pcpus[0]);	/* anew: the double-fault task has a CR3 */
+	/* Anew: the double-fault task has a CR3. */
+	trap_init_cpu(pcpus[0]);
 	clock_init();
 	thread_init_idle();
 	mp_start();

@@ -124,140 +124,187 @@ get_num(const char **fmt)
 	return (n);
 }
 
+/* One conversion, as it is written. */
+struct spec {
+	u_int	flags;
+	size_t	width;
+	size_t	prec;		/* SIZE_MAX: not given */
+	enum {
+		IS_INT, IS_CHAR, IS_SHORT, IS_LONG, IS_LONG_LONG, IS_SIZE
+	} type;
+};
+
+/* A va_list may be an array, which a function cannot be given to change. */
+struct args {
+	va_list	ap;
+};
+
+/* The type that stands before the conversion's letter. */
+static void
+get_type(struct spec *sp, const char **fmt)
+{
+	bool twice = (*fmt)[0] != '\0' && (*fmt)[1] == (*fmt)[0];
+
+	switch (**fmt) {
+	case 'h':
+		sp->type = twice ? IS_CHAR : IS_SHORT;
+		break;
+	case 'l':
+		sp->type = twice ? IS_LONG_LONG : IS_LONG;
+		break;
+	case 'z':
+		sp->type = IS_SIZE;
+		twice = false;
+		break;
+	default:
+		sp->type = IS_INT;
+		return;
+	}
+	*fmt += twice ? 2 : 1;
+}
+
+/*
+ * What stands between the % and the conversion's letter.  The compiler's
+ * format check accepts '*', and to skip its argument would misread all that
+ * follow, so it is honoured.
+ */
+static void
+get_spec(struct spec *sp, const char **fmt, struct args *args)
+{
+	int n;
+
+	sp->flags = 0;
+	for (; **fmt == '-' || **fmt == '0'; (*fmt)++)
+		sp->flags |= **fmt == '-' ? F_LEFT : F_ZERO;
+	if (**fmt == '*') {
+		(*fmt)++;
+		n = va_arg(args->ap, int);
+		if (n < 0)
+			sp->flags |= F_LEFT;
+		sp->width = n < 0 ? 0u - (u_int)n : (u_int)n;
+	} else
+		sp->width = get_num(fmt);
+	sp->prec = SIZE_MAX;
+	if (**fmt != '.')
+		;
+	else if (*++*fmt != '*')
+		sp->prec = get_num(fmt);
+	else {
+		(*fmt)++;
+		n = va_arg(args->ap, int);
+		/* A negative precision counts as none. */
+		if (n >= 0)
+			sp->prec = (size_t)n;
+	}
+	get_type(sp, fmt);
+}
+
+static int64_t
+get_signed(const struct spec *sp, struct args *args)
+{
+	switch (sp->type) {
+	case IS_CHAR:
+		return ((signed char)va_arg(args->ap, int));
+	case IS_SHORT:
+		return ((short)va_arg(args->ap, int));
+	case IS_LONG:
+		return (va_arg(args->ap, long));
+	case IS_LONG_LONG:
+		return (va_arg(args->ap, long long));
+	case IS_SIZE:
+		return (va_arg(args->ap, ptrdiff_t));
+	default:
+		return (va_arg(args->ap, int));
+	}
+}
+
+static uint64_t
+get_unsigned(const struct spec *sp, struct args *args)
+{
+	switch (sp->type) {
+	case IS_CHAR:
+		return ((unsigned char)va_arg(args->ap, u_int));
+	case IS_SHORT:
+		return ((unsigned short)va_arg(args->ap, u_int));
+	case IS_LONG:
+		return (va_arg(args->ap, unsigned long));
+	case IS_LONG_LONG:
+		return (va_arg(args->ap, unsigned long long));
+	case IS_SIZE:
+		return (va_arg(args->ap, size_t));
+	default:
+		return (va_arg(args->ap, u_int));
+	}
+}
+
+/* The conversion by a letter; false if there is none by that one. */
+static bool
+convert(struct sink *sk, const struct spec *sp, char letter,
+    struct args *args)
+{
+	const char *s;
+	int64_t v;
+	char c;
+
+	switch (letter) {
+	case 'c':
+		c = (char)va_arg(args->ap, int);
+		put_str(sk, &c, 1, sp->flags, sp->width);
+		return (true);
+	case 's':
+		s = va_arg(args->ap, const char *);
+		if (s == NULL)
+			s = "(null)";
+		put_str(sk, s, strnlen(s, sp->prec), sp->flags, sp->width);
+		return (true);
+	case 'd':
+	case 'i':
+		v = get_signed(sp, args);
+		/* Negated as unsigned: -INT64_MIN does not exist. */
+		put_num(sk, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, false,
+		    false, v < 0 ? "-" : "", sp->flags, sp->width);
+		return (true);
+	case 'u':
+	case 'x':
+	case 'X':
+		put_num(sk, get_unsigned(sp, args), letter != 'u',
+		    letter == 'X', "", sp->flags, sp->width);
+		return (true);
+	case 'p':
+		put_num(sk, (uintptr_t)va_arg(args->ap, void *), true, false,
+		    "0x", sp->flags, sp->width);
+		return (true);
+	case '%':
+		put(sk, '%');
+		return (true);
+	}
+	return (false);
+}
+
 int
 vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 {
 	struct sink sk = { .buf = buf, .size = size, .len = 0 };
-	const char *s, *start;
-	size_t prec, width;
-	uint64_t uv;
-	int64_t sv;
-	u_int flags;
-	int lmod, n;		/* lmod: -2 hh, -1 h, 1 l, 2 ll, 3 z */
-	char c;
+	struct args args;
+	struct spec sp;
+	const char *start;
 
+	va_copy(args.ap, ap);
 	while (*fmt != '\0') {
 		if (*fmt != '%') {
 			put(&sk, *fmt++);
 			continue;
 		}
 		start = fmt++;
-
-		flags = 0;
-		for (;; fmt++) {
-			if (*fmt == '-')
-				flags |= F_LEFT;
-			else if (*fmt == '0')
-				flags |= F_ZERO;
-			else
-				break;
-		}
-		/*
-		 * The compiler's format check accepts '*', and to skip its
-		 * argument would misread all that follow, so it is honoured.
-		 */
-		if (*fmt == '*') {
+		get_spec(&sp, &fmt, &args);
+		if (convert(&sk, &sp, *fmt, &args))
 			fmt++;
-			n = va_arg(ap, int);
-			if (n < 0)
-				flags |= F_LEFT;
-			width = n < 0 ? 0u - (u_int)n : (u_int)n;
-		} else
-			width = get_num(&fmt);
-		prec = SIZE_MAX;
-		if (*fmt == '.') {
-			fmt++;
-			if (*fmt == '*') {
-				fmt++;
-				n = va_arg(ap, int);
-				/* A negative precision counts as none. */
-				if (n >= 0)
-					prec = (size_t)n;
-			} else
-				prec = get_num(&fmt);
-		}
-		lmod = 0;
-		if (*fmt == 'h') {
-			lmod = -1;
-			if (*++fmt == 'h') {
-				lmod = -2;
-				fmt++;
-			}
-		} else if (*fmt == 'l') {
-			lmod = 1;
-			if (*++fmt == 'l') {
-				lmod = 2;
-				fmt++;
-			}
-		} else if (*fmt == 'z') {
-			lmod = 3;
-			fmt++;
-		}
-
-		switch (*fmt) {
-		case 'c':
-			c = (char)va_arg(ap, int);
-			put_str(&sk, &c, 1, flags, width);
-			break;
-		case 's':
-			s = va_arg(ap, const char *);
-			if (s == NULL)
-				s = "(null)";
-			put_str(&sk, s, strnlen(s, prec), flags, width);
-			break;
-		case 'd':
-		case 'i':
-			if (lmod == 3)
-				sv = va_arg(ap, ptrdiff_t);
-			else if (lmod == 2)
-				sv = va_arg(ap, long long);
-			else if (lmod == 1)
-				sv = va_arg(ap, long);
-			else
-				sv = va_arg(ap, int);
-			if (lmod == -1)
-				sv = (short)sv;
-			else if (lmod == -2)
-				sv = (signed char)sv;
-			/* Negated as unsigned: -INT64_MIN does not exist. */
-			uv = sv < 0 ? 0 - (uint64_t)sv : (uint64_t)sv;
-			put_num(&sk, uv, false, false, sv < 0 ? "-" : "",
-			    flags, width);
-			break;
-		case 'u':
-		case 'x':
-		case 'X':
-			if (lmod == 3)
-				uv = va_arg(ap, size_t);
-			else if (lmod == 2)
-				uv = va_arg(ap, unsigned long long);
-			else if (lmod == 1)
-				uv = va_arg(ap, unsigned long);
-			else
-				uv = va_arg(ap, u_int);
-			if (lmod == -1)
-				uv = (unsigned short)uv;
-			else if (lmod == -2)
-				uv = (unsigned char)uv;
-			put_num(&sk, uv, *fmt != 'u', *fmt == 'X', "", flags,
-			    width);
-			break;
-		case 'p':
-			uv = (uintptr_t)va_arg(ap, void *);
-			put_num(&sk, uv, true, false, "0x", flags, width);
-			break;
-		case '%':
-			put(&sk, '%');
-			break;
-		default:
-			/* Unknown: shown as written, so that it is noticed. */
+		else
+			/* As it is written, so that it is noticed. */
 			while (start < fmt)
 				put(&sk, *start++);
-			continue;
-		}
-		fmt++;
 	}
-
+	va_end(args.ap);
 	if (size != 0)
 		buf[sk.len < size ? sk.len : size - 1] = '\0';
 	return ((int)sk.len);

@@ -31,7 +31,8 @@ struct test {
 	static const struct test test_##ident = { name, ident, kind,	\
 	    __LINE__, __FILE__ };					\
 	static const struct test *const set_##ident			\
-	    __attribute__((section("set_tests"), used)) = &test_##ident;	\
+	    __attribute__((section("set_tests"), used)) =		\
+	    &test_##ident;						\
 	static void ident(void)
 
 /*
@@ -65,8 +66,9 @@ void	test_skip(const char *reason);
 
 /*
  * test_seed: where the random numbers of the running case start: its name and
- * seed= decide, so that a failure repeats; outside of a case seed= alone.  test_random: the next of them, all
- * 32 bits good; *state is anything to start with, and the caller's alone:
+ * seed= decide, so that a failure repeats; outside of a case seed= alone.
+ * test_random: the next of them, all 32 bits good; *state is anything to start
+ * with, and the caller's alone:
  *
  *	uint32_t rng = test_seed() + cpu;
  *	page = test_random(&rng) % npages;

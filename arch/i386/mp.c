@@ -127,7 +127,7 @@ mp_stop_others(void)
 void	ap_main(void) __dead2;
 static struct pcpu *volatile ap_pcpu;	/* of the AP that is being started */
 static void *volatile ap_stack;
-static volatile u_int ap_apicid;	/* its own, in the image: see ap_main() */
+static volatile u_int ap_apicid; /* its own, in the image: see ap_main() */
 
 /*
  * The rest of an AP's life is its idle thread's.  It counts as idle until it

@@ -18,7 +18,7 @@
 #define	ACPI_RSDP2_LEN	36u	/* from revision 2 on */
 #define	ACPI_HEADER_LEN	36u	/* in front of every table but the RSDP */
 #define	ACPI_MAXIOAPIC	16u
-#define	ACPI_MAXAPICID	254u	/* the largest that a local APIC can be sent to */
+#define	ACPI_MAXAPICID	254u	/* the largest that can be sent to */
 #define	ACPI_ISA_IRQS	16u
 
 /* Where the other tables are listed (5.2.5). */
@@ -69,7 +69,7 @@ struct fadt_info {
 	uint64_t dsdt_pa;
 	uint16_t pm1a_cnt;	/* I/O ports; 0: none */
 	uint16_t pm1b_cnt;
-	uint16_t smi_cmd;	/* where to ask for ACPI mode; 0: is always on */
+	uint16_t smi_cmd;	/* asks for ACPI mode; 0: is always on */
 	uint8_t acpi_enable;	/* what to write there */
 	uint16_t reset_port;	/* I/O port; 0: none */
 	uint8_t reset_value;

@@ -42,7 +42,7 @@ struct pcpu {
 	u_int pc_cpuid;
 	u_int pc_apicid;
 	struct spinlock *pc_held;		/* (o) the last taken first */
-	uint32_t pc_saved_flags;		/* (o) EFLAGS before the first */
+	uint32_t pc_saved_flags;	/* (o) EFLAGS before the first */
 	u_int pc_intr_depth;			/* (o) handlers running */
 	volatile uint32_t pc_need_resched;	/* (o) */
 	struct thread *pc_switched_from;	/* (o) see sched_finish() */
@@ -52,10 +52,10 @@ struct pcpu {
 	volatile uint32_t pc_flush_wanted;	/* (a) an IPI_FLUSH is due */
 	struct smp_call *volatile pc_call;	/* (a) for IPI_CALL */
 	volatile uint32_t pc_ticks;		/* (o) clock interrupts */
-	const struct trapframe *volatile pc_stopped;	/* (o) by a panic, here */
+	const struct trapframe *volatile pc_stopped; /* (o) by a panic, here */
 	uint64_t pc_ipis_sent[IPI_NVERBS];	/* (c) */
 	uint64_t pc_ipis_taken[IPI_NVERBS];	/* (c) */
-	uint64_t pc_flushes;			/* (c) whole TLB, for any cause */
+	uint64_t pc_flushes;		/* (c) whole TLB, for any cause */
 	uint64_t pc_switches;			/* (c) of threads */
 	struct sf_buf_stats pc_sf;		/* (c) */
 	struct sf_pool *pc_sf_pool;		/* set at start */

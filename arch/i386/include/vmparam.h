@@ -28,6 +28,7 @@
 
 #define	SF_SLOT_SIZE		(SF_SLOTS_SIZE / 65536)
 #define	VM_PAGE_STRUCT		32u	/* sizeof(struct vm_page) */
-#define	VM_PAGES_MAX_FRAMES	(VM_PAGES_SIZE / VM_PAGE_STRUCT)	/* 68 GiB of frames */
+/* 68 GiB of frames. */
+#define	VM_PAGES_MAX_FRAMES	(VM_PAGES_SIZE / VM_PAGE_STRUCT)
 
 #endif /* !_MACHINE_VMPARAM_H_ */
