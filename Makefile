@@ -192,6 +192,7 @@ $(HOSTB)/host/vm_page_test $(HOSTB)/host/kmem_test $(HOSTB)/host/multiboot_test 
     $(HOSTB)/host/tunable_test: \
 	HOSTINC = -Itests/host/include -I.
 $(HOSTB)/host/libk_test: HOSTINC = -I.
+$(HOSTB)/host/libk_test: arch/i386/div64.c
 $(HOSTB)/host/sf_size_test: HOSTINC = -Itests/host/include -I. -I$(I)
 $(HOSTB)/host/sf_size_test: | $(I)/machine
 $(HOSTB)/host/acpi_test: HOSTINC = -Itests/host/include -I. -I$(I)

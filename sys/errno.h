@@ -11,10 +11,8 @@
  * success, and each number is the one that the BSDs give the name.
  */
 
-#define	ENOENT		2	/* no such thing */
 #define	EINTR		4	/* interrupted */
 #define	ENOMEM		12	/* out of memory */
-#define	EBUSY		16	/* in use */
 #define	EINVAL		22	/* invalid argument */
 #define	EWOULDBLOCK	35	/* would block, or timed out */
 

@@ -34,7 +34,7 @@
 #define	__moddi3	k_moddi3
 #include "kern/string.c"
 #include "kern/subr_printf.c"
-#include "kern/div64.c"
+#include "arch/i386/div64.c"
 #include "kern/sha256.c"
 #undef printf
 #undef vprintf

@@ -11,8 +11,6 @@
 #include <sys/types.h>
 #include <machine/pcpu.h>
 
-#define	CPUSET_WORDS	((MAXCPU + 31) / 32)
-
 struct trapframe;
 
 /* mp.c */
