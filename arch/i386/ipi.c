@@ -27,7 +27,9 @@ TUNABLE_UINT(ipi_timeout, "ipi.timeout", ipi_timeout_ms, 100, 600000,
 
 const char *const ipi_names[IPI_NVERBS] = {
 	[IPI_FLUSH] = "flush", [IPI_CALL] = "call", [IPI_RESCHED] = "resched",
+	[IPI_BENCH] = "bench",
 };
+_Static_assert(IPI_NVERBS == 4, "ipi_names");
 
 struct smp_call {
 	void (*fn)(void *);

@@ -305,7 +305,7 @@ static void
 print_ipis(const uint64_t n[IPI_NVERBS])
 {
 	for (u_int v = 0; v < IPI_NVERBS; v++)
-		printf(" %10llu", (unsigned long long)n[v]);
+		printf(" %8llu", (unsigned long long)n[v]);
 }
 
 SAFE_COMMAND(command_cpus, "cpus", "", "every CPU, its TLB's epoch, its IPIs")
@@ -323,10 +323,10 @@ SAFE_COMMAND(command_cpus, "cpus", "", "every CPU, its TLB's epoch, its IPIs")
 		    (pc->pc_tlb & TLB_IDLE) != 0 ? "idle" :
 		    pc->pc_curthread->td_name);
 	}
-	printf("\n  %3s%*s%*s\n  %3s", "", 11 * IPI_NVERBS, "IPIs sent",
-	    11 * IPI_NVERBS, "IPIs taken", "cpu");
+	printf("\n  %3s%*s%*s\n  %3s", "", 9 * IPI_NVERBS, "IPIs sent",
+	    9 * IPI_NVERBS, "IPIs taken", "cpu");
 	for (u_int v = 0; v < 2 * IPI_NVERBS; v++)
-		printf(" %10s", ipi_names[v % IPI_NVERBS]);
+		printf(" %8s", ipi_names[v % IPI_NVERBS]);
 	printf("\n");
 	for (u_int i = 0; i < mp_ncpus; i++) {
 		printf("  %3u", i);
