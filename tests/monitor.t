@@ -281,6 +281,13 @@ subtest 'other machines' => sub {
 	    'test=panic.sf_buf_alloc_of_no_page', SERIAL => 'none'], @qemu);
 	ended(37, 'the same after a panic');
 
+	# Nobody reads: once the pipe is full the UART sends nothing more.
+	start([APPEND => 'test=list'], @qemu);
+	fcntl($from, 1031, 4096) or diag("F_SETPIPE_SZ: $!");
+	ended(39, 'a serial port that is stuck');
+	sysread($from, my $sent, 65536);
+	is(length($sent), 4096, 'which it was');
+
 	start([APPEND => 'monitor=on', MACHINE => 'q35'], @qemu);
 	prompt('q35');
 	type("poweroff\r");
