@@ -89,6 +89,8 @@ bad 'GRUB finds no room for the file' 1 'could not load' "$dir/63m" BOOT=iso
 bad 'a file of 1 GiB' 2 '1 GiB or more' "$dir/1g"
 bad 'an option that the kernel does not know' 1 'found nothing to do' \
     "$dir/small" APPEND=nonsense=1
+bad 'a panic whose monitor nobody would end' 1 'panicked' "$dir/small" \
+    APPEND='panic=monitor test=panic.in_an_interrupt'
 bad 'no CPU' 2 'SMP=0: not a number' "$dir/small" SMP=0
 bad 'more memory than a number holds' 2 'not a size' "$dir/small" \
     MEM=99999999999999999999G
