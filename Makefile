@@ -49,8 +49,10 @@ HOSTB	= $(if $(filter gcov,$(VARIANT)),$(B),build)
 
 # Arguments go in registers: -mregparm=3; the assembly files know.
 # The least CPU with PAE is a P6.  What runs before that is known runs on all.
-CFLAGS	= -m32 -march=i686 -mregparm=3 -std=gnu11 -O2 -g \
-	  -ffreestanding -fno-pic -fno-pie \
+# 4 bytes: nothing here needs the 16 of the user's ABI.
+STACKALIGN = $(if $(findstring clang,$(CC)),-mstack-alignment=4,-mpreferred-stack-boundary=2)
+CFLAGS	= -m32 -march=i686 -mtune=generic -mregparm=3 $(STACKALIGN) \
+	  -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie \
 	  -mgeneral-regs-only -fno-omit-frame-pointer -fno-stack-protector \
 	  -fno-strict-aliasing -fno-optimize-sibling-calls \
 	  -fno-asynchronous-unwind-tables -fno-builtin \
