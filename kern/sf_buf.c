@@ -34,6 +34,7 @@ TUNABLE_BOOL(sf_strict, "sf_buf.strict", sf_strict,
     "unmap at the last free, so that a use after it faults");
 
 uintptr_t sf_direct_end;
+uintptr_t sf_pages_end;
 const void **sf_callers;
 
 /*
@@ -54,9 +55,8 @@ volatile uint32_t sf_nwaiters;
 static bool
 is_page(const struct vm_page *m)
 {
-	uintptr_t off = (uintptr_t)m - (uintptr_t)vm_page_array;
-
-	return (off % sizeof(*m) == 0 && off / sizeof(*m) < vm_page_count);
+	return (sf_offset_of_page(m) % sizeof(*m) == 0 &&
+	    sf_offset_of_page(m) < sf_pages_end);
 }
 
 static bool
@@ -92,13 +92,11 @@ static bool
 revive(struct sf_buf *sf, uint32_t page)
 {
 	uint32_t intr = intr_save();
-	bool ours = sf_change(sf, page, SF_REMOVED | SF_LISTED,
-	    SF_REVIVING | SF_LISTED);
+	bool ours = sf_change(sf, page, SF_REMOVED, SF_REVIVING);
 
 	if (ours) {
-		sf_buf_md_enter(slot_of(sf), page, true);
-		sf->used = 1;
-		hw_store32(&sf->count, SF_MAPPED | SF_LISTED | 1);
+		sf_buf_md_enter(sf_hint(sf), page, true);
+		hw_store32(&sf->count, SF_USED | 1);
 		PCPU_COUNT(pc_sf.revived);
 	}
 	intr_restore(intr);
@@ -112,19 +110,19 @@ revive(struct sf_buf *sf, uint32_t page)
 static bool
 try_hit(struct sf_buf *sf, struct vm_page *m, const void *caller)
 {
-	uint32_t page = vm_page_index(m), count = sf_count(sf);
+	uint32_t page = (uint32_t)sf_offset_of_page(m), count = sf_count(sf);
 
 	if (sf_page(sf) != page)
 		return (false);
-	if ((count & SF_STATE) == SF_REMOVED && !sf_strict)
+	if (count == SF_REMOVED && !sf_strict)
 		return (revive(sf, page));
-	KASSERT((count & SF_STATE) != SF_MAPPED ||
-	    (count & SF_COUNT) < SF_COUNT_MAX, "sf_buf_alloc: too many "
-	    "references of page %u (called from %p)", page, caller);
+	KASSERT((count & SF_STATE) != 0 || (count & SF_COUNT) < SF_COUNT_MAX,
+	    "sf_buf_alloc: too many "
+	    "references of page %u (called from %p)", vm_page_index(m),
+	    caller);
 	if (!sf_take_reference(sf, page))
 		return (false);
-	sf->used = 1;
-	PCPU_COUNT(pc_sf.hits);
+	PCPU_COUNT_LOW(pc_sf.hits);
 	return (true);
 }
 
@@ -168,12 +166,12 @@ lookup_private(struct vm_page *m)
 		return (NULL);
 	/* Counted first: a page that is referenced must never look idle. */
 	(void)atomic_inc_32(&m->sf_refs);
-	if (!sf_change(sf, vm_page_index(m), count, count + 1)) {
+	if (!sf_change(sf, (uint32_t)sf_offset_of_page(m), count,
+	    (count + 1) | SF_USED)) {
 		(void)atomic_dec_32(&m->sf_refs);
 		return (NULL);
 	}
-	sf->used = 1;
-	PCPU_COUNT(pc_sf.hits);
+	PCPU_COUNT_LOW(pc_sf.hits);
 	return (sf);
 }
 
@@ -268,7 +266,7 @@ complain(const struct waiter *w)
 	    nsfbufs, vm_page_index(w->m));
 	for (u_int i = 0; i < nsfbufs && i < 16; i++)
 		printf("  sf_buf %u: page %u, references %u, %s\n", i,
-		    sf_page(&sf_slots[i]), sf_count(&sf_slots[i]) & SF_COUNT,
+		    sf_frame(&sf_slots[i]), sf_count(&sf_slots[i]) & SF_COUNT,
 		    ksym_format((uintptr_t)sf_callers[i], by));
 }
 
@@ -384,7 +382,7 @@ sf_buf_alloc_checked(struct vm_page *m, int flags)
 	KASSERT(atomic_inc_32(&m->sf_refs),
 	    "sf_buf_alloc: too many references of page %u (called from %p)",
 	    vm_page_index(m), caller);
-	return ((struct sf_buf *)((uintptr_t)m + 1));
+	return (sf_of_direct_page(m));
 }
 
 static void __dead2
@@ -416,23 +414,37 @@ sf_buf_kva_bad(struct sf_buf *sf)
 }
 
 /*
- * sf_buf_free_rest: a reference was dropped of a slot that is private, or on
- * no list, or had none; count is what it was before.
+ * Drops a reference of a slot that is private, or in no ring, or has none.
+ * The page must be read before: without references the slot may get another.
  */
-void
-sf_buf_free_rest(struct sf_buf *sf, uint32_t count, uint32_t page)
+static void
+drop_slowly(struct sf_buf *sf, const void *caller)
 {
-	const void *caller = __caller();
+	uint32_t page = sf_page(sf);
+	uint32_t count = atomic_fetchadd_32(&sf->count, -1u);
 
 	if (!sf_is_referenced(count))
 		bad_handle(sf, "sf_buf_free", caller);
 	if ((count & SF_PRIVATE) != 0)
-		(void)atomic_dec_32(&vm_page_array[page].sf_refs);
-	if ((count & SF_COUNT) != 1)
-		return;
+		(void)atomic_dec_32(&sf_page_at(page)->sf_refs);
+}
+
+/*
+ * sf_buf_free_rest: the slot is not one of the plain ones; or it was, but was
+ * not when the reference was dropped: it is in no ring, or had none to drop.
+ */
+void
+sf_buf_free_rest(struct sf_buf *sf, bool dropped)
+{
+	const void *caller = __caller();
+
+	if (!dropped)
+		drop_slowly(sf, caller);
+	else if ((sf_count(sf) & SF_COUNT) > SF_COUNT_MAX)
+		bad_handle(sf, "sf_buf_free", caller);
 	if (sf_strict)
 		sf_pool_last_free_strict(sf, caller);
-	else if ((count & SF_LISTED) == 0)
+	else
 		sf_pool_last_free(sf);
 	sf_buf_slot_available();
 }
@@ -460,7 +472,7 @@ sf_buf_ref(struct sf_buf *sf)
 	KASSERT((count & SF_COUNT) < SF_COUNT_MAX, "sf_buf_ref: too many "
 	    "references of sf_buf %u (called from %p)", slot_of(sf), caller);
 	if ((count & SF_PRIVATE) != 0)
-		(void)atomic_inc_32(&vm_page_array[sf_page(sf)].sf_refs);
+		(void)atomic_inc_32(&sf_page_at(sf_page(sf))->sf_refs);
 }
 
 /*
@@ -471,6 +483,7 @@ sf_buf_ref(struct sf_buf *sf)
 bool
 sf_buf_page_referenced(struct vm_page *m)
 {
+	uint32_t page = (uint32_t)sf_offset_of_page(m);
 	uint32_t hint = hw_load32(&m->sf);
 	struct sf_buf *sf;
 
@@ -482,9 +495,9 @@ sf_buf_page_referenced(struct vm_page *m)
 	for (;;) {
 		uint32_t count = sf_count(sf);
 
-		if (sf_page(sf) != vm_page_index(m) || !sf_is_referenced(count))
+		if (sf_page(sf) != page || !sf_is_referenced(count))
 			return (false);
-		if (sf_change(sf, vm_page_index(m), count, count))
+		if (sf_change(sf, page, count, count))
 			return (true);
 	}
 }
@@ -495,6 +508,7 @@ sf_buf_stats_read(struct sf_buf_stats *sum)
 	const struct sf_buf_stats *s;
 
 	memset(sum, 0, sizeof(*sum));
+	sf_pool_settle_all();
 	for (u_int i = 0; i < mp_ncpus; i++) {
 		s = &pcpus[i]->pc_sf;
 		sum->hits += s->hits;
@@ -538,10 +552,10 @@ sf_buf_audit(void)
 	for (u_int i = 0; i < nsfbufs; i++) {
 		page = sf_page(&sf_slots[i]);
 		count = sf_count(&sf_slots[i]);
-		if ((count & SF_STATE) != SF_MAPPED &&
-		    (count & SF_STATE) != SF_REMOVED)
+		if ((count & SF_STATE) != 0 && count != SF_REMOVED)
 			continue;
-		why = sf_buf_md_audit(i, (count & SF_STATE) == SF_MAPPED, page);
+		why = sf_buf_md_audit(sf_hint(&sf_slots[i]),
+		    count != SF_REMOVED, page);
 		/* The same word after it: nobody re-used the slot meanwhile. */
 		if (why == NULL || !sf_change(&sf_slots[i], page, count, count))
 			continue;
@@ -562,21 +576,35 @@ sf_buf_explain(vm_offset_t va)
 	struct sf_buf *sf;
 	u_int slot;
 
-	if (va < sf_buf_md_kva(0) || va - sf_buf_md_kva(0) >=
-	    nsfbufs << PAGE_SHIFT)
+	if (va < SF_BUF_MIN || va - SF_BUF_MIN >= nsfbufs << PAGE_SHIFT)
 		return;
-	slot = (va - sf_buf_md_kva(0)) >> PAGE_SHIFT;
+	slot = (va - SF_BUF_MIN) >> PAGE_SHIFT;
 	sf = &sf_slots[slot];
 	printf("sf_buf %u: page %u, references %u, last %s by %s\n", slot,
-	    sf_page(sf), sf_count(sf) & SF_COUNT, sf_strict &&
-	    (sf_count(sf) & SF_STATE) == SF_REMOVED ? "freed" : "mapped",
+	    sf_frame(sf), sf_count(sf) & SF_COUNT, sf_strict &&
+	    sf_count(sf) == SF_REMOVED ? "freed" : "mapped",
 	    ksym_format((uintptr_t)sf_callers[slot], by));
+}
+
+/*
+ * Of a CPU's hits the fast path counts the low half only: it cannot go round
+ * more than once between two ticks, and a CPU without ticks has no hits.
+ */
+static void
+carry_hits(struct pcpu *pc)
+{
+	uint32_t low = (uint32_t)pc->pc_sf.hits;
+
+	if (low < pc->pc_sf_hits_seen)
+		pc->pc_sf.hits += (uint64_t)1 << 32;
+	pc->pc_sf_hits_seen = low;
 }
 
 /* sf_buf_tick: the clock's.  Interrupts off. */
 void
 sf_buf_tick(void)
 {
+	carry_hits(curpcpu());
 	sf_pool_tick();
 }
 
@@ -612,6 +640,7 @@ sf_buf_init(void)
 {
 	sf_callers = kmem_alloc(nsfbufs * sizeof(*sf_callers), M_ZERO);
 	KASSERT(sf_callers != NULL, "sf_buf: no memory for %u slots", nsfbufs);
+	sf_pages_end = vm_page_count * sizeof(struct vm_page);
 	sf_buf_md_init();
 	(void)sf_buf_direct_map(true);
 	sf_pool_init();

@@ -14,7 +14,10 @@
 #include <sys/types.h>
 #include <sys/sf_buf.h>
 
-/* A removed slot that no page may have back names this one. */
+/*
+ * A removed slot that no page may have back names this one, frame 0, which
+ * vm_page_wire() does not give a wiring.
+ */
 #define	NOPAGE		0u
 
 static inline u_int
@@ -29,16 +32,23 @@ sf_count(struct sf_buf *sf)
 	return (hw_load32(&sf->count));
 }
 
+/* The page as the slot's word tells it, and as people do. */
 static inline uint32_t
 sf_page(struct sf_buf *sf)
 {
 	return (hw_load32(&sf->page));
 }
 
+static inline uint32_t
+sf_frame(struct sf_buf *sf)
+{
+	return (vm_page_index(sf_page_at(sf_page(sf))));
+}
+
 static inline bool
 sf_is_referenced(uint32_t count)
 {
-	return ((count & SF_STATE) == SF_MAPPED && (count & SF_COUNT) != 0);
+	return ((count & SF_STATE) == 0 && (count & SF_COUNT) != 0);
 }
 
 /* One change of a slot's word, if it still is what the caller saw. */
@@ -73,6 +83,7 @@ void	sf_buf_sample_peak(void);
 
 /* sf_pool.c; contracts are there. */
 void	sf_pool_init(void);
+void	sf_pool_settle_all(void);
 struct sf_buf *sf_pool_map(struct vm_page *m, const void *caller);
 struct sf_buf *sf_pool_map_private(struct vm_page *m, const void *caller);
 struct sf_buf *sf_pool_map_given(struct sf_buf *sf, struct vm_page *m,

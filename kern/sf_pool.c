@@ -4,24 +4,33 @@
  */
 
 /*
- * The supply of sf_buf slots: for each CPU a pool, and in it four lists.
+ * The supply of sf_buf slots.  Each CPU has a pool: a ring of slots, in which
+ * five parts follow each other, and the first again the last.
  *
- *	mapped -> queue -(evict)-> open, or clean if no TLB can hold it
- *	open -(tlb_close)-> a batch -(all TLBs flushed since)-> clean
+ *	QUEUE	mapped, the oldest first: candidates for eviction
+ *	CLEAN	removed, and in no TLB
+ *	BATCH0	removed before tlb_close() returned its stamp
+ *	BATCH1	the same, later; so that the clock can close a batch while
+ *		another CPU is late with its flush for the one before
+ *	OPEN	removed since
+ *
+ * What becomes of a slot is a border that passes over it: a miss maps the
+ * first of CLEAN, which becomes the last of QUEUE; eviction makes the first of
+ * QUEUE the last of OPEN; the clock makes all of OPEN the end of a batch; and a
+ * batch is the end of CLEAN once every TLB was flushed.  No list is changed
+ * for it.  Slots are put in and taken out only where something comes between.
  *
  * A slot joins the queue when it is mapped, referenced as it is then: so the
- * free of a short-lived reference touches no list.  Who takes a slot off the
- * queue that is still referenced leaves it off; its last free lists it again.
+ * free of a short-lived reference touches no ring.  One that is still
+ * referenced when it comes to its eviction is taken out; its last free puts
+ * it back.
  *
- * A miss takes from its CPU's clean list, and evicts one slot for whoever
- * comes next, so that about three quarters of all slots are removed ahead of
- * need.  That does not cost hits: a removed slot still knows its page, and
- * goes back to it (sf_buf.c, revive()) for the price of a store.  Batches are
- * closed by the clock, and become clean by the flushes of everybody's next
- * tick; only when clean slots run out before that, sf_pool_force() asks.
- *
- * Slots that were revived stay linked where they are: whoever takes a slot
- * off a list looks at its state to see what it is now.  No list is ever
+ * Slots are evicted ahead of need, about three quarters of all.  That does not
+ * cost hits: a removed slot still knows its page, and goes back to it (sf_buf.c,
+ * revive()) for the price of a store, wherever in the ring it is: whoever comes
+ * upon it looks at its state to see what it is now.  Batches are closed by the
+ * clock, and become clean by the flushes of everybody's next tick; only when
+ * clean slots run out before that, sf_pool_force() asks.  No ring is ever
  * scanned, so that no cost grows with the number of slots.
  *
  * A pool has a lock of its own kind, a word that says which CPU has it:
@@ -38,42 +47,47 @@
 #include <machine/smp.h>
 
 #define	QUEUED		4u	/* of so many slots one stays mapped */
-#define	BATCH		16u	/* slots to evict in one go */
+#define	BATCH_MAX	128u	/* slots to evict, and to map, in one go */
 #define	STEAL_MAX	256u	/* slots moved from pool to pool at once */
-#define	SAMPLE		4096u	/* misses between samples of the peak */
+#define	SAMPLE		32u	/* misses a slot from sample to sample */
 
-/* First in, first out, as hints; meaningless in an empty list. */
-struct sf_list {
-	uint32_t head, tail, len;
-};
-
-/* Slots that were removed before tlb_close() returned the stamp. */
-struct sf_batch {
-	struct sf_list list;
-	uint32_t stamp;
-};
+enum part { QUEUE, CLEAN, BATCH0, BATCH1, OPEN, NPARTS };
 
 /*
- * A CPU's supply.  (All of it is under its lock.)
- *	clean	removed, and in no TLB
- *	queue	mapped: candidates for eviction
- *	open	removed since the last batch was closed
- *	batch	two of them, the older first, so that the clock can close one
- *		while another CPU is late with its flush for the one before
+ * A CPU's supply.  (All of it is under its lock.)  A hint names a slot.  The
+ * first slot of a part comes after the last one of the part before.
+ *
+ * A miss in its shortest form takes the first of CLEAN, moves the border and
+ * counts in `ready', nothing else: settle() makes up for that.  So lengths are
+ * right only after settle(), which is part of pool_lock().
  */
 static struct sf_pool {
-	volatile uint32_t lock;		/* 0, or 1 + the CPU that has it */
-	struct sf_list clean, queue, open;
-	struct sf_batch batch[2];
+	volatile uint32_t lock;		/* 0, or lock_word() of who has it */
+	int32_t ready;			/* of CLEAN, to be taken without a look */
+	int32_t settled;		/* what it was at the last settle() */
+	uint32_t last[NPARTS];		/* hint: last of the part or, if it is
+					   empty, of the nearest before it */
+	u_int len[NPARTS];
+	u_int nslots;			/* the sum of them */
+	uint32_t stamp[2];		/* of BATCH0 and BATCH1 */
+	u_int unsampled;		/* misses since the peak was sampled */
+	bool held;			/* a guess: the next to go has A set */
 } __attribute__((aligned(128))) pools[MAXCPU];
 
-/* A queue that holds more than queue_high is brought down to queue_max. */
-static u_int queue_max, queue_high;
+/* A queue that reaches queue_high is brought down to queue_low. */
+static u_int queue_high, queue_low, ready_max;
 
 static inline struct sf_pool *
 my_pool(void)
 {
 	return (PCPU_POINTER(pc_sf_pool));
+}
+
+/* What the lock of any pool is while the CPU that has this pool holds it. */
+static inline uint32_t
+lock_word(const struct sf_pool *p)
+{
+	return ((uint32_t)(uintptr_t)p);
 }
 
 static void __attribute__((noinline))
@@ -87,20 +101,51 @@ pool_lock_wait(struct sf_pool *p, uint32_t holder)
 			return;
 		KASSERT(!wait_expired(start, &warned), "sf_buf: CPU %u waits "
 		    "for pool %u, which CPU %u has", curcpu_id(),
-		    (u_int)(p - pools), holder - 1);
+		    (u_int)(p - pools),
+		    (holder - lock_word(pools)) / (u_int)sizeof(*p));
 		tlb_serve();
 		cpu_spinwait();
 		holder = 0;
-	} while (!atomic_fcmpset_32(&p->lock, &holder, curcpu_id() + 1));
+	} while (!atomic_fcmpset_32(&p->lock, &holder,
+	    lock_word(&pools[curcpu_id()])));
 }
 
+/*
+ * Takes the lock of my_pool(), without settle().  In strict mode it is not
+ * of this CPU's number, but then it is given back at once.
+ */
 static inline void
+pool_lock_mine(struct sf_pool *p)
+{
+	uint32_t holder = 0;
+
+	if (!atomic_fcmpset_32(&p->lock, &holder, lock_word(p)))
+		pool_lock_wait(p, holder);
+}
+
+/* What sf_buf_alloc_ready() took since the last time was of CLEAN. */
+static void
+settle(struct sf_pool *p)
+{
+	u_int taken = (u_int)(p->settled - p->ready);
+
+	if (taken == 0)
+		return;
+	p->len[CLEAN] -= taken;
+	p->len[QUEUE] += taken;
+	p->settled = p->ready;
+	PCPU_ADD(pc_sf.misses, taken);
+}
+
+static void
 pool_lock(struct sf_pool *p)
 {
 	uint32_t holder = 0;
 
-	if (!atomic_fcmpset_32(&p->lock, &holder, curcpu_id() + 1))
+	if (!atomic_fcmpset_32(&p->lock, &holder,
+	    lock_word(&pools[curcpu_id()])))
 		pool_lock_wait(p, holder);
+	settle(p);
 }
 
 static inline void
@@ -109,42 +154,85 @@ pool_unlock(struct sf_pool *p)
 	atomic_store_rel_32(&p->lock, 0);
 }
 
-static inline void
-push(struct sf_list *l, struct sf_buf *sf)
+static inline enum part
+before(enum part k)
 {
-	if (l->len++ == 0)
-		l->head = sf_hint(sf);
-	else
-		sf_of_hint(l->tail)->next = sf_hint(sf);
-	l->tail = sf_hint(sf);
+	return (k == QUEUE ? OPEN : k - 1);
 }
 
-static inline struct sf_buf *
-pop(struct sf_list *l)
+static inline enum part
+after(enum part k)
 {
-	struct sf_buf *sf;
-
-	if (l->len == 0)
-		return (NULL);
-	l->len--;
-	sf = sf_of_hint(l->head);
-	l->head = sf->next;
-	return (sf);
+	return (k == OPEN ? QUEUE : k + 1);
 }
 
-/* Moves all of one list to the end of another. */
+/* The last slot of part k is now this one, as of the empty parts after it. */
 static void
-append(struct sf_list *to, struct sf_list *from)
+set_last(struct sf_pool *p, enum part k, uint32_t slot)
 {
-	if (from->len == 0)
-		return;
-	if (to->len == 0)
-		to->head = from->head;
-	else
-		sf_of_hint(to->tail)->next = from->head;
-	to->tail = from->tail;
-	to->len += from->len;
-	from->len = 0;
+	p->last[k] = slot;
+	for (enum part j = after(k); j != k && p->len[j] == 0; j = after(j))
+		p->last[j] = slot;
+}
+
+/* Puts n slots, linked from first to last, at the end of part k. */
+static inline void
+splice(struct sf_pool *p, enum part k, uint32_t first, uint32_t last, u_int n)
+{
+	struct sf_buf *prev = sf_of_hint(p->nslots == 0 ? last : p->last[k]);
+
+	if (p->nslots != 0)
+		sf_of_hint(last)->next = prev->next;
+	prev->next = first;
+	set_last(p, k, last);
+	p->nslots += n;
+	p->len[k] += n;
+}
+
+/* Takes the first n slots of part k, to `last', out; returns the first. */
+static inline uint32_t
+cut(struct sf_pool *p, enum part k, uint32_t last, u_int n)
+{
+	uint32_t prev = p->last[before(k)], first = sf_of_hint(prev)->next;
+
+	sf_of_hint(prev)->next = sf_of_hint(last)->next;
+	p->nslots -= n;
+	p->len[k] -= n;
+	if (p->len[k] == 0)
+		set_last(p, k, prev);
+	if (k == CLEAN && p->ready > (int32_t)p->len[k])
+		p->ready = p->settled = (int32_t)p->len[k];
+	return (first);
+}
+
+static inline uint32_t
+first_of(struct sf_pool *p, enum part k)
+{
+	return (sf_of_hint(p->last[before(k)])->next);
+}
+
+/* The same of one slot, and of none as NULL. */
+static void
+insert(struct sf_pool *p, enum part k, struct sf_buf *sf)
+{
+	splice(p, k, sf_hint(sf), sf_hint(sf), 1);
+}
+
+static struct sf_buf *
+remove_first(struct sf_pool *p, enum part k)
+{
+	if (p->len[k] == 0)
+		return (NULL);
+	return (sf_of_hint(cut(p, k, first_of(p, k), 1)));
+}
+
+/* Part k becomes the end of the part before it. */
+static void
+merge(struct sf_pool *p, enum part k)
+{
+	p->last[before(k)] = p->last[k];
+	p->len[before(k)] += p->len[k];
+	p->len[k] = 0;
 }
 
 /*
@@ -155,40 +243,44 @@ append(struct sf_list *to, struct sf_list *from)
 static inline void
 forget_page(struct sf_buf *sf)
 {
-	struct vm_page *m = &vm_page_array[sf_page(sf)];
+	struct vm_page *m = sf_page_at(sf_page(sf));
 
 	if (hw_load32(&m->sf) == sf_hint(sf))
 		hw_store32(&m->sf, 0);
 }
 
-/* Puts a slot that we own, and whose entry is gone, on the right list. */
+/* Puts a slot that we own, and whose entry is gone, where it belongs. */
 static inline void
 put_removed(struct sf_pool *p, struct sf_buf *sf, bool dirty)
 {
-	hw_store32(&sf->count, SF_REMOVED | SF_LISTED);
-	push(dirty ? &p->open : &p->clean, sf);
+	hw_store32(&sf->count, SF_REMOVED);
+	insert(p, dirty ? OPEN : CLEAN, sf);
 }
 
 /*
- * A slot was taken off a list, and is not plainly unreferenced and shared.
- * In use, it is left off; in somebody's hands, which is soon over, it goes
- * to the end of the queue.  True: it was private and is ours now.
+ * The first slot of the queue was taken out; true if it is ours now.  If not,
+ * it stays out as long as it is in use, or goes to the end of the queue: hit
+ * since it was here last, which is forgiven once, unless `hard'; or in
+ * somebody's hands, which is soon over.
  */
 static bool
-claim_other(struct sf_pool *p, struct sf_buf *sf, uint32_t count)
+claim(struct sf_pool *p, struct sf_buf *sf, uint32_t *count, bool hard)
 {
 	uint32_t ncount;
+	bool ours, out;
 
-	for (;;) {
-		if ((count & SF_STATE) != SF_MAPPED) {
-			push(&p->queue, sf);
-			return (false);
-		}
-		ncount = (count & SF_COUNT) != 0 ? count & ~SF_LISTED :
-		    SF_CLAIMED | (count & SF_PRIVATE);
-		if (atomic_fcmpset_32(&sf->count, &count, ncount))
-			return ((count & SF_COUNT) == 0);
-	}
+	*count = sf_count(sf);
+	do {
+		out = (*count & SF_STATE) == 0 && (*count & SF_COUNT) != 0;
+		ours = !out && (*count & SF_STATE) == 0 &&
+		    (hard || (*count & SF_USED) == 0);
+		ncount = out ? *count | SF_UNLISTED | SF_SLOW :
+		    ours ? SF_CLAIMED | (*count & SF_PRIVATE) :
+		    *count & ~SF_USED;
+	} while (!atomic_fcmpset_32(&sf->count, count, ncount));
+	if (!ours && !out)
+		insert(p, QUEUE, sf);
+	return (ours);
 }
 
 /*
@@ -199,7 +291,7 @@ claim_other(struct sf_pool *p, struct sf_buf *sf, uint32_t count)
 static inline bool
 unmap(struct sf_buf *sf, uint32_t private)
 {
-	bool dirty = sf_buf_md_remove(slot_of(sf));
+	bool dirty = sf_buf_md_remove(sf_hint(sf));
 
 	PCPU_COUNT(pc_sf.removals);
 	if (private != 0) {
@@ -209,12 +301,19 @@ unmap(struct sf_buf *sf, uint32_t private)
 	return (dirty);
 }
 
+/* Removed, and not known to be clean. */
+static inline u_int
+unclean(const struct sf_pool *p)
+{
+	return (p->len[BATCH0] + p->len[BATCH1] + p->len[OPEN]);
+}
+
 /*
  * Takes away the oldest mapping of the queue that nobody uses, one that was
- * hit since the queue last passed going round once more; false if there is
+ * hit since it was passed last going round once more; false if there is
  * none.  Each pass over a slot is paid for by a hit or by the miss that
- * mapped it.  Only who took a slot off a list may claim it, so its page stays
- * and half the word will do.
+ * mapped it.  Only who holds the lock of its ring may claim a slot, so its
+ * page stays and half the word will do.
  */
 static bool __attribute__((noinline))
 evict(struct sf_pool *p, bool hard)
@@ -222,18 +321,12 @@ evict(struct sf_pool *p, bool hard)
 	struct sf_buf *sf;
 	uint32_t count;
 
-	for (u_int n = 2 * p->queue.len; n > 0; n--) {
-		if ((sf = pop(&p->queue)) == NULL)
+	for (u_int n = 2 * p->len[QUEUE]; n > 0; n--) {
+		if ((sf = remove_first(p, QUEUE)) == NULL)
 			return (false);
-		if (sf->used != 0 && !hard) {
-			sf->used = 0;
-			push(&p->queue, sf);
-			continue;
-		}
-		count = SF_LISTED;
-		if (atomic_fcmpset_32(&sf->count, &count, SF_CLAIMED) ||
-		    claim_other(p, sf, count)) {
-			put_removed(p, sf, unmap(sf, count & SF_PRIVATE));
+		if (claim(p, sf, &count, hard)) {
+			p->held = unmap(sf, count & SF_PRIVATE);
+			put_removed(p, sf, p->held);
 			return (true);
 		}
 	}
@@ -241,57 +334,92 @@ evict(struct sf_pool *p, bool hard)
 }
 
 /*
- * Evicts what the queue has too many.  What evict() does in most cases stands
- * here once more, in a loop as short as it can be: it is a third of a miss.
+ * The first n of the queue, to `last', were evicted.  If TLBs may hold them
+ * they become the end of OPEN, else that of CLEAN, which may be elsewhere.
  */
+static inline void
+evicted(struct sf_pool *p, bool held, uint32_t last, u_int n)
+{
+	if (held) {
+		p->last[OPEN] = last;
+		p->len[OPEN] += n;
+		p->len[QUEUE] -= n;
+	} else if (n != 0)
+		splice(p, CLEAN, cut(p, QUEUE, last, n), last, n);
+}
+
+/*
+ * evict() for as many as the queue has too many and are all alike: unused,
+ * shared, and held by a TLB or not.  A fifth of a miss goes here.  False if
+ * there was none.
+ */
+static inline __attribute__((always_inline)) bool
+evict_run(struct sf_pool *p, bool held)
+{
+	u_int max = p->len[QUEUE] - queue_low, left = max, n;
+	uint32_t last = p->last[OPEN], slot;
+	bool odd = false;
+
+	while (left != 0) {
+		slot = sf_of_hint(last)->next;
+		if (!atomic_cmpset_32(&sf_of_hint(slot)->count, 0, SF_CLAIMED))
+			break;
+		if (sf_buf_md_remove(slot) != held) {
+			odd = true;
+			break;
+		}
+		hw_store32(&sf_of_hint(slot)->count, SF_REMOVED);
+		last = slot;
+		left--;
+	}
+	n = max - left;
+	evicted(p, held, last, n);
+	PCPU_ADD(pc_sf.removals, n);
+	if (odd) {
+		PCPU_COUNT(pc_sf.removals);
+		p->held = !held;
+		put_removed(p, remove_first(p, QUEUE), !held);
+	}
+	return (n != 0 || odd);
+}
+
+/* Brings the queue down to what it may have. */
 static void __attribute__((noinline))
 evict_batch(struct sf_pool *p)
 {
-	struct sf_buf *sf;
-	uint32_t count, n = 0;
-
-	while (p->queue.len > queue_max) {
-		sf = sf_of_hint(p->queue.head);
-		count = SF_LISTED;
-		if (sf->used == 0 &&
-		    atomic_fcmpset_32(&sf->count, &count, SF_CLAIMED)) {
-			p->queue.head = sf->next;
-			p->queue.len--;
-			put_removed(p, sf, sf_buf_md_remove(slot_of(sf)));
-			n++;
-		} else if (!evict(p, false))
+	while (p->len[QUEUE] > queue_low)
+		if (!(p->held ? evict_run(p, true) : evict_run(p, false)) &&
+		    !evict(p, false))
 			break;
-	}
-	PCPU_ADD(pc_sf.removals, n);
 }
 
 static inline void
 evict_ahead(struct sf_pool *p)
 {
-	if (p->queue.len > queue_high)
+	if (p->len[QUEUE] >= queue_high)
 		evict_batch(p);
 }
 
 /*
- * A slot of a list of removed ones was revived since: it goes where mapped
- * slots belong, and another in its place.
+ * A slot that was removed was revived since: it goes where mapped slots
+ * belong, and another in its place.
  */
 static void __attribute__((noinline))
 exchange_revived(struct sf_pool *p, struct sf_buf *sf)
 {
-	push(&p->queue, sf);
+	insert(p, QUEUE, sf);
 	evict_ahead(p);
 }
 
-/* The oldest slot of a list of removed ones, claimed; NULL if none is left. */
-static inline struct sf_buf *
-take(struct sf_pool *p, struct sf_list *l)
+/* The first slot of a part of removed ones, claimed; NULL if none is left. */
+static struct sf_buf *
+take(struct sf_pool *p, enum part k)
 {
 	struct sf_buf *sf;
 	uint32_t count;
 
-	while ((sf = pop(l)) != NULL) {
-		count = SF_REMOVED | SF_LISTED;
+	while ((sf = remove_first(p, k)) != NULL) {
+		count = SF_REMOVED;
 		if (atomic_fcmpset_32(&sf->count, &count, SF_CLAIMED)) {
 			forget_page(sf);
 			return (sf);
@@ -305,32 +433,25 @@ take(struct sf_pool *p, struct sf_list *l)
 static void
 absorb(struct sf_pool *p)
 {
-	struct sf_batch *b = p->batch;
-
-	while (b[0].list.len != 0 && tlb_is_clean(b[0].stamp)) {
-		append(&p->clean, &b[0].list);
-		b[0] = b[1];
-		b[1].list.len = 0;
+	while (p->len[BATCH0] != 0 && tlb_is_clean(p->stamp[0])) {
+		merge(p, BATCH0);
+		merge(p, BATCH1);
+		p->stamp[0] = p->stamp[1];
 	}
 }
 
-/* Removed, and not known to be clean. */
-static inline u_int
-unclean(const struct sf_pool *p)
-{
-	return (p->open.len + p->batch[0].list.len + p->batch[1].list.len);
-}
-
 /*
- * The stamp is taken after the last removal of the batch, which is the whole
+ * The stamp of a batch is taken after its last removal, which is the whole
  * point of it; see arch/i386/tlb.c.
  */
 static void
-close_batch(struct sf_pool *p, struct sf_batch *b)
+close_batch(struct sf_pool *p, enum part k)
 {
-	append(&b->list, &p->open);
-	if (b->list.len != 0)
-		b->stamp = tlb_close();
+	merge(p, OPEN);
+	if (k == BATCH0)
+		merge(p, BATCH1);
+	if (p->len[k] != 0)
+		p->stamp[k - BATCH0] = tlb_close();
 }
 
 /*
@@ -341,8 +462,7 @@ close_batch(struct sf_pool *p, struct sf_batch *b)
 static void
 close_all(struct sf_pool *p)
 {
-	append(&p->batch[0].list, &p->batch[1].list);
-	close_batch(p, &p->batch[0]);
+	close_batch(p, BATCH0);
 }
 
 /*
@@ -359,105 +479,120 @@ clean_here(struct sf_pool *p)
 	absorb(p);
 }
 
+/* Takes n slots of CLEAN out, and says which is the last. */
+static uint32_t
+cut_clean(struct sf_pool *p, u_int n, uint32_t *last)
+{
+	*last = first_of(p, CLEAN);
+	for (u_int i = 1; i < n; i++)
+		*last = sf_of_hint(*last)->next;
+	return (cut(p, CLEAN, *last, n));
+}
+
 /*
  * Takes up to half of the clean slots of the first other pool that has some;
- * false if none has.  The lock of `mine' is released meanwhile; what is on no
- * list is in transit, so the caller must see to those who wait: sf_buf.c,
+ * false if none has.  The lock of `mine' is released meanwhile; what is in no
+ * ring is in transit, so the caller must see to those who wait: sf_buf.c,
  * waiters.
  */
 static bool
 steal(struct sf_pool *mine)
 {
-	struct sf_list some = { 0, 0, 0 };
+	uint32_t first = 0, last = 0;
 	struct sf_pool *p;
-	u_int n;
+	u_int n = 0;
 
 	pool_unlock(mine);
-	for (u_int i = 1; i < mp_ncpus && some.len == 0; i++) {
+	for (u_int i = 1; i < mp_ncpus && n == 0; i++) {
 		p = &pools[(curcpu_id() + i) % mp_ncpus];
 		pool_lock(p);
 		absorb(p);
-		n = (p->clean.len + 1) / 2;
-		for (n = n < STEAL_MAX ? n : STEAL_MAX; n > 0; n--)
-			push(&some, pop(&p->clean));
+		n = (p->len[CLEAN] + 1) / 2;
+		n = n < STEAL_MAX ? n : STEAL_MAX;
+		if (n != 0)
+			first = cut_clean(p, n, &last);
 		pool_unlock(p);
 	}
 	pool_lock(mine);
-	if (some.len == 0)
-		return (false);
-	append(&mine->clean, &some);
-	return (true);
+	if (n != 0)
+		splice(mine, CLEAN, first, last, n);
+	return (n != 0);
 }
 
 /*
- * The clean list is empty: what can be had without asking anybody; a private
- * request leaves the others' pools alone.  All that is stolen may turn out to
- * be revived, and then there may be more.
+ * CLEAN is empty: what can be had without asking anybody; a private request
+ * leaves the others' pools alone.  All that is stolen may turn out to be
+ * revived, and then there may be more.
  */
-static struct sf_buf * __attribute__((noinline))
+static struct sf_buf *
 refill(struct sf_pool *p, int flags)
 {
 	struct sf_buf *sf;
 
 	absorb(p);
-	if ((sf = take(p, &p->clean)) != NULL)
+	if ((sf = take(p, CLEAN)) != NULL)
 		return (sf);
 	clean_here(p);
-	while ((sf = take(p, &p->clean)) == NULL)
+	while ((sf = take(p, CLEAN)) == NULL)
 		if ((flags & SFB_CPUPRIVATE) != 0 || !steal(p))
 			return (NULL);
 	return (sf);
 }
 
+/* Nobody may find the loser's page in its slot: it has another by now. */
+static void
+lose(struct sf_pool *p, struct sf_buf *sf)
+{
+	hw_store32(&sf->page, NOPAGE);
+	put_removed(p, sf, unmap(sf, 0));
+}
+
 /*
  * Maps m in a slot that we own, and publishes it; NULL if somebody else was
  * faster.  The entry is in place before anybody finds the slot, and until
- * the count is stored nobody can take a reference.  The loser's page must
- * not be found in the removed slot: it has a mapping already.
+ * the count is stored nobody can take a reference.
  */
-static inline struct sf_buf *
+static struct sf_buf *
 enter(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m,
     const void *caller)
 {
-	uint32_t none = 0;
+	uint32_t page = (uint32_t)sf_offset_of_page(m), none = 0;
 
-	sf_buf_md_enter(slot_of(sf), vm_page_index(m), false);
-	hw_store32(&sf->page, vm_page_index(m));
+	sf_buf_md_enter(sf_hint(sf), page, false);
+	hw_store32(&sf->page, page);
 	if (!atomic_fcmpset_32(&m->sf, &none, sf_hint(sf))) {
-		hw_store32(&sf->page, NOPAGE);
-		put_removed(p, sf, unmap(sf, 0));
+		lose(p, sf);
 		return (NULL);
 	}
 	sf_set_caller(sf, caller);
-	if (__builtin_expect(sf_strict, 0)) {
-		hw_store32(&sf->count, 1);
+	if (sf_strict) {
+		hw_store32(&sf->count, SF_SLOW | SF_UNLISTED | 1);
 	} else {
-		sf->used = 0;
-		push(&p->queue, sf);
-		hw_store32(&sf->count, SF_LISTED | 1);
+		insert(p, QUEUE, sf);
+		hw_store32(&sf->count, 1);
 	}
 	PCPU_COUNT(pc_sf.misses);
 	return (sf);
 }
 
-/* Maps m in a clean slot; see below. */
-static inline struct sf_buf *
-map_clean(struct vm_page *m, int flags, const void *caller)
+/* The next misses need not look: see sf_buf_alloc_ready(). */
+static void
+make_ready(struct sf_pool *p)
 {
-	uint32_t intr = intr_save();
-	struct sf_pool *p = my_pool();
-	struct sf_buf *sf;
+	u_int n = p->len[CLEAN] < ready_max ? p->len[CLEAN] : ready_max;
 
-	pool_lock(p);
-	evict_ahead(p);
-	sf = take(p, &p->clean);
-	if (__builtin_expect(sf == NULL, 0))
-		sf = refill(p, flags);
-	if (__builtin_expect(sf != NULL, 1))
-		sf = enter(p, sf, m, caller);
-	pool_unlock(p);
-	intr_restore(intr);
-	return (sf);
+	p->ready = p->settled = (int32_t)n;
+	p->unsampled += n;
+}
+
+/* Whether it is time for a sample of the peak; if so, the caller takes it. */
+static bool
+sample_due(struct sf_pool *p)
+{
+	if (p->unsampled < SAMPLE * nsfbufs)
+		return (false);
+	p->unsampled = 0;
+	return (true);
 }
 
 /*
@@ -467,29 +602,111 @@ map_clean(struct vm_page *m, int flags, const void *caller)
 struct sf_buf *
 sf_pool_map(struct vm_page *m, const void *caller)
 {
-	return (map_clean(m, SFB_DEFAULT, caller));
+	uint32_t intr = intr_save();
+	struct sf_pool *p = my_pool();
+	struct sf_buf *sf;
+	bool sample;
+
+	pool_lock(p);
+	evict_ahead(p);
+	if ((sf = take(p, CLEAN)) == NULL)
+		sf = refill(p, SFB_DEFAULT);
+	if (sf != NULL)
+		sf = enter(p, sf, m, caller);
+	make_ready(p);
+	sample = sample_due(p);
+	pool_unlock(p);
+	intr_restore(intr);
+	if (sample)
+		sf_buf_sample_peak();
+	return (sf);
 }
 
 /*
- * sf_buf_alloc_miss: sf_buf_alloc() found m->sf to be 0, and the request in
- * order.  A private request takes a clean slot as well, but not from others.
+ * No slot is ready, and `ready' is down to -1: makes some, and takes one of
+ * them; or leaves it to those who have more to do.
  */
-struct sf_buf *
-sf_buf_alloc_miss(struct vm_page *m, int flags)
+static bool __attribute__((noinline))
+refresh(struct sf_pool *p)
 {
-	const void *caller = __caller();
-	struct sf_buf *sf;
+	p->ready++;
+	settle(p);
+	if (hw_load32(&sf_nwaiters) == 0 && p->unsampled < SAMPLE * nsfbufs) {
+		evict_ahead(p);
+		absorb(p);
+		make_ready(p);
+	}
+	return (--p->ready >= 0);
+}
 
-	if (__builtin_expect(hw_test32(&sf_nwaiters, ~0u), 0))
-		return (sf_buf_alloc_rest(m, flags, caller));
-	sf = map_clean(m, flags, caller);
-	if (__builtin_expect(hw_test32(&sf_nwaiters, ~0u), 0))
+/* What is done if the slot was not to be had, or m is mapped by now. */
+static uint32_t __attribute__((noinline))
+not_ready(struct sf_pool *p, bool lost)
+{
+	p->ready++;
+	settle(p);
+	if (lost)
+		lose(p, remove_first(p, CLEAN));
+	pool_unlock(p);
+	return (0);
+}
+
+/* The most of sf_buf_alloc_ready().  Interrupts off. */
+static inline __attribute__((always_inline)) uint32_t
+map_ready(struct vm_page *m)
+{
+	uint32_t page, slot;
+	struct sf_pool *p = my_pool();
+
+	pool_lock_mine(p);
+	if (!SF_LIKELY(--p->ready >= 0) && !refresh(p))
+		return (not_ready(p, false));
+	slot = first_of(p, CLEAN);
+	if (!SF_LIKELY(atomic_cmpset_32(&sf_of_hint(slot)->count,
+	    SF_REMOVED, SF_CLAIMED)))
+		return (not_ready(p, false));
+	hw_store32(&sf_page_at(sf_page(sf_of_hint(slot)))->sf, 0);
+	page = (uint32_t)sf_offset_of_page(m);
+	hw_store32(&sf_of_hint(slot)->page, page);
+	sf_buf_md_enter(slot, page, false);
+	if (!SF_LIKELY(atomic_cmpset_32(&m->sf, 0, slot)))
+		return (not_ready(p, true));
+	p->last[QUEUE] = slot;
+	/* To load it again is cheaper than to keep an address for it. */
+	hw_store32(&sf_of_hint(hw_load32(&p->last[QUEUE]))->count, 1);
+	pool_unlock(p);
+	return (slot);
+}
+
+/*
+ * sf_buf_alloc_ready: sf_buf_alloc() found m->sf to be 0, and the request in
+ * order: maps m in the first clean slot, as take() and enter() would, if one
+ * was made ready; 0 if not, or if it was revived, or another CPU maps m.
+ *
+ * A slot that is removed and has a page is what that page's m->sf names, so
+ * the page is forgotten without a look.  Those who wait need none before:
+ * they found no clean slot, so none is ready; and none gets so while they
+ * wait.
+ */
+uint32_t
+sf_buf_alloc_ready(struct vm_page *m)
+{
+	uint32_t slot;
+
+	/* Either way in a copy of its own, so that nothing need be saved. */
+	if (SF_LIKELY(intr_enabled())) {
+		disable_intr();
+		slot = map_ready(m);
+		enable_intr();
+	} else
+		slot = map_ready(m);
+#ifdef DEBUG
+	if (slot != 0)
+		sf_set_caller(sf_of_hint(slot), __caller());
+#endif
+	if (!SF_LIKELY(!hw_test32(&sf_nwaiters, ~0u)))
 		sf_buf_was_mapped(m);
-	if (__builtin_expect(sf == NULL, 0))
-		return (sf_buf_alloc_rest(m, flags, caller));
-	if (!PCPU_TEST(pc_sf.misses, SAMPLE - 1))
-		sf_buf_sample_peak();
-	return (sf);
+	return (slot);
 }
 
 /*
@@ -501,15 +718,16 @@ static struct sf_buf *
 enter_private(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m,
     const void *caller)
 {
+	uint32_t page = (uint32_t)sf_offset_of_page(m);
+
 	sf_set_caller(sf, caller);
-	sf_buf_md_invalidate(slot_of(sf));
+	sf_buf_md_invalidate(sf_hint(sf));
 	PCPU_COUNT(pc_sf.invlpgs);
-	sf_buf_md_enter(slot_of(sf), vm_page_index(m), false);
-	hw_store32(&sf->page, vm_page_index(m));
+	sf_buf_md_enter(sf_hint(sf), page, false);
+	hw_store32(&sf->page, page);
 	(void)atomic_inc_32(&m->sf_refs);
-	sf->used = 0;
-	push(&p->queue, sf);
-	hw_store32(&sf->count, SF_LISTED | SF_PRIVATE_TO(curcpu_id()) | 1);
+	insert(p, QUEUE, sf);
+	hw_store32(&sf->count, SF_SLOW | SF_PRIVATE_TO(curcpu_id()) | 1);
 	m->sf_private = (uint16_t)slot_of(sf);
 	PCPU_COUNT(pc_sf.misses);
 	PCPU_COUNT(pc_sf.privates);
@@ -553,10 +771,9 @@ take_unclean(struct sf_pool *p)
 {
 	struct sf_buf *sf;
 
-	if ((sf = take(p, &p->batch[0].list)) != NULL ||
-	    (sf = take(p, &p->batch[1].list)) != NULL)
+	if ((sf = take(p, BATCH0)) != NULL || (sf = take(p, BATCH1)) != NULL)
 		return (sf);
-	return (take(p, &p->open));
+	return (take(p, OPEN));
 }
 
 /* A slot of one pool for a thread that waits; see below. */
@@ -567,7 +784,7 @@ take_any(struct sf_pool *p, bool *dirty)
 
 	absorb(p);
 	*dirty = false;
-	if ((sf = take(p, &p->clean)) != NULL)
+	if ((sf = take(p, CLEAN)) != NULL)
 		return (sf);
 	*dirty = true;
 	if ((sf = take_unclean(p)) != NULL)
@@ -577,7 +794,7 @@ take_any(struct sf_pool *p, bool *dirty)
 	if ((sf = take_unclean(p)) != NULL)
 		return (sf);
 	*dirty = false;
-	return (take(p, &p->clean));
+	return (take(p, CLEAN));
 }
 
 /*
@@ -613,10 +830,11 @@ sf_pool_map_private(struct vm_page *m, const void *caller)
 	uint32_t intr = intr_save();
 	struct sf_pool *p = my_pool();
 	struct sf_buf *sf;
-	bool dirty = false;
+	bool dirty = false, sample;
 
 	pool_lock(p);
-	if ((sf = take(p, &p->clean)) == NULL &&
+	evict_ahead(p);
+	if ((sf = take(p, CLEAN)) == NULL &&
 	    (sf = refill(p, SFB_CPUPRIVATE)) == NULL) {
 		dirty = true;
 		sf = take_unclean(p);
@@ -629,8 +847,12 @@ sf_pool_map_private(struct vm_page *m, const void *caller)
 	if (sf != NULL)
 		sf = dirty ? enter_private(p, sf, m, caller) :
 		    enter(p, sf, m, caller);
+	make_ready(p);
+	sample = sample_due(p);
 	pool_unlock(p);
 	intr_restore(intr);
+	if (sample)
+		sf_buf_sample_peak();
 	return (sf);
 }
 
@@ -647,21 +869,20 @@ prepare(struct sf_pool *p, bool *dirty, uint32_t *stamp)
 
 	pool_lock(p);
 	absorb(p);
-	while (p->queue.len > queue_max && evict(p, false))
-		continue;
-	if (unclean(p) + p->clean.len == 0)
-		for (u_int n = (p->queue.len + 1) / 2; n > 0; n--)
+	evict_batch(p);
+	if (unclean(p) + p->len[CLEAN] == 0)
+		for (u_int n = (p->len[QUEUE] + 1) / 2; n > 0; n--)
 			(void)evict(p, true);
 	/* What another has just closed for the same reason will do. */
-	if (p->open.len > p->batch[0].list.len / 8 ||
-	    p->batch[1].list.len != 0 || !tlb_is_recent(p->batch[0].stamp))
+	if (p->len[OPEN] > p->len[BATCH0] / 8 || p->len[BATCH1] != 0 ||
+	    !tlb_is_recent(p->stamp[0]))
 		close_all(p);
-	if (p->batch[0].list.len != 0) {
-		if (!*dirty || (int32_t)(p->batch[0].stamp - *stamp) > 0)
-			*stamp = p->batch[0].stamp;
+	if (p->len[BATCH0] != 0) {
+		if (!*dirty || (int32_t)(p->stamp[0] - *stamp) > 0)
+			*stamp = p->stamp[0];
 		*dirty = true;
 	}
-	some = p->clean.len + p->batch[0].list.len != 0;
+	some = p->len[CLEAN] + p->len[BATCH0] != 0;
 	pool_unlock(p);
 	intr_restore(intr);
 	return (some);
@@ -689,23 +910,28 @@ sf_pool_force(void)
 }
 
 /*
- * sf_pool_last_free: the last reference of a slot went that was on no list;
- * it becomes a candidate, unless somebody was faster.  Any context but NMI.
+ * sf_pool_last_free: a reference was dropped of a slot that may be in no ring;
+ * if it was the last one the slot becomes a candidate, unless somebody was
+ * faster.  Any context but NMI.
  */
 void
 sf_pool_last_free(struct sf_buf *sf)
 {
-	uint32_t count = sf_count(sf), intr;
+	uint32_t count = sf_count(sf), ncount, intr;
 	struct sf_pool *p;
 
 	do {
-		if ((count & (SF_STATE | SF_COUNT | SF_LISTED)) != 0)
+		if ((count & (SF_STATE | SF_COUNT)) != 0 ||
+		    (count & SF_UNLISTED) == 0)
 			return;
-	} while (!atomic_fcmpset_32(&sf->count, &count, count | SF_LISTED));
+		ncount = count & ~SF_UNLISTED;
+		if ((count & SF_PRIVATE) == 0)
+			ncount &= ~SF_SLOW;
+	} while (!atomic_fcmpset_32(&sf->count, &count, ncount));
 	intr = intr_save();
 	p = my_pool();
 	pool_lock(p);
-	push(&p->queue, sf);
+	insert(p, QUEUE, sf);
 	pool_unlock(p);
 	intr_restore(intr);
 }
@@ -719,10 +945,11 @@ sf_pool_last_free(struct sf_buf *sf)
 void
 sf_pool_last_free_strict(struct sf_buf *sf, const void *caller)
 {
-	uint32_t intr = intr_save();
+	uint32_t intr = intr_save(), count = sf_count(sf);
 	struct sf_pool *p = my_pool();
 
-	if (sf_change(sf, sf_page(sf), 0, SF_CLAIMED)) {
+	if ((count & (SF_STATE | SF_COUNT)) == 0 &&
+	    atomic_cmpset_32(&sf->count, count, SF_CLAIMED)) {
 		sf_set_caller(sf, caller);
 		pool_lock(p);
 		(void)unmap(sf, 0);
@@ -746,25 +973,26 @@ sf_pool_tick(void)
 	pool_lock(p);
 	absorb(p);
 	/* Joining a batch that still waits would put off its cleaning. */
-	if (p->batch[0].list.len == 0)
-		close_batch(p, &p->batch[0]);
-	else if (p->batch[1].list.len == 0)
-		close_batch(p, &p->batch[1]);
+	if (p->len[BATCH0] == 0)
+		close_batch(p, BATCH0);
+	else if (p->len[BATCH1] == 0)
+		close_batch(p, BATCH1);
 	pool_unlock(p);
 }
 
+/* Takes sf out of part k, which goes round once; false if it is not there. */
 static bool
-unlink(struct sf_list *l, struct sf_buf *sf)
+unlink(struct sf_pool *p, enum part k, struct sf_buf *sf)
 {
 	struct sf_buf *s;
 	bool found = false;
 
-	for (u_int n = l->len; n > 0; n--) {
-		s = pop(l);
+	for (u_int n = p->len[k]; n > 0; n--) {
+		s = remove_first(p, k);
 		if (s == sf)
 			found = true;
 		else
-			push(l, s);
+			insert(p, k, s);
 	}
 	return (found);
 }
@@ -773,20 +1001,16 @@ unlink(struct sf_list *l, struct sf_buf *sf)
 static bool
 extract(struct sf_pool *p, struct sf_buf *sf)
 {
-	uint32_t count = SF_LISTED;
+	uint32_t count;
 
-	if (unlink(&p->clean, sf) || unlink(&p->open, sf) ||
-	    unlink(&p->batch[0].list, sf) || unlink(&p->batch[1].list, sf)) {
-		count = SF_REMOVED | SF_LISTED;
-		if (atomic_fcmpset_32(&sf->count, &count, SF_CLAIMED))
+	if (unlink(p, CLEAN, sf) || unlink(p, BATCH0, sf) ||
+	    unlink(p, BATCH1, sf) || unlink(p, OPEN, sf)) {
+		if (atomic_cmpset_32(&sf->count, SF_REMOVED, SF_CLAIMED))
 			return (true);
-		count = SF_LISTED;	/* revived */
-	} else if (!unlink(&p->queue, sf))
-		return (false);
-	if (!atomic_fcmpset_32(&sf->count, &count, SF_CLAIMED)) {
-		push(&p->queue, sf);
-		return (false);
+		insert(p, QUEUE, sf);	/* revived */
 	}
+	if (!unlink(p, QUEUE, sf) || !claim(p, sf, &count, true))
+		return (false);
 	(void)unmap(sf, 0);
 	return (true);
 }
@@ -819,28 +1043,46 @@ sf_pool_evict(struct sf_buf *sf)
 	forget_page(sf);
 	hw_store32(&sf->page, NOPAGE);
 	pool_lock(p);
-	hw_store32(&sf->count, SF_REMOVED | SF_LISTED);
-	sf->next = p->clean.head;
-	if (p->clean.len++ == 0)
-		p->clean.tail = sf_hint(sf);
-	p->clean.head = sf_hint(sf);
+	put_removed(p, sf, false);
+	for (u_int n = p->len[CLEAN] - 1; n > 0; n--)	/* to the front */
+		insert(p, CLEAN, remove_first(p, CLEAN));
 	pool_unlock(p);
 	intr_restore(intr);
 	return (true);
+}
+
+/* sf_pool_settle_all: so that the counters are right.  Any context but NMI. */
+void
+sf_pool_settle_all(void)
+{
+	for (u_int i = 0; i < mp_ncpus; i++) {
+		uint32_t intr = intr_save();
+
+		pool_lock(&pools[i]);
+		pool_unlock(&pools[i]);
+		intr_restore(intr);
+	}
 }
 
 /* sf_pool_init: every slot clean.  Once, when all CPUs run. */
 void
 sf_pool_init(void)
 {
-	queue_max = nsfbufs / QUEUED / mp_ncpus;
-	queue_high = queue_max + (nsfbufs / 64 < BATCH ? nsfbufs / 64 : BATCH);
+	u_int batch;
+
+	queue_high = nsfbufs / QUEUED / mp_ncpus;
+	if (queue_high == 0)
+		queue_high = 1;
+	batch = queue_high - queue_high / 4;
+	batch = batch < BATCH_MAX ? batch : BATCH_MAX;
+	queue_low = queue_high - batch;
 	/* In strict mode there is one, so that addresses come back in order. */
+	ready_max = sf_strict ? 0 : batch;
 	for (u_int i = 0; i < mp_ncpus; i++)
 		pcpus[i]->pc_sf_pool = &pools[sf_strict ? 0 : i];
 	for (u_int i = 0; i < nsfbufs; i++) {
 		hw_store32(&sf_slots[i].page, NOPAGE);
-		hw_store32(&sf_slots[i].count, SF_REMOVED | SF_LISTED);
-		push(&pools[0].clean, &sf_slots[i]);
+		hw_store32(&sf_slots[i].count, SF_REMOVED);
+		insert(&pools[0], CLEAN, &sf_slots[i]);
 	}
 }

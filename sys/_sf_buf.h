@@ -11,18 +11,23 @@
  * to stand in their callers: a hit, a free, the direct map.
  *
  * A slot is one page of kernel address space.  Its state is one 8-byte word:
- * the page that it maps, and what is called its count:
+ * the page that it maps, told by how far its structure lies into the page
+ * array, in bytes; and what is called its count:
  *
- *	bits 0-19	references
- *	bits 20-27	0, or 1 + the CPU that it is private to
- *	LISTED		linked in exactly one list of one pool
+ *	bits 0-18	references
+ *	bits 19-26	0, or 1 + the CPU that it is private to
+ *	USED		hit since evict() last passed
  *	state		MAPPED, CLAIMED, REMOVED, REVIVING
+ *	UNLISTED	mapped and in no ring; all others but those CLAIMED are
+ *			linked in the ring of exactly one pool
+ *	SLOW		not just MAPPED, in a ring, and for everybody: its frees
+ *			have more to do.  The top bit, which instructions test
  *
- *	MAPPED	 -> CLAIMED	unreferenced, by who took it off a list
- *	CLAIMED	 -> REMOVED	its entry is gone; it goes on a list
- *	REMOVED	 -> CLAIMED	by who took it off a list, for another page
+ *	MAPPED	 -> CLAIMED	unreferenced, by who has its pool's lock
+ *	CLAIMED	 -> REMOVED	its entry is gone; it is in a ring
+ *	REMOVED	 -> CLAIMED	by who has its pool's lock, for another page
  *	REMOVED	 -> REVIVING	by who wants the page back that it mapped
- *	REVIVING -> MAPPED	the entry is back; it is still on its list
+ *	REVIVING -> MAPPED	the entry is back; its place in the ring the same
  *	CLAIMED	 -> MAPPED	mapped anew and published
  *
  * Who moves a slot to CLAIMED or REVIVING owns it, has interrupts off until
@@ -31,11 +36,11 @@
  * so that a reference is taken only while the slot maps that page: a check
  * after a separate increment would leave stray references.
  *
- * m->sf of a page names its shared slot (sf_hint()), or none by 0.  It goes from 0 to a slot by
- * a compare-and-swap of the slot's owner, and back to 0 by the owner who gives
- * the slot to another page; nobody else changes it, and it never goes from
- * slot to slot.  So no page has two shared mappings.  It outlives the freeing
- * of the frame: what is mapped is a frame, not its owner.
+ * m->sf of a page names its shared slot (sf_hint()), or none by 0.  It goes
+ * from 0 to a slot by a compare-and-swap of the slot's owner, and back to 0 by
+ * the owner who gives the slot to another page; nobody else changes it, and it
+ * never goes from slot to slot.  So no page has two shared mappings.  It
+ * outlives the freeing of the frame: what is mapped is a frame, not its owner.
  *
  * Where the direct map serves a page, the handle is the page's address with
  * bit 0 set, and m->sf_refs counts the references.
@@ -57,31 +62,33 @@ struct sf_buf {
 			volatile uint32_t count;
 		};
 	};
-	uint32_t next;		/* of its list, under the pool's lock */
-	uint8_t used;	/* a hint: hit since the queue last passed */
-};
+	uint32_t next;		/* in its ring, as a hint; the pool's lock */
+} __attribute__((aligned(16)));
 _Static_assert(sizeof(struct sf_buf) == SF_SLOT_SIZE, "struct sf_buf");
 
-#define	SF_COUNT	0x000fffffu
-#define	SF_COUNT_MAX	0x0007ffffu	/* half: races never carry */
-#define	SF_PRIVATE	0x0ff00000u
-#define	SF_PRIVATE_TO(cpu) (((cpu) + 1) << 20)
-#define	SF_LISTED	0x20000000u
-#define	SF_STATE	0xc0000000u
-#define	SF_MAPPED	0x00000000u
-#define	SF_CLAIMED	0x40000000u
-#define	SF_REMOVED	0x80000000u
-#define	SF_REVIVING	0xc0000000u
+#define	SF_COUNT	0x0007ffffu
+#define	SF_COUNT_MAX	0x0003ffffu	/* half: races never carry */
+#define	SF_PRIVATE	0x07f80000u
+#define	SF_PRIVATE_TO(cpu) (((cpu) + 1) << 19)
+#define	SF_USED		0x08000000u
+#define	SF_STATE	0x30000000u	/* of which MAPPED is 0 */
+#define	SF_UNLISTED	0x40000000u
+#define	SF_SLOW		0x80000000u
+/* The whole of a count in these states. */
+#define	SF_CLAIMED	(SF_SLOW | 0x10000000u)
+#define	SF_REMOVED	(SF_SLOW | 0x20000000u)
+#define	SF_REVIVING	(SF_SLOW | 0x30000000u)
 
 extern struct sf_buf sf_slots[];	/* linker.ld says where */
 /* The direct map serves the pages of the first so many bytes of the array. */
 extern uintptr_t sf_direct_end;
+extern uintptr_t sf_pages_end;		/* and here the array ends */
 extern volatile uint32_t sf_nwaiters;	/* threads that wait for a slot */
 
-/* The rest of each function, in kern/sf_buf.c. */
+/* The rest of each function, in kern/sf_buf.c and kern/sf_pool.c. */
 struct sf_buf *sf_buf_alloc_checked(struct vm_page *m, int flags);
-struct sf_buf *sf_buf_alloc_miss(struct vm_page *m, int flags);
-void	sf_buf_free_rest(struct sf_buf *sf, uint32_t count, uint32_t page);
+uint32_t sf_buf_alloc_ready(struct vm_page *m);
+void	sf_buf_free_rest(struct sf_buf *sf, bool dropped);
 void	sf_buf_free_bad(struct sf_buf *sf) __attribute__((__noreturn__));
 void	sf_buf_kva_bad(struct sf_buf *sf) __attribute__((__noreturn__));
 void	sf_buf_slot_available(void);
@@ -90,6 +97,10 @@ void	sf_buf_slot_available(void);
 
 /* A release build trusts a handle to be one; it still counts references. */
 #ifdef DEBUG
+#define	SF_CHECK_REFERENCED(sf) do {					\
+	if (!SF_LIKELY(hw_test32(&(sf)->count, SF_COUNT)))		\
+		sf_buf_kva_bad(sf);					\
+} while (0)
 #define	SF_CHECK_HANDLE(sf) do {					\
 	uintptr_t off_ = (uintptr_t)(sf) - (uintptr_t)sf_slots;		\
 									\
@@ -97,6 +108,7 @@ void	sf_buf_slot_available(void);
 		sf_buf_free_bad(sf);					\
 } while (0)
 #else
+#define	SF_CHECK_REFERENCED(sf)	do { } while (0)
 #define	SF_CHECK_HANDLE(sf)	do { } while (0)
 #endif
 
@@ -122,17 +134,36 @@ sf_is_direct(const struct sf_buf *sf)
 	return (((uintptr_t)sf & 1) != 0);
 }
 
+static inline struct sf_buf *
+sf_of_direct_page(struct vm_page *m)
+{
+	return ((struct sf_buf *)((uintptr_t)m | 1));
+}
+
 static inline struct vm_page *
 sf_direct_page(const struct sf_buf *sf)
 {
 	return ((struct vm_page *)((uintptr_t)sf - 1));
 }
 
+/* How far the page's structure lies into the array; and back. */
+static inline uintptr_t
+sf_offset_of_page(const struct vm_page *m)
+{
+	return (VM_PAGE_OFFSET(m));
+}
+
+static inline struct vm_page *
+sf_page_at(uint32_t off)
+{
+	return ((struct vm_page *)((uintptr_t)vm_page_array + off));
+}
+
 /* sf_buf_page_is_direct: whether the direct map serves m. */
 static inline bool
 sf_buf_page_is_direct(const struct vm_page *m)
 {
-	return ((uintptr_t)m - (uintptr_t)vm_page_array < sf_direct_end);
+	return (sf_offset_of_page(m) < sf_direct_end);
 }
 
 /*
@@ -145,8 +176,9 @@ sf_take_reference(struct sf_buf *sf, uint32_t page)
 {
 	uint32_t count = hw_load32(&sf->count);
 
-	return ((count & ~(SF_LISTED | SF_COUNT_MAX)) == 0 &&
-	    hw_cmpxchg8b(&sf->word, page, count, page, count + 1));
+	return ((count & ~(SF_SLOW | SF_UNLISTED | SF_USED |
+	    SF_COUNT_MAX)) == 0 && hw_cmpxchg8b(&sf->word, page, count,
+	    page, (count + 1) | SF_USED));
 }
 
 /*
@@ -158,63 +190,62 @@ sf_take_reference(struct sf_buf *sf, uint32_t page)
 static inline struct sf_buf *
 sf_buf_alloc(struct vm_page *m, int flags)
 {
-	uint32_t page, hint;
-	struct sf_buf *sf;
+	uintptr_t page = sf_offset_of_page(m);
+	uint32_t slot;
 
 	if ((flags & ~(SFB_CATCH | SFB_NOWAIT)) != 0 && (flags !=
-	    (flags & SFB_ALL) || curthread()->td_pinned == 0))
+	    (flags & SFB_ALL) || !hw_test32(&curthread()->td_pinned, ~0u)))
 		return (sf_buf_alloc_checked(m, flags));
 	if (sf_buf_page_is_direct(m)) {
 		if (SF_LIKELY(hw_test32(&m->wire_count, ~0u) &&
 		    atomic_inc_32(&m->sf_refs)))
-			return ((struct sf_buf *)((uintptr_t)m + 1));
+			return (sf_of_direct_page(m));
 		return (sf_buf_alloc_checked(m, flags));
 	}
-	page = vm_page_index(m);
-	if (!SF_LIKELY(page < vm_page_count &&
+	if (!SF_LIKELY(page < sf_pages_end &&
 	    hw_test32(&m->wire_count, ~0u)))
 		return (sf_buf_alloc_checked(m, flags));
-	hint = hw_load32(&m->sf);
-	if (hint == 0)
-		return (sf_buf_alloc_miss(m, flags));
-	sf = sf_of_hint(hint);
-	if (!SF_LIKELY(sf_take_reference(sf, page)))
+	slot = hw_load32(&m->sf);
+	if (slot == 0) {
+		slot = sf_buf_alloc_ready(m);
+		return (SF_LIKELY(slot != 0) ? sf_of_hint(slot) :
+		    sf_buf_alloc_checked(m, flags));
+	}
+	if (!SF_LIKELY(sf_take_reference(sf_of_hint(slot), (uint32_t)page)))
 		return (sf_buf_alloc_checked(m, flags));
-	sf->used = 1;
-	PCPU_COUNT(pc_sf.hits);
-	return (sf);
+	PCPU_COUNT_LOW(pc_sf.hits);
+	return (sf_of_hint(slot));
 }
 
-/* The last free of a slot that is on no list has more to do. */
+/*
+ * Between the look and the drop the slot may be taken out of its ring, as it
+ * is referenced; so the drop looks again.
+ */
 static inline void
 sf_buf_free(struct sf_buf *sf)
 {
-	uint32_t count, page;
-
 	if (sf_is_direct(sf)) {
 		if (!SF_LIKELY(atomic_dec_32(&sf_direct_page(sf)->sf_refs)))
 			sf_buf_free_bad(sf);
 		return;
 	}
 	SF_CHECK_HANDLE(sf);
-	page = hw_load32(&sf->page);
-	count = atomic_fetchadd_32(&sf->count, -1u);
-	if (!SF_LIKELY(count - (SF_LISTED + 1) < SF_COUNT_MAX))
-		sf_buf_free_rest(sf, count, page);
+	if (!SF_LIKELY((int32_t)hw_load32(&sf->count) >= 0))
+		sf_buf_free_rest(sf, false);
+	else if (!SF_LIKELY(atomic_dec_32(&sf->count)))
+		sf_buf_free_rest(sf, true);
 	else if (hw_test32(&sf_nwaiters, ~0u))
 		sf_buf_slot_available();
 }
 
-/* Only a mapped slot has references. */
 static inline vm_offset_t
 sf_buf_kva(struct sf_buf *sf)
 {
 	if (sf_is_direct(sf))
-		return (sf_buf_md_direct_kva((uintptr_t)sf_direct_page(sf) -
-		    (uintptr_t)vm_page_array));
-	if (!SF_LIKELY(hw_test32(&sf->count, SF_COUNT)))
-		sf_buf_kva_bad(sf);
-	return (sf_buf_md_kva_at((uintptr_t)sf - (uintptr_t)sf_slots));
+		return (sf_buf_md_direct_kva(sf_offset_of_page(
+		    sf_direct_page(sf))));
+	SF_CHECK_REFERENCED(sf);
+	return (sf_buf_md_kva_of(sf));
 }
 
 static inline struct vm_page *
@@ -222,9 +253,8 @@ sf_buf_page(struct sf_buf *sf)
 {
 	if (sf_is_direct(sf))
 		return (sf_direct_page(sf));
-	if (!SF_LIKELY(hw_test32(&sf->count, SF_COUNT)))
-		sf_buf_kva_bad(sf);
-	return (&vm_page_array[hw_load32(&sf->page)]);
+	SF_CHECK_REFERENCED(sf);
+	return (sf_page_at(hw_load32(&sf->page)));
 }
 
 #endif /* !_SYS__SF_BUF_H_ */

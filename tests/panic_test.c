@@ -35,8 +35,10 @@ wired_page(int where)
 
 PANIC_TEST(unwired, "panic.sf_buf_alloc_of_an_unwired_page")
 {
-	struct vm_page *m = wired_page(0);
+	struct vm_page *m = wired_page(0), *other = wired_page(0);
 
+	/* So that the next miss takes the shortest way. */
+	sf_buf_free(sf_buf_alloc(other, SFB_DEFAULT));
 	vm_page_unwire(m, 0);
 	(void)sf_buf_alloc(m, SFB_DEFAULT);
 }

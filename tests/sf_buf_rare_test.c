@@ -53,39 +53,38 @@ touch(struct vm_page *m)
 static bool
 is_removed(struct sf_buf *sf)
 {
-	return ((sf_count(sf) & SF_STATE) == SF_REMOVED);
+	return (sf_count(sf) == SF_REMOVED);
 }
 
 /*
- * Maps others until the slot of m is removed, but not yet another page's.
- * False if that never happens.
+ * Maps others, which have no mapping yet, until the slot of m is removed, but
+ * not yet another page's.  False if that never happens.
  */
 static bool
 push_out(struct vm_page *m, struct vm_page *others[OTHERS])
 {
 	struct sf_buf *sf = touch(m);
 
-	for (u_int turn = 0; turn < 64; turn++) {
-		for (u_int i = 0; i < OTHERS; i++) {
-			if (is_removed(sf) && m->sf == sf_hint(sf))
-				return (true);
-			if (m->sf != sf_hint(sf))
-				sf = touch(m);
-			(void)touch(others[i]);
-		}
+	for (u_int i = 0; i < OTHERS; i++) {
+		if (is_removed(sf) && m->sf == sf_hint(sf))
+			return (true);
+		(void)touch(others[i]);
 	}
 	return (false);
 }
 
-/* A CPU keeps a quarter of its share mapped: others must be more than that. */
+/*
+ * A CPU keeps up to a quarter of its share mapped, and looks whether it is so
+ * much after three quarters of that at the latest.
+ */
 static bool
 can_push_out(void)
 {
-	return (!sf_strict && nsfbufs / 4 / mp_ncpus + 32 < OTHERS);
+	return (!sf_strict && nsfbufs / 4 / mp_ncpus * 7 / 4 < OTHERS);
 }
 
 static void
-evict_in_each_state(struct vm_page *m, struct vm_page *others[OTHERS])
+evict_in_each_state(struct vm_page *m, struct vm_page *others[2 * OTHERS])
 {
 	struct sf_buf *sf = sf_buf_alloc(m, SFB_DEFAULT);
 
@@ -100,7 +99,7 @@ evict_in_each_state(struct vm_page *m, struct vm_page *others[OTHERS])
 	EXPECT(push_out(m, others));
 	EXPECT(sf_buf_evict(m));		/* removed */
 	EXPECT_EQ(m->sf, 0);
-	EXPECT(push_out(m, others));
+	EXPECT(push_out(m, &others[OTHERS]));
 	(void)touch(m);				/* revived, still listed so */
 	EXPECT(sf_buf_evict(m));
 	EXPECT_EQ(m->sf, 0);
@@ -108,17 +107,20 @@ evict_in_each_state(struct vm_page *m, struct vm_page *others[OTHERS])
 
 TEST(evict, "sf_buf.is_evicted_in_every_state_but_referenced")
 {
-	struct vm_page *m = wired_page(), *others[OTHERS];
+	static struct vm_page *others[2 * OTHERS];
+	struct vm_page *m = wired_page();
 	bool was = sf_buf_direct_map(false);
 
-	for (u_int i = 0; i < OTHERS; i++)
-		others[i] = wired_page();
 	sched_pin();
+	for (u_int i = 0; i < 2 * OTHERS; i++) {
+		others[i] = wired_page();
+		(void)sf_buf_evict(others[i]);	/* of who had it before */
+	}
 	evict_in_each_state(m, others);
 	sched_unpin();
 	EXPECT_EQ(sf_buf_audit(), 0);
 	(void)sf_buf_direct_map(was);
-	for (u_int i = 0; i < OTHERS; i++)
+	for (u_int i = 0; i < 2 * OTHERS; i++)
 		drop_page(others[i]);
 	drop_page(m);
 }
@@ -137,7 +139,7 @@ TEST(audit_nx, "sf_buf.the_audit_finds_an_entry_that_can_be_executed")
 	was = sf_buf_direct_map(false);
 	m = wired_page();
 	sf = sf_buf_alloc(m, SFB_DEFAULT);
-	pte = sf_ptes[slot_of(sf)];
+	pte = sf_buf_md_pte(sf_hint(sf));
 	printf("# the audit is to find one now:\n");
 	pte[1] ^= (uint32_t)(pg_nx >> 32);
 	EXPECT_EQ(sf_buf_audit(), 1);

@@ -322,22 +322,23 @@ TEST(accessed, "sf_buf.the_accessed_bit_tells_what_a_tlb_may_hold")
 {
 	struct vm_page *m = slot_page();
 	struct sf_buf *sf;
-	uint32_t slot;
+	uint32_t slot, page;
 
 	if (m == NULL)
 		return;
+	page = (uint32_t)sf_offset_of_page(m);
 	sf = sf_buf_alloc(m, SFB_DEFAULT);
-	slot = (sf_buf_kva(sf) - SF_BUF_MIN) >> PAGE_SHIFT;
+	slot = sf_hint(sf);
 	/* The mapping may be a cached one that was read. */
 	if (sf_buf_md_remove(slot))
 		tlb_flush_all_wait();
-	sf_buf_md_enter(slot, vm_page_index(m), false);
+	sf_buf_md_enter(slot, page, false);
 	EXPECT(!sf_buf_md_remove(slot));
-	sf_buf_md_enter(slot, vm_page_index(m), false);
+	sf_buf_md_enter(slot, page, false);
 	(void)words(sf)[0];
 	EXPECT(sf_buf_md_remove(slot));
 	tlb_flush_all_wait();
-	sf_buf_md_enter(slot, vm_page_index(m), false);
+	sf_buf_md_enter(slot, page, false);
 	sf_buf_free(sf);
 	drop_page(m);
 }
@@ -352,7 +353,7 @@ TEST(audit, "sf_buf.the_audit_finds_a_wrong_entry")
 	if (m == NULL)
 		return;
 	sf = sf_buf_alloc(m, SFB_DEFAULT);
-	pte = sf_ptes[(sf_buf_kva(sf) - SF_BUF_MIN) >> PAGE_SHIFT];
+	pte = sf_buf_md_pte(sf_hint(sf));
 	EXPECT_EQ(sf_buf_audit(), 0);
 	printf("# the audit is to find six faults now:\n");
 	/* Nobody touches the mapping while its entry is wrong. */

@@ -506,7 +506,8 @@ vm_page_free_order(struct vm_page *m, u_int order)
  * Ownership:	the caller owns the page or holds a wiring already, so that
  *		it cannot be freed meanwhile; the new wiring is the caller's,
  *		to drop by vm_page_unwire.
- * Errors:	panics on a free page and when the count would overflow.
+ * Errors:	panics on a free page, on frame 0, which no sf_buf can tell
+ *		from none, and when the count would overflow.
  */
 void
 vm_page_wire(struct vm_page *m)
@@ -518,6 +519,9 @@ vm_page_wire(struct vm_page *m)
 	if ((m->flags & (PG_ALLOCATED | PG_RESERVED)) == 0)
 		panic("vm_page_wire: frame 0x%x is free, last caller %p, "
 		    "caller %p", vm_page_index(m), m->caller, caller);
+	if (m == vm_page_array)
+		panic("vm_page_wire: frame 0 cannot be wired, caller %p",
+		    caller);
 	old = atomic_load_acq_32(&m->wire_count);
 	do {
 		if (old == UINT32_MAX)

@@ -17,7 +17,7 @@ struct vm_page {
 	uint32_t next;		/* free list: index of the next, or NONE; */
 	uint32_t prev;		/*	while allocated, both the owner's */
 	uint32_t wire_count;	/* vm_page_wire(9); atomic */
-	uint32_t sf;		/* slot that maps this frame, plus 1; atomic */
+	uint32_t sf;		/* slot of this frame, sf_hint(); atomic */
 	uint32_t sf_refs;	/* references by the direct map; atomic */
 	uint16_t sf_private;	/* a guess at a CPU-private slot; atomic */
 	uint8_t order;		/* of the free block that this page heads */

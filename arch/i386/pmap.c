@@ -351,7 +351,7 @@ pmap_bootstrap(const struct physmem *mem, vm_paddr_t mod_start,
 
 	KASSERT(mem->nram > 0, "pmap: no RAM at all");
 	KASSERT((vm_offset_t)vm_page_array == VM_PAGES_MIN &&
-	    (vm_offset_t)sf_ptes == SF_PTES_MIN &&
+	    (vm_offset_t)&sf_ptes[1] == SF_PTES_MIN &&
 	    (vm_offset_t)sf_slots == SF_SLOTS_MIN,
 	    "pmap: linker.ld and vmparam.h disagree");
 	cpu_init_boot(&pge, &nx);

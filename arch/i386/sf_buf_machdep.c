@@ -51,17 +51,18 @@ sf_buf_md_direct_pages(void)
  * tested: stray A and D bits may appear in it (erratum KNL4).
  */
 const char *
-sf_buf_md_audit(u_int slot, bool mapped, uint32_t page)
+sf_buf_md_audit(uint32_t slot, bool mapped, uint32_t page)
 {
-	pt_entry_t pte = (pt_entry_t)hw_load32(&sf_ptes[slot][1]) << 32 |
-	    hw_load32(&sf_ptes[slot][0]);
+	volatile uint32_t *half = sf_buf_md_pte(slot);
+	pt_entry_t pte = (pt_entry_t)hw_load32(&half[1]) << 32 |
+	    hw_load32(&half[0]);
 
 	if (!mapped)
 		return ((pte & PG_V) != 0 ? "present, but the slot is not" :
 		    NULL);
 	if ((pte & PG_V) == 0)
 		return ("not present");
-	if ((pte & PG_FRAME) != ptoa(page))
+	if ((pte & PG_FRAME) != ptoa(page / VM_PAGE_STRUCT))
 		return ("another frame");
 	if ((pte & PG_RW) == 0)
 		return ("read-only");

@@ -41,7 +41,7 @@ struct cpu cpus[NCPUS];
 struct cpu *cur;
 struct pcpu *sim_pcpu;
 struct live live[NSLOTS];
-volatile uint64_t sim_ptes[NSLOTS];
+volatile uint64_t sim_sf_ptes[1 + NSLOTS];
 uint32_t now;
 bool tracing;
 char sim_message[512];
@@ -175,7 +175,7 @@ sim_choose(enum decision_kind kind, uint32_t drawn)
 static inline bool
 is_pte(const volatile void *p)
 {
-	return ((uintptr_t)p - (uintptr_t)sim_ptes < sizeof(sim_ptes));
+	return ((uintptr_t)p - (uintptr_t)sim_ptes < SIM_PTES_SIZE);
 }
 
 /*
@@ -868,7 +868,7 @@ machine_reset(u_int ncpus, enum sim_mode m, const struct noise *n,
 	mp_ncpus = ncpus;
 	memset(cpus, 0, sizeof(cpus));
 	memset(live, 0, sizeof(live));
-	memset((void *)(uintptr_t)sim_ptes, 0, sizeof(sim_ptes));
+	memset((void *)(uintptr_t)sim_ptes, 0, SIM_PTES_SIZE);
 	for (u_int i = 0; i < ncpus; i++) {
 		pcpus[i] = cpus[i].pc = &pcpu_space[i];
 		/* The rest is tables for the hardware. */

@@ -40,7 +40,8 @@ uint64_t ticks_per_ms = 1000000;	/* so that no wait expires */
 uint64_t total_steps;
 
 /* What the linker places in the kernel. */
-struct sf_buf sf_slots[NSLOTS];
+/* At an address of which sf_buf_md_kva_of() makes the right one: sim.mk. */
+struct sf_buf sf_slots[NSLOTS] __attribute__((section(".sf_slots")));
 struct vm_page vm_page_array[NFRAMES];
 
 void	sim_set_epoch(uint32_t epoch, bool sleeper);
@@ -250,7 +251,7 @@ run_name(const volatile void *p, char buf[48])
 {
 	uintptr_t a = (uintptr_t)p, at;
 
-	if (a - (uintptr_t)sim_ptes < sizeof(sim_ptes)) {
+	if (a - (uintptr_t)sim_ptes < SIM_PTES_SIZE) {
 		at = a - (uintptr_t)sim_ptes;
 		snprintf(buf, 48, "pte %u %s", (u_int)(at / 8),
 		    (at & 4) != 0 ? "high" : "low");

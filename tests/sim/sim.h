@@ -132,8 +132,10 @@ struct live {
 extern struct cpu cpus[NCPUS];
 extern struct cpu *cur;
 extern struct live live[NSLOTS];
-/* What the kernel calls sf_ptes[], an entry at once. */
-extern volatile uint64_t sim_ptes[NSLOTS] __asm__("sf_ptes");
+/* What the kernel calls sf_ptes[1] and on, an entry at once. */
+extern volatile uint64_t sim_sf_ptes[1 + NSLOTS] __asm__("sf_ptes");
+#define	sim_ptes	(&sim_sf_ptes[1])
+#define	SIM_PTES_SIZE	(NSLOTS * sizeof(uint64_t))
 extern uint32_t now;
 extern bool tracing;
 extern struct decisions taken;

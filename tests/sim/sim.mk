@@ -18,6 +18,7 @@ SIMFLAGS = -std=gnu11 -O2 -g -Wall -Wextra -fno-strict-aliasing \
 	  -Itests/sim/include -I. -I$(I)
 SIMFLAGS += $(HOSTCFLAGS_$(VARIANT))
 SIMSAN	= -fsanitize=address,undefined -fno-sanitize-recover=undefined
+SIMLD	= -no-pie -Wl,--section-start=.sf_slots=0x53d40000
 SIMHDR	= $(wildcard tests/sim/*.h tests/sim/include/*/*.h kern/*.h vm/*.h \
 	  sys/*.h arch/i386/include/*.h) arch/i386/tlb.c
 SIMPROGS = $(HOSTB)/sim/simulate $(HOSTB)/sim/simulate-san
@@ -40,10 +41,10 @@ $(eval $(call simrules,san,$(SIMSAN)))
 
 $(HOSTB)/sim/simulate: $(HOSTB)/sim/fast/kern.o $(SIMSRC:%.c=$(HOSTB)/sim/fast/%.o)
 	@echo "HOSTLD $@"
-	$(Q)$(CC) $(SIMFLAGS) -no-pie -o $@ $^
+	$(Q)$(CC) $(SIMFLAGS) $(SIMLD) -o $@ $^
 $(HOSTB)/sim/simulate-san: $(HOSTB)/sim/san/kern.o $(SIMSRC:%.c=$(HOSTB)/sim/san/%.o)
 	@echo "HOSTLD $@"
-	$(Q)$(CC) $(SIMFLAGS) $(SIMSAN) -no-pie -o $@ $^
+	$(Q)$(CC) $(SIMFLAGS) $(SIMSAN) $(SIMLD) -o $@ $^
 
 simulate: $(SIMPROGS)		## runs schedules on a simulated hostile machine
 	$(Q)$(if $(SEED),$(HOSTB)/sim/simulate-san -s $(SEED), \

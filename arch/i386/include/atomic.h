@@ -74,7 +74,8 @@ atomic_fcmpset_32(volatile uint32_t *p, uint32_t *old, uint32_t new)
 static inline bool
 atomic_cmpset_32(volatile uint32_t *p, uint32_t old, uint32_t new)
 {
-	return (atomic_fcmpset_32(p, &old, new));
+	return (__atomic_compare_exchange_n(p, &old, new, false,
+	    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
 }
 
 static inline void

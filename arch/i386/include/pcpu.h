@@ -58,6 +58,7 @@ struct pcpu {
 	uint64_t pc_flushes;		/* (c) whole TLB, for any cause */
 	uint64_t pc_switches;			/* (c) of threads */
 	struct sf_buf_stats pc_sf;		/* (c) */
+	uint32_t pc_sf_hits_seen;		/* (o) see carry_hits() */
 	struct sf_pool *pc_sf_pool;		/* set at start */
 	uint64_t pc_gdt[6];
 	uint32_t pc_tss[2][26];			/* main, double fault */
@@ -102,6 +103,11 @@ curcpu_id(void)
 	__asm__ volatile("addl $1, %%fs:%c0; adcl $0, %%fs:%c1" : :	\
 	    "i" (offsetof(struct pcpu, field)),				\
 	    "i" (offsetof(struct pcpu, field) + 4) : "memory", "cc")
+
+/* The same of the low half only; somebody has to carry. */
+#define	PCPU_COUNT_LOW(field)						\
+	__asm__ volatile("addl $1, %%fs:%c0" : :			\
+	    "i" (offsetof(struct pcpu, field)) : "memory", "cc")
 
 #define	PCPU_ADD(field, n)						\
 	__asm__ volatile("addl %2, %%fs:%c0; adcl $0, %%fs:%c1" : :	\

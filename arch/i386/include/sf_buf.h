@@ -10,38 +10,54 @@
  * The machine's side of sf_buf(9): slots, pages and addresses, no references.
  * What a miss needs is inline; the rest, and the invariants of an entry, are
  * in arch/i386/sf_buf_machdep.c.
+ *
+ * The portable part tells a slot and a page by how far their structures lie
+ * into their arrays, in bytes, and the first slot by 1 slot; powers of 2 as
+ * the sizes are, an entry and a frame's address are a shift away.
  */
 
 #include <sys/types.h>
 #include <machine/hw.h>
 #include <machine/vmparam.h>
 
-extern volatile uint32_t sf_ptes[][2];	/* a slot's entry: low, high */
+extern volatile uint32_t sf_ptes[][2];	/* low, high; the first slot's is [1] */
 extern uint32_t sf_pte_nx;		/* the NX bit of a high word, or 0 */
+
+#define	SF_PAGE_SHIFT	7		/* from a page as told to its address */
+_Static_assert(VM_PAGE_STRUCT << SF_PAGE_SHIFT == PAGE_SIZE, "SF_PAGE_SHIFT");
 
 #define	SF_PTE_V	0x001u		/* PG_V and so on, of a low word */
 #define	SF_PTE_RW	0x002u
 #define	SF_PTE_A	0x020u
 
-/* The addresses of a slot, and of a page that the direct map serves. */
+/* The address of the slot whose structure is this. */
 static inline vm_offset_t
-sf_buf_md_kva(u_int slot)
+sf_buf_md_kva_of(const void *sf)
 {
-	return (SF_BUF_MIN + (slot << PAGE_SHIFT));
+	return ((vm_offset_t)(uint32_t)((uintptr_t)sf *
+	    (PAGE_SIZE / SF_SLOT_SIZE)));
+}
+_Static_assert((uint32_t)(SF_SLOTS_MIN * (PAGE_SIZE / SF_SLOT_SIZE)) ==
+    SF_BUF_MIN, "sf_buf_md_kva_of()");
+
+static inline vm_offset_t
+sf_buf_md_kva(uint32_t slot)
+{
+	return (SF_BUF_MIN - PAGE_SIZE + slot * (PAGE_SIZE / SF_SLOT_SIZE));
 }
 
-/* The same for a slot that lies `off' bytes behind the first. */
-static inline vm_offset_t
-sf_buf_md_kva_at(uintptr_t off)
+/* The halves of its entry: low, high. */
+static inline volatile uint32_t *
+sf_buf_md_pte(uint32_t slot)
 {
-	return (SF_BUF_MIN + off * (PAGE_SIZE / SF_SLOT_SIZE));
+	return (sf_ptes[slot / SF_SLOT_SIZE]);
 }
 
-/* Of a page whose structure lies `off' bytes into the page array. */
+/* The address of a page that the direct map serves. */
 static inline vm_offset_t
-sf_buf_md_direct_kva(uintptr_t off)
+sf_buf_md_direct_kva(uintptr_t page)
 {
-	return (DMAP_MIN + off * (PAGE_SIZE / VM_PAGE_STRUCT));
+	return (DMAP_MIN + page * (PAGE_SIZE / VM_PAGE_STRUCT));
 }
 
 /*
@@ -53,10 +69,12 @@ sf_buf_md_direct_kva(uintptr_t off)
  * some TLB may hold this very translation already, and A must say so.
  */
 static inline void
-sf_buf_md_enter(u_int slot, uint32_t page, bool accessed)
+sf_buf_md_enter(uint32_t slot, uint32_t page, bool accessed)
 {
-	hw_store32(&sf_ptes[slot][1], page >> (32 - PAGE_SHIFT) | sf_pte_nx);
-	hw_store32(&sf_ptes[slot][0], page << PAGE_SHIFT | SF_PTE_V |
+	uint32_t i = slot / SF_SLOT_SIZE;
+
+	hw_store32(&sf_ptes[i][1], page >> (32 - SF_PAGE_SHIFT) | sf_pte_nx);
+	hw_store32(&sf_ptes[i][0], page << SF_PAGE_SHIFT | SF_PTE_V |
 	    SF_PTE_RW | (accessed ? SF_PTE_A : 0));
 }
 
@@ -69,20 +87,20 @@ sf_buf_md_enter(u_int slot, uint32_t page, bool accessed)
  * a store would lose an A that a speculative walk sets in between.
  */
 static inline bool
-sf_buf_md_remove(u_int slot)
+sf_buf_md_remove(uint32_t slot)
 {
-	return ((hw_xchg32(&sf_ptes[slot][0], 0) & SF_PTE_A) != 0);
+	return ((hw_xchg32(sf_buf_md_pte(slot), 0) & SF_PTE_A) != 0);
 }
 
 /* sf_buf_md_invalidate: drops the slot's translation on this CPU only. */
 static inline void
-sf_buf_md_invalidate(u_int slot)
+sf_buf_md_invalidate(uint32_t slot)
 {
 	hw_invlpg(sf_buf_md_kva(slot));
 }
 
 void	sf_buf_md_init(void);
 uint32_t sf_buf_md_direct_pages(void);
-const char *sf_buf_md_audit(u_int slot, bool mapped, uint32_t page);
+const char *sf_buf_md_audit(uint32_t slot, bool mapped, uint32_t page);
 
 #endif /* !_MACHINE_SF_BUF_H_ */

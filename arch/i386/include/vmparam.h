@@ -16,10 +16,12 @@
 #define	DMAP_SIZE		0x30000000u
 #define	VM_PAGES_MIN		0xb0000000u /*	0xd2000000	 544 */
 #define	VM_PAGES_SIZE		0x22000000u
-/*	unused			0xd2000000	0xd3e00000	  30 */
-#define	SF_PTES_MIN		0xd3e00000u /*	0xd3f00000	   1 */
-#define	SF_SLOTS_MIN		0xd3f00000u /*	0xd4000000	   1 */
+/*	unused			0xd2000000	0xd3d40000	  29 */
+#define	SF_SLOTS_MIN		0xd3d40000u /*	0xd3e40000	   1 */
 #define	SF_SLOTS_SIZE		0x00100000u
+/*	unused			0xd3e40000	0xd3f00000	   1 */
+#define	SF_PTES_MIN		0xd3f00000u /*	0xd3f80000	   1 */
+/*	unused			0xd3f80000	0xd4000000	   1 */
 #define	SF_BUF_MIN		0xd4000000u /*	0xe4000000	 256 */
 #define	SF_BUF_SIZE		0x10000000u
 #define	KVA_MIN			0xe4000000u /*	0xf0000000	 192 */
@@ -28,6 +30,8 @@
 
 #define	SF_SLOT_SIZE		(SF_SLOTS_SIZE / 65536)
 #define	VM_PAGE_STRUCT		32u	/* sizeof(struct vm_page) */
+/* How far a page's structure lies into vm_page_array[], without a symbol. */
+#define	VM_PAGE_OFFSET(m)	((uintptr_t)(m) - VM_PAGES_MIN)
 /* 68 GiB of frames. */
 #define	VM_PAGES_MAX_FRAMES	(VM_PAGES_SIZE / VM_PAGE_STRUCT)
 

@@ -17,6 +17,7 @@
 #undef curpcpu
 #undef curcpu_id
 #undef PCPU_COUNT
+#undef PCPU_COUNT_LOW
 #undef PCPU_ADD
 #undef PCPU_POINTER
 #undef PCPU_TEST
@@ -36,6 +37,7 @@ curcpu_id(void)
 }
 
 #define	PCPU_COUNT(field)	((void)sim_pcpu->field++)
+#define	PCPU_COUNT_LOW(field)	PCPU_COUNT(field)
 #define	PCPU_ADD(field, n)	((void)(sim_pcpu->field += (n)))
 #define	PCPU_POINTER(field)	(sim_pcpu->field)
 #define	PCPU_TEST(field, mask)	((sim_pcpu->field & (mask)) != 0)
