@@ -631,9 +631,10 @@ refresh(struct sf_pool *p)
 {
 	p->ready++;
 	settle(p);
-	if (hw_load32(&sf_nwaiters) == 0 && p->unsampled < SAMPLE * nsfbufs) {
+	absorb(p);
+	if (p->len[CLEAN] != 0 && hw_load32(&sf_nwaiters) == 0 &&
+	    p->unsampled < SAMPLE * nsfbufs) {
 		evict_ahead(p);
-		absorb(p);
 		make_ready(p);
 	}
 	return (--p->ready >= 0);
@@ -651,6 +652,21 @@ not_ready(struct sf_pool *p, bool lost)
 	return (0);
 }
 
+/* The page of a removed slot names it, if it has one. */
+static inline void
+check_names(uint32_t slot)
+{
+#ifdef DEBUG
+	uint32_t page = sf_page(sf_of_hint(slot));
+
+	KASSERT(page == NOPAGE || hw_load32(&sf_page_at(page)->sf) == slot,
+	    "sf_buf %u: its page %u names 0x%x", slot_of(sf_of_hint(slot)),
+	    sf_frame(sf_of_hint(slot)), sf_page_at(page)->sf);
+#else
+	(void)slot;
+#endif
+}
+
 /* The most of sf_buf_alloc_ready().  Interrupts off. */
 static inline __attribute__((always_inline)) uint32_t
 map_ready(struct vm_page *m)
@@ -665,6 +681,7 @@ map_ready(struct vm_page *m)
 	if (!SF_LIKELY(atomic_cmpset_32(&sf_of_hint(slot)->count,
 	    SF_REMOVED, SF_CLAIMED)))
 		return (not_ready(p, false));
+	check_names(slot);
 	hw_store32(&sf_page_at(sf_page(sf_of_hint(slot)))->sf, 0);
 	page = (uint32_t)sf_offset_of_page(m);
 	hw_store32(&sf_of_hint(slot)->page, page);
