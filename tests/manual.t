@@ -76,7 +76,7 @@ result $? 'functions and cases that the documents name' "$gone"
 
 # It looks for the pages that ours refer to where they are not installed.
 for page in man/*.[0-9]; do
-	faults=$(mandoc -T lint -W style "$page" 2>&1 |
+	faults=$(mandoc -T lint "$page" 2>&1 |
 	    grep -v 'referenced manual not found')
 	[ -z "$faults" ]
 	result $? "mandoc on $page" "$faults"
