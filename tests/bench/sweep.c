@@ -25,7 +25,7 @@
 
 #define	MAX_PAGES	65536u
 #define	SMALL_SET	64u	/* fits the pool */
-#define	LARGE_SET	16384u	/* does not, by default */
+#define	LARGE_SET	16384u	/* does not, with nsfbufs= below it */
 #define	BATCHES		5u
 #define	BATCH_MS	10u
 #define	CHUNK		8u	/* operations between looks at the clock */
