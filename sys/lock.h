@@ -27,7 +27,6 @@ enum lock_rank {
 	RANK_WATCHDOG,		/* what the watchdog saw */
 	RANK_THREADS,		/* the list of all threads */
 	RANK_SF_WAITERS,	/* who waits for an sf_buf */
-	RANK_SF_POOL,		/* a CPU's slots */
 	RANK_MALLOC,
 	RANK_KVA,		/* kernel address arenas */
 	RANK_PAGE,		/* free pages */

@@ -74,6 +74,14 @@ gone=$(grep -ohE \
 [ -z "$gone" ]
 result $? 'functions and cases that the documents name' "$gone"
 
+gone=$(grep -oE '^\| 0x[0-9a-f]+ \| 0x[0-9a-f]+' docs/address-space.md |
+    grep -oE '0x[0-9a-f]+' | grep -vx 0x00000000 | sort -u |
+    while read -r address; do
+	grep -q "$address" arch/i386/include/vmparam.h || echo "$address"
+    done)
+[ -z "$gone" ]
+result $? 'addresses of docs/address-space.md' "$gone"
+
 # It looks for the pages that ours refer to where they are not installed.
 for page in man/*.[0-9]; do
 	faults=$(mandoc -T lint "$page" 2>&1 |

@@ -19,9 +19,9 @@
 /*	unused			0xd2000000	0xd3d40000	  29 */
 #define	SF_SLOTS_MIN		0xd3d40000u /*	0xd3e40000	   1 */
 #define	SF_SLOTS_SIZE		0x00100000u
-/*	unused			0xd3e40000	0xd3f00000	   1 */
-#define	SF_PTES_MIN		0xd3f00000u /*	0xd3f80000	   1 */
-/*	unused			0xd3f80000	0xd4000000	   1 */
+/*	unused			0xd3e40000	0xd3f00000	 3/4 */
+#define	SF_PTES_MIN		0xd3f00000u /*	0xd3f80000	 1/2 */
+/*	unused			0xd3f80000	0xd4000000	 1/2 */
 #define	SF_BUF_MIN		0xd4000000u /*	0xe4000000	 256 */
 #define	SF_BUF_SIZE		0x10000000u
 #define	KVA_MIN			0xe4000000u /*	0xf0000000	 192 */
