@@ -31,6 +31,11 @@ wired_page(int where)
 	return (m);
 }
 
+PANIC_TEST(wire_frame_0, "panic.wiring_of_frame_0")
+{
+	vm_page_wire(&vm_page_array[0]);
+}
+
 /* --- sf_buf(9) --- */
 
 PANIC_TEST(unwired, "panic.sf_buf_alloc_of_an_unwired_page")

@@ -5,8 +5,8 @@
 
 /*
  * What seldom happens to sf_bufs: slots that are evicted in each of their
- * states, an entry that cannot be executed but should, a wait that takes so
- * long that it is complained about.
+ * states, an entry that can be executed, hits beyond 32 bits, a wait that takes
+ * so long that it is complained about.
  */
 
 #include <sys/types.h>
@@ -16,6 +16,8 @@
 #include <sys/test.h>
 #include <sys/thread.h>
 #include <kern/sf_buf_var.h>
+#include <machine/cpufunc.h>
+#include <machine/pcpu.h>
 #include <machine/pmap.h>
 #include <machine/smp.h>
 #include <vm/vm_page.h>
@@ -146,6 +148,42 @@ TEST(audit_nx, "sf_buf.the_audit_finds_an_entry_that_can_be_executed")
 	pte[1] ^= (uint32_t)(pg_nx >> 32);
 	EXPECT_EQ(sf_buf_audit(), 0);
 	tlb_flush_all_wait();
+	sf_buf_free(sf);
+	(void)sf_buf_direct_map(was);
+	drop_page(m);
+}
+
+/* Has this CPU's count stand there, as far as its clock knows, too. */
+static void
+set_hits(uint64_t hits)
+{
+	uint32_t intr = intr_save();
+	struct pcpu *pc = curpcpu();
+
+	pc->pc_sf.hits = hits;
+	pc->pc_sf_hits_seen = (uint32_t)hits;
+	intr_restore(intr);
+}
+
+TEST(many_hits, "sf_buf.hits_are_counted_beyond_32_bits")
+{
+	struct vm_page *m = wired_page();
+	bool was = sf_buf_direct_map(false);
+	uint64_t hits, end = cpu_ticks() + 1000 * ticks_per_ms;
+	struct sf_buf *sf = sf_buf_alloc(m, SFB_DEFAULT);
+
+	sched_pin();
+	hits = curpcpu()->pc_sf.hits;
+	set_hits(0xfffffff0);
+	for (u_int i = 0; i < 32; i++)
+		sf_buf_free(sf_buf_alloc(m, SFB_DEFAULT));
+	/* The next tick carries. */
+	while (*(volatile uint64_t *)&curpcpu()->pc_sf.hits < 1ull << 32 &&
+	    cpu_ticks() < end)
+		continue;
+	EXPECT_EQ(curpcpu()->pc_sf.hits, 0xfffffff0 + 32ull);
+	set_hits(hits + 32);
+	sched_unpin();
 	sf_buf_free(sf);
 	(void)sf_buf_direct_map(was);
 	drop_page(m);
