@@ -59,14 +59,6 @@ is_page(const struct vm_page *m)
 	    sf_offset_of_page(m) < sf_pages_end);
 }
 
-static bool
-is_slot(const struct sf_buf *sf)
-{
-	uintptr_t off = (uintptr_t)sf - (uintptr_t)sf_slots;
-
-	return (off % sizeof(*sf) == 0 && off / sizeof(*sf) < nsfbufs);
-}
-
 static void
 check_request(struct vm_page *m, int flags, const void *caller)
 {
@@ -390,11 +382,11 @@ bad_handle(const struct sf_buf *sf, const char *who, const void *caller)
 {
 	char by[KSYM_STRLEN];
 
+	if (!sf_buf_is_handle(sf))
+		panic("%s: %p is no sf_buf (called from %p)", who, sf, caller);
 	if (sf_is_direct(sf))
 		panic("%s: page %u has no reference (called from %p)", who,
 		    vm_page_index(sf_direct_page(sf)), caller);
-	if (!is_slot(sf))
-		panic("%s: %p is no sf_buf (called from %p)", who, sf, caller);
 	panic("%s: sf_buf %u is not referenced (called from %p; last by %s)",
 	    who, slot_of(sf), caller,
 	    ksym_format((uintptr_t)sf_callers[slot_of(sf)], by));
@@ -456,6 +448,8 @@ sf_buf_ref(struct sf_buf *sf)
 	const void *caller = __caller();
 	uint32_t count;
 
+	if (!sf_buf_is_handle(sf))
+		bad_handle(sf, "sf_buf_ref", caller);
 	if (sf_is_direct(sf)) {
 		if (hw_load32(&sf_direct_page(sf)->sf_refs) == 0)
 			bad_handle(sf, "sf_buf_ref", caller);
@@ -464,8 +458,6 @@ sf_buf_ref(struct sf_buf *sf)
 		    "%p)", vm_page_index(sf_direct_page(sf)), caller);
 		return;
 	}
-	if (!is_slot(sf))
-		bad_handle(sf, "sf_buf_ref", caller);
 	count = atomic_fetchadd_32(&sf->count, 1);
 	if (!sf_is_referenced(count))
 		bad_handle(sf, "sf_buf_ref", caller);

@@ -368,7 +368,7 @@ evict_run(struct sf_pool *p, bool held)
 			odd = true;
 			break;
 		}
-		hw_store32(&sf_of_hint(slot)->count, SF_REMOVED);
+		hw_store32(&sf_handle(slot)->count, SF_REMOVED);
 		last = slot;
 		left--;
 	}
@@ -689,8 +689,7 @@ map_ready(struct vm_page *m)
 	if (!SF_LIKELY(atomic_cmpset_32(&m->sf, 0, slot)))
 		return (not_ready(p, true));
 	p->last[QUEUE] = slot;
-	/* To load it again is cheaper than to keep an address for it. */
-	hw_store32(&sf_of_hint(hw_load32(&p->last[QUEUE]))->count, 1);
+	hw_store32(&sf_handle(slot)->count, 1);
 	pool_unlock(p);
 	return (slot);
 }

@@ -42,8 +42,8 @@
  * never goes from slot to slot.  So no page has two shared mappings.  It
  * outlives the freeing of the frame: what is mapped is a frame, not its owner.
  *
- * Where the direct map serves a page, the handle is the page's address with
- * bit 0 set, and m->sf_refs counts the references.
+ * Where the direct map serves a page, the handle is the page, which lies below
+ * all slots, and m->sf_refs counts the references.
  */
 
 #include <sys/types.h>
@@ -102,9 +102,7 @@ void	sf_buf_slot_available(void);
 		sf_buf_kva_bad(sf);					\
 } while (0)
 #define	SF_CHECK_HANDLE(sf) do {					\
-	uintptr_t off_ = (uintptr_t)(sf) - (uintptr_t)sf_slots;		\
-									\
-	if (off_ >= nsfbufs * SF_SLOT_SIZE || off_ % SF_SLOT_SIZE != 0)	\
+	if (!SF_LIKELY(sf_buf_is_handle(sf)))				\
 		sf_buf_free_bad(sf);					\
 } while (0)
 #else
@@ -128,22 +126,45 @@ sf_of_hint(uint32_t hint)
 	return ((struct sf_buf *)((uintptr_t)sf_slots - SF_SLOT_SIZE + hint));
 }
 
+/*
+ * sf_of_hint() once more, for who has other uses of the hint: gcc takes this
+ * for another address, and does not keep the two in registers for long.
+ */
+static inline struct sf_buf *
+sf_handle(uint32_t hint)
+{
+	return ((void *)((char *)sf_slots + hint - SF_SLOT_SIZE));
+}
+
 static inline bool
 sf_is_direct(const struct sf_buf *sf)
 {
-	return (((uintptr_t)sf & 1) != 0);
+	return ((uintptr_t)sf < (uintptr_t)sf_slots);
 }
 
 static inline struct sf_buf *
 sf_of_direct_page(struct vm_page *m)
 {
-	return ((struct sf_buf *)((uintptr_t)m | 1));
+	return ((void *)m);
 }
 
 static inline struct vm_page *
 sf_direct_page(const struct sf_buf *sf)
 {
-	return ((struct vm_page *)((uintptr_t)sf - 1));
+	return ((void *)(uintptr_t)sf);
+}
+
+/* Whether it is the address of a slot or of a page. */
+static inline bool
+sf_buf_is_handle(const struct sf_buf *sf)
+{
+	uintptr_t off = (uintptr_t)sf - (uintptr_t)sf_slots;
+
+	if (sf_is_direct(sf)) {
+		off = VM_PAGE_OFFSET(sf);
+		return (off < sf_pages_end && off % VM_PAGE_STRUCT == 0);
+	}
+	return (off < nsfbufs * SF_SLOT_SIZE && off % SF_SLOT_SIZE == 0);
 }
 
 /* How far the page's structure lies into the array; and back. */
@@ -208,13 +229,13 @@ sf_buf_alloc(struct vm_page *m, int flags)
 	slot = hw_load32(&m->sf);
 	if (slot == 0) {
 		slot = sf_buf_alloc_ready(m);
-		return (SF_LIKELY(slot != 0) ? sf_of_hint(slot) :
+		return (SF_LIKELY(slot != 0) ? sf_handle(slot) :
 		    sf_buf_alloc_checked(m, flags));
 	}
 	if (!SF_LIKELY(sf_take_reference(sf_of_hint(slot), (uint32_t)page)))
 		return (sf_buf_alloc_checked(m, flags));
 	PCPU_COUNT_LOW(pc_sf.hits);
-	return (sf_of_hint(slot));
+	return (sf_handle(slot));
 }
 
 /*
@@ -224,13 +245,13 @@ sf_buf_alloc(struct vm_page *m, int flags)
 static inline void
 sf_buf_free(struct sf_buf *sf)
 {
+	SF_CHECK_HANDLE(sf);
 	if (sf_is_direct(sf)) {
 		if (!SF_LIKELY(atomic_dec_32(&sf_direct_page(sf)->sf_refs)))
 			sf_buf_free_bad(sf);
 		return;
 	}
-	SF_CHECK_HANDLE(sf);
-	if (!SF_LIKELY((int32_t)hw_load32(&sf->count) >= 0))
+	if (!SF_LIKELY(!hw_test32(&sf->count, SF_SLOW)))
 		sf_buf_free_rest(sf, false);
 	else if (!SF_LIKELY(atomic_dec_32(&sf->count)))
 		sf_buf_free_rest(sf, true);

@@ -144,15 +144,17 @@ PANIC_TEST(ref_of_freed_direct, "panic.sf_buf_ref_of_a_freed_direct_map")
 PANIC_TEST(ref_foreign, "panic.sf_buf_ref_of_a_foreign_handle")
 {
 	uint64_t word = 1;
+	struct sf_buf *volatile sf = (void *)&word;	/* the compiler would see */
 
-	sf_buf_ref((struct sf_buf *)(void *)&word);
+	sf_buf_ref(sf);
 }
 
 PANIC_TEST(foreign_handle, "panic.sf_buf_free_of_a_foreign_handle")
 {
 	uint64_t word = 1;
+	struct sf_buf *volatile sf = (void *)&word;	/* the compiler would see */
 
-	sf_buf_free((struct sf_buf *)(void *)&word);
+	sf_buf_free(sf);
 }
 
 PANIC_TEST(unaligned_handle, "panic.sf_buf_free_of_an_unaligned_handle")
