@@ -39,19 +39,20 @@ struct smp_call {
 
 /*
  * wait_expired: for a loop that waits for another CPU since `start', in TSC
- * ticks: warns once, and says true when the wait is over.  Any context.
+ * ticks: warns once, and says true when the wait is over.  Any context.  The
+ * thread may have moved since to a CPU whose clock is a little behind.
  */
 bool
 wait_expired(uint64_t start, bool *warned)
 {
-	uint64_t waited = cpu_ticks() - start;
+	int64_t waited = (int64_t)(cpu_ticks() - start);
 
-	if (waited > WARN_MS * ticks_per_ms && !*warned) {
+	if (waited > (int64_t)(WARN_MS * ticks_per_ms) && !*warned) {
 		*warned = true;
 		printf("CPU %u waits for another for a second (called from "
 		    "%p)\n", curcpu_id(), __caller());
 	}
-	return (waited > ipi_timeout_ms * ticks_per_ms);
+	return (waited > (int64_t)(ipi_timeout_ms * ticks_per_ms));
 }
 
 /*
