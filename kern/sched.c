@@ -18,6 +18,7 @@
 
 #include <sys/types.h>
 #include <sys/lock.h>
+#include <sys/sf_buf.h>
 #include <sys/sleepq.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
@@ -390,6 +391,7 @@ sched_idle(void)
 			sched_yield();
 			continue;
 		}
+		sf_buf_tick();		/* this clock will not close a batch */
 		clock_idle(true);
 		tlb_enter_idle();
 		cpu_idle();

@@ -88,7 +88,7 @@ revive(struct sf_buf *sf, uint32_t page)
 
 	if (ours) {
 		sf_buf_md_enter(sf_hint(sf), page, true);
-		hw_store32(&sf->count, SF_USED | 1);
+		hw_store32(&sf->count, SF_USED | SF_REF);
 		PCPU_COUNT(pc_sf.revived);
 	}
 	intr_restore(intr);
@@ -159,7 +159,7 @@ lookup_private(struct vm_page *m)
 	/* Counted first: a page that is referenced must never look idle. */
 	(void)atomic_inc_32(&m->sf_refs);
 	if (!sf_change(sf, (uint32_t)sf_offset_of_page(m), count,
-	    (count + 1) | SF_USED)) {
+	    (count + SF_REF) | SF_USED)) {
 		(void)atomic_dec_32(&m->sf_refs);
 		return (NULL);
 	}
@@ -258,7 +258,8 @@ complain(const struct waiter *w)
 	    nsfbufs, vm_page_index(w->m));
 	for (u_int i = 0; i < nsfbufs && i < 16; i++)
 		printf("  sf_buf %u: page %u, references %u, %s\n", i,
-		    sf_frame(&sf_slots[i]), sf_count(&sf_slots[i]) & SF_COUNT,
+		    sf_frame(&sf_slots[i]),
+		    sf_references(sf_count(&sf_slots[i])),
 		    ksym_format((uintptr_t)sf_callers[i], by));
 }
 
@@ -293,8 +294,8 @@ wait_for_slot(struct waiter *w, int flags, const void *caller)
 
 /*
  * Every slot is referenced: waits for one, in order, and maps m in it; NULL
- * if a signal ended the wait (*interrupted), or somebody else mapped m.  A
- * waiter whose page got mapped takes that, and passes on what it was given.
+ * if a signal ended the wait (*interrupted), or somebody else mapped m: then
+ * sf_pool_map_given() puts the slot back, for who waits next.
  */
 static struct sf_buf *
 alloc_waiting(struct vm_page *m, int flags, const void *caller,
@@ -312,10 +313,7 @@ alloc_waiting(struct vm_page *m, int flags, const void *caller,
 		return (sf);
 	if (w.dirty)
 		tlb_flush_all_wait();
-	if (sf == NULL)
-		sf = sf_pool_map_given(w.given, m, caller);
-	else
-		sf_pool_give_back(w.given);
+	sf = sf_pool_map_given(w.given, m, caller);
 	if (hw_load32(&sf_nwaiters) != 0)
 		sf_buf_was_mapped(m);
 	return (sf);
@@ -413,7 +411,7 @@ static void
 drop_slowly(struct sf_buf *sf, const void *caller)
 {
 	uint32_t page = sf_page(sf);
-	uint32_t count = atomic_fetchadd_32(&sf->count, -1u);
+	uint32_t count = atomic_fetchadd_32(&sf->count, -SF_REF);
 
 	if (!sf_is_referenced(count))
 		bad_handle(sf, "sf_buf_free", caller);
@@ -432,7 +430,7 @@ sf_buf_free_rest(struct sf_buf *sf, bool dropped)
 
 	if (!dropped)
 		drop_slowly(sf, caller);
-	else if ((sf_count(sf) & SF_COUNT) > SF_COUNT_MAX)
+	else if ((sf_count(sf) & SF_COUNT) >= SF_BORROWED)
 		bad_handle(sf, "sf_buf_free", caller);
 	if (sf_strict)
 		sf_pool_last_free_strict(sf, caller);
@@ -458,7 +456,7 @@ sf_buf_ref(struct sf_buf *sf)
 		    "%p)", vm_page_index(sf_direct_page(sf)), caller);
 		return;
 	}
-	count = atomic_fetchadd_32(&sf->count, 1);
+	count = atomic_fetchadd_32(&sf->count, SF_REF);
 	if (!sf_is_referenced(count))
 		bad_handle(sf, "sf_buf_ref", caller);
 	KASSERT((count & SF_COUNT) < SF_COUNT_MAX, "sf_buf_ref: too many "
@@ -573,14 +571,14 @@ sf_buf_explain(vm_offset_t va)
 	slot = (va - SF_BUF_MIN) >> PAGE_SHIFT;
 	sf = &sf_slots[slot];
 	printf("sf_buf %u: page %u, references %u, last %s by %s\n", slot,
-	    sf_frame(sf), sf_count(sf) & SF_COUNT, sf_strict &&
+	    sf_frame(sf), sf_references(sf_count(sf)), sf_strict &&
 	    sf_count(sf) == SF_REMOVED ? "freed" : "mapped",
 	    ksym_format((uintptr_t)sf_callers[slot], by));
 }
 
 /*
  * Of a CPU's hits the fast path counts the low half only: it cannot go round
- * more than once between two ticks, and a CPU without ticks has no hits.
+ * more than once between two ticks, or a tick and an idle moment.
  */
 static void
 carry_hits(struct pcpu *pc)
@@ -592,7 +590,10 @@ carry_hits(struct pcpu *pc)
 	pc->pc_sf_hits_seen = low;
 }
 
-/* sf_buf_tick: the clock's.  Interrupts off. */
+/*
+ * sf_buf_tick: the clock's, and that of who stops it to idle.  Interrupts
+ * off.
+ */
 void
 sf_buf_tick(void)
 {

@@ -45,6 +45,13 @@ sf_frame(struct sf_buf *sf)
 	return (vm_page_index(sf_page_at(sf_page(sf))));
 }
 
+/* The references in a count, for people. */
+static inline u_int
+sf_references(uint32_t count)
+{
+	return ((count & SF_COUNT) / SF_REF);
+}
+
 static inline bool
 sf_is_referenced(uint32_t count)
 {
@@ -82,6 +89,7 @@ void	sf_buf_was_mapped(const struct vm_page *m);
 void	sf_buf_sample_peak(void);
 
 /* sf_pool.c; contracts are there. */
+extern u_int sf_pool_queued;	/* a variable for tests/sim */
 void	sf_pool_init(void);
 void	sf_pool_settle_all(void);
 struct sf_buf *sf_pool_map(struct vm_page *m, const void *caller);
@@ -89,7 +97,6 @@ struct sf_buf *sf_pool_map_private(struct vm_page *m, const void *caller);
 struct sf_buf *sf_pool_map_given(struct sf_buf *sf, struct vm_page *m,
     const void *caller);
 struct sf_buf *sf_pool_get_any(bool *dirty);
-void	sf_pool_give_back(struct sf_buf *sf);
 bool	sf_pool_force(void);
 void	sf_pool_last_free(struct sf_buf *sf);
 void	sf_pool_last_free_strict(struct sf_buf *sf, const void *caller);

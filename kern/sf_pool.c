@@ -46,8 +46,8 @@
 #include <machine/cpufunc.h>
 #include <machine/smp.h>
 
-#define	QUEUED		4u	/* of so many slots one stays mapped */
-#define	BATCH_MAX	128u	/* slots to evict, and to map, in one go */
+#define	BATCH_MAX	128u	/* slots to map, and twice so many to evict, in
+				   one go: interrupts are off */
 #define	STEAL_MAX	256u	/* slots moved from pool to pool at once */
 #define	SAMPLE		32u	/* misses a slot from sample to sample */
 
@@ -76,6 +76,7 @@ static struct sf_pool {
 
 /* A queue that reaches queue_high is brought down to queue_low. */
 static u_int queue_high, queue_low, ready_max;
+u_int sf_pool_queued = 4;	/* of so many slots one stays mapped */
 
 static inline struct sf_pool *
 my_pool(void)
@@ -97,9 +98,10 @@ pool_lock_wait(struct sf_pool *p, uint32_t holder)
 	bool warned = false;
 
 	do {
-		if (panicked())
+		if (panicked_here())
 			return;
-		KASSERT(!wait_expired(start, &warned), "sf_buf: CPU %u waits "
+		KASSERT(panicked() || !wait_expired(start, &warned),
+		    "sf_buf: CPU %u waits "
 		    "for pool %u, which CPU %u has", curcpu_id(),
 		    (u_int)(p - pools),
 		    (holder - lock_word(pools)) / (u_int)sizeof(*p));
@@ -134,6 +136,7 @@ settle(struct sf_pool *p)
 	p->len[CLEAN] -= taken;
 	p->len[QUEUE] += taken;
 	p->settled = p->ready;
+	p->unsampled += taken;
 	PCPU_ADD(pc_sf.misses, taken);
 }
 
@@ -152,6 +155,16 @@ static inline void
 pool_unlock(struct sf_pool *p)
 {
 	atomic_store_rel_32(&p->lock, 0);
+}
+
+/* Lets go of the lock, and of interrupts, for a moment. */
+static void
+pool_breathe(struct sf_pool *p, uint32_t intr)
+{
+	pool_unlock(p);
+	intr_restore(intr);
+	(void)intr_save();
+	pool_lock(p);
 }
 
 static inline enum part
@@ -311,17 +324,18 @@ unclean(const struct sf_pool *p)
 /*
  * Takes away the oldest mapping of the queue that nobody uses, one that was
  * hit since it was passed last going round once more; false if there is
- * none.  Each pass over a slot is paid for by a hit or by the miss that
+ * none, or not among the first few unless `hard'.  Each pass over a slot is paid for by a hit or by the miss that
  * mapped it.  Only who holds the lock of its ring may claim a slot, so its
  * page stays and half the word will do.
  */
 static bool __attribute__((noinline))
 evict(struct sf_pool *p, bool hard)
 {
+	u_int n = hard ? 2 * p->len[QUEUE] : BATCH_MAX;
 	struct sf_buf *sf;
 	uint32_t count;
 
-	for (u_int n = 2 * p->len[QUEUE]; n > 0; n--) {
+	for (; n > 0; n--) {
 		if ((sf = remove_first(p, QUEUE)) == NULL)
 			return (false);
 		if (claim(p, sf, &count, hard)) {
@@ -349,14 +363,13 @@ evicted(struct sf_pool *p, bool held, uint32_t last, u_int n)
 }
 
 /*
- * evict() for as many as the queue has too many and are all alike: unused,
- * shared, and held by a TLB or not.  A fifth of a miss goes here.  False if
- * there was none.
+ * evict() for up to max, as long as they are all alike: unused, shared, and
+ * held by a TLB or not.  A fifth of a miss goes here.  How many there were.
  */
-static inline __attribute__((always_inline)) bool
-evict_run(struct sf_pool *p, bool held)
+static inline __attribute__((always_inline)) u_int
+evict_run(struct sf_pool *p, u_int max, bool held)
 {
-	u_int max = p->len[QUEUE] - queue_low, left = max, n;
+	u_int left = max, n;
 	uint32_t last = p->last[OPEN], slot;
 	bool odd = false;
 
@@ -380,24 +393,35 @@ evict_run(struct sf_pool *p, bool held)
 		p->held = !held;
 		put_removed(p, remove_first(p, QUEUE), !held);
 	}
-	return (n != 0 || odd);
+	return (n + odd);
 }
 
-/* Brings the queue down to what it may have. */
-static void __attribute__((noinline))
+/*
+ * Brings the queue down to what it may have, if that is not too much for one
+ * go.  False once there is no more to do.
+ */
+static bool __attribute__((noinline))
 evict_batch(struct sf_pool *p)
 {
-	while (p->len[QUEUE] > queue_low)
-		if (!(p->held ? evict_run(p, true) : evict_run(p, false)) &&
-		    !evict(p, false))
-			break;
+	u_int left = 2 * BATCH_MAX, max, n;
+
+	while (left != 0 && p->len[QUEUE] > queue_low) {
+		max = p->len[QUEUE] - queue_low;
+		max = max < left ? max : left;
+		n = p->held ? evict_run(p, max, true) :
+		    evict_run(p, max, false);
+		if (n == 0 && !evict(p, false))
+			return (false);
+		left -= n == 0 ? 1 : n;
+	}
+	return (left == 0);
 }
 
 static inline void
 evict_ahead(struct sf_pool *p)
 {
 	if (p->len[QUEUE] >= queue_high)
-		evict_batch(p);
+		(void)evict_batch(p);
 }
 
 /*
@@ -566,11 +590,12 @@ enter(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m,
 	}
 	sf_set_caller(sf, caller);
 	if (sf_strict) {
-		hw_store32(&sf->count, SF_SLOW | SF_UNLISTED | 1);
+		hw_store32(&sf->count, SF_SLOW | SF_UNLISTED | SF_REF);
 	} else {
 		insert(p, QUEUE, sf);
-		hw_store32(&sf->count, 1);
+		hw_store32(&sf->count, SF_REF);
 	}
+	p->unsampled++;
 	PCPU_COUNT(pc_sf.misses);
 	return (sf);
 }
@@ -582,7 +607,6 @@ make_ready(struct sf_pool *p)
 	u_int n = p->len[CLEAN] < ready_max ? p->len[CLEAN] : ready_max;
 
 	p->ready = p->settled = (int32_t)n;
-	p->unsampled += n;
 }
 
 /* Whether it is time for a sample of the peak; if so, the caller takes it. */
@@ -689,7 +713,7 @@ map_ready(struct vm_page *m)
 	if (!SF_LIKELY(atomic_cmpset_32(&m->sf, 0, slot)))
 		return (not_ready(p, true));
 	p->last[QUEUE] = slot;
-	hw_store32(&sf_handle(slot)->count, 1);
+	hw_store32(&sf_handle(slot)->count, SF_REF);
 	pool_unlock(p);
 	return (slot);
 }
@@ -743,8 +767,9 @@ enter_private(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m,
 	hw_store32(&sf->page, page);
 	(void)atomic_inc_32(&m->sf_refs);
 	insert(p, QUEUE, sf);
-	hw_store32(&sf->count, SF_SLOW | SF_PRIVATE_TO(curcpu_id()) | 1);
+	hw_store32(&sf->count, SF_SLOW | SF_PRIVATE_TO(curcpu_id()) | SF_REF);
 	m->sf_private = (uint16_t)slot_of(sf);
+	p->unsampled++;
 	PCPU_COUNT(pc_sf.misses);
 	PCPU_COUNT(pc_sf.privates);
 	return (sf);
@@ -767,20 +792,6 @@ sf_pool_map_given(struct sf_buf *sf, struct vm_page *m, const void *caller)
 	return (sf);
 }
 
-/* sf_pool_give_back: a slot that sf_pool_get_any() gave, clean by now. */
-void
-sf_pool_give_back(struct sf_buf *sf)
-{
-	uint32_t intr = intr_save();
-	struct sf_pool *p = my_pool();
-
-	hw_store32(&sf->page, NOPAGE);
-	pool_lock(p);
-	put_removed(p, sf, false);
-	pool_unlock(p);
-	intr_restore(intr);
-}
-
 /* The oldest slot that some TLB may still hold; NULL if there is none. */
 static struct sf_buf *
 take_unclean(struct sf_pool *p)
@@ -798,19 +809,17 @@ take_any(struct sf_pool *p, bool *dirty)
 {
 	struct sf_buf *sf;
 
-	absorb(p);
-	*dirty = false;
-	if ((sf = take(p, CLEAN)) != NULL)
-		return (sf);
-	*dirty = true;
-	if ((sf = take_unclean(p)) != NULL)
-		return (sf);
-	if (!evict(p, true))
-		return (NULL);
-	if ((sf = take_unclean(p)) != NULL)
-		return (sf);
-	*dirty = false;
-	return (take(p, CLEAN));
+	/* What was evicted may be revived at once, and then there is more. */
+	do {
+		absorb(p);
+		*dirty = false;
+		if ((sf = take(p, CLEAN)) != NULL)
+			return (sf);
+		*dirty = true;
+		if ((sf = take_unclean(p)) != NULL)
+			return (sf);
+	} while (evict(p, true));
+	return (NULL);
 }
 
 /*
@@ -873,6 +882,20 @@ sf_pool_map_private(struct vm_page *m, const void *caller)
 }
 
 /*
+ * Half of the queue, hard, as nothing else is removed: in strides, between
+ * which interrupts come in and other CPUs at the pool.
+ */
+static void
+evict_half(struct sf_pool *p, uint32_t intr)
+{
+	u_int n = (p->len[QUEUE] + 1) / 2;
+
+	for (u_int i = 1; i <= n && evict(p, true); i++)
+		if (i % BATCH_MAX == 0)
+			pool_breathe(p, intr);
+}
+
+/*
  * One pool's part in a forced flush: evicts what its queue has too much of,
  * or half of it if nothing else is removed, and closes the batch.
  * Returns whether something is clean or will be.
@@ -885,10 +908,10 @@ prepare(struct sf_pool *p, bool *dirty, uint32_t *stamp)
 
 	pool_lock(p);
 	absorb(p);
-	evict_batch(p);
+	while (evict_batch(p))
+		pool_breathe(p, intr);
 	if (unclean(p) + p->len[CLEAN] == 0)
-		for (u_int n = (p->len[QUEUE] + 1) / 2; n > 0; n--)
-			(void)evict(p, true);
+		evict_half(p, intr);
 	/* What another has just closed for the same reason will do. */
 	if (p->len[OPEN] > p->len[BATCH0] / 8 || p->len[BATCH1] != 0 ||
 	    !tlb_is_recent(p->stamp[0]))
@@ -933,18 +956,19 @@ sf_pool_force(void)
 void
 sf_pool_last_free(struct sf_buf *sf)
 {
-	uint32_t count = sf_count(sf), ncount, intr;
+	uint32_t intr = intr_save(), count = sf_count(sf), ncount;
 	struct sf_pool *p;
 
 	do {
 		if ((count & (SF_STATE | SF_COUNT)) != 0 ||
-		    (count & SF_UNLISTED) == 0)
+		    (count & SF_UNLISTED) == 0) {
+			intr_restore(intr);
 			return;
+		}
 		ncount = count & ~SF_UNLISTED;
 		if ((count & SF_PRIVATE) == 0)
 			ncount &= ~SF_SLOW;
 	} while (!atomic_fcmpset_32(&sf->count, &count, ncount));
-	intr = intr_save();
 	p = my_pool();
 	pool_lock(p);
 	insert(p, QUEUE, sf);
@@ -1013,7 +1037,10 @@ unlink(struct sf_pool *p, enum part k, struct sf_buf *sf)
 	return (found);
 }
 
-/* Finds an idle slot in one pool; then it is claimed, its entry gone. */
+/*
+ * Finds an idle slot in one pool; then it is claimed, its entry gone, and
+ * nobody looks for it.
+ */
 static bool
 extract(struct sf_pool *p, struct sf_buf *sf)
 {
@@ -1021,13 +1048,16 @@ extract(struct sf_pool *p, struct sf_buf *sf)
 
 	if (unlink(p, CLEAN, sf) || unlink(p, BATCH0, sf) ||
 	    unlink(p, BATCH1, sf) || unlink(p, OPEN, sf)) {
-		if (atomic_cmpset_32(&sf->count, SF_REMOVED, SF_CLAIMED))
-			return (true);
-		insert(p, QUEUE, sf);	/* revived */
-	}
-	if (!unlink(p, QUEUE, sf) || !claim(p, sf, &count, true))
+		if (!atomic_cmpset_32(&sf->count, SF_REMOVED, SF_CLAIMED)) {
+			insert(p, QUEUE, sf);	/* revived */
+			return (extract(p, sf));
+		}
+	} else if (unlink(p, QUEUE, sf) && claim(p, sf, &count, true))
+		(void)unmap(sf, 0);
+	else
 		return (false);
-	(void)unmap(sf, 0);
+	forget_page(sf);
+	hw_store32(&sf->page, NOPAGE);
 	return (true);
 }
 
@@ -1056,8 +1086,6 @@ sf_pool_evict(struct sf_buf *sf)
 	tlb_flush_all_wait();
 	intr = intr_save();
 	p = my_pool();
-	forget_page(sf);
-	hw_store32(&sf->page, NOPAGE);
 	pool_lock(p);
 	put_removed(p, sf, false);
 	for (u_int n = p->len[CLEAN] - 1; n > 0; n--)	/* to the front */
@@ -1086,7 +1114,7 @@ sf_pool_init(void)
 {
 	u_int batch;
 
-	queue_high = nsfbufs / QUEUED / mp_ncpus;
+	queue_high = nsfbufs / sf_pool_queued / mp_ncpus;
 	if (queue_high == 0)
 		queue_high = 1;
 	batch = queue_high - queue_high / 4;

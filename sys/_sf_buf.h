@@ -14,24 +14,27 @@
  * the page that it maps, told by how far its structure lies into the page
  * array, in bytes; and what is called its count:
  *
- *	bits 0-18	references
+ *	USED		bit 0: hit since evict() last passed.  It is below the
+ *			references, so that one too few borrows from the top
+ *	bits 1-18	references, each SF_REF
  *	bits 19-26	0, or 1 + the CPU that it is private to
- *	USED		hit since evict() last passed
  *	state		MAPPED, CLAIMED, REMOVED, REVIVING
- *	UNLISTED	mapped and in no ring; all others but those CLAIMED are
- *			linked in the ring of exactly one pool
+ *	UNLISTED	mapped and in no ring; all others are in the ring of one
+ *			pool, or CLAIMED, or on their way there
  *	SLOW		not just MAPPED, in a ring, and for everybody: its frees
  *			have more to do.  The top bit, which instructions test
  *
- *	MAPPED	 -> CLAIMED	unreferenced, by who has its pool's lock
+ *	MAPPED	 -> CLAIMED	unreferenced, by who has its pool's lock, or in
+ *				strict mode by the last free
  *	CLAIMED	 -> REMOVED	its entry is gone; it is in a ring
  *	REMOVED	 -> CLAIMED	by who has its pool's lock, for another page
  *	REMOVED	 -> REVIVING	by who wants the page back that it mapped
  *	REVIVING -> MAPPED	the entry is back; its place in the ring the same
  *	CLAIMED	 -> MAPPED	mapped anew and published
  *
- * Who moves a slot to CLAIMED or REVIVING owns it, has interrupts off until
- * it moves on, and may then store to the word as it likes, page before count.
+ * Who moves a slot to CLAIMED or REVIVING owns it, and may then store to the
+ * word as it likes, page before count.  As long as a page names it interrupts
+ * are off until it moves on.
  * All else changes it by a locked instruction.  Page and count are one word
  * so that a reference is taken only while the slot maps that page: a check
  * after a separate increment would leave stray references.
@@ -66,15 +69,17 @@ struct sf_buf {
 } __attribute__((aligned(16)));
 _Static_assert(sizeof(struct sf_buf) == SF_SLOT_SIZE, "struct sf_buf");
 
-#define	SF_COUNT	0x0007ffffu
-#define	SF_COUNT_MAX	0x0003ffffu	/* half: races never carry */
+#define	SF_USED		0x00000001u
+#define	SF_REF		0x00000002u
+#define	SF_COUNT	0x0007fffeu
+#define	SF_COUNT_MAX	0x0003fffeu	/* half: races never carry */
+#define	SF_BORROWED	0x00060000u	/* from here up it was less than 0 */
 #define	SF_PRIVATE	0x07f80000u
 #define	SF_PRIVATE_TO(cpu) (((cpu) + 1) << 19)
-#define	SF_USED		0x08000000u
 #define	SF_STATE	0x30000000u	/* of which MAPPED is 0 */
 #define	SF_UNLISTED	0x40000000u
 #define	SF_SLOW		0x80000000u
-/* The whole of a count in these states. */
+/* The whole of a count in these states; one CLAIMED may be private, too. */
 #define	SF_CLAIMED	(SF_SLOW | 0x10000000u)
 #define	SF_REMOVED	(SF_SLOW | 0x20000000u)
 #define	SF_REVIVING	(SF_SLOW | 0x30000000u)
@@ -199,7 +204,7 @@ sf_take_reference(struct sf_buf *sf, uint32_t page)
 
 	return ((count & ~(SF_SLOW | SF_UNLISTED | SF_USED |
 	    SF_COUNT_MAX)) == 0 && hw_cmpxchg8b(&sf->word, page, count,
-	    page, (count + 1) | SF_USED));
+	    page, (count + SF_REF) | SF_USED));
 }
 
 /*
@@ -253,7 +258,7 @@ sf_buf_free(struct sf_buf *sf)
 	}
 	if (!SF_LIKELY(!hw_test32(&sf->count, SF_SLOW)))
 		sf_buf_free_rest(sf, false);
-	else if (!SF_LIKELY(atomic_dec_32(&sf->count)))
+	else if (!SF_LIKELY(atomic_sub_32(&sf->count, SF_REF)))
 		sf_buf_free_rest(sf, true);
 	else if (hw_test32(&sf_nwaiters, ~0u))
 		sf_buf_slot_available();

@@ -99,6 +99,16 @@ PANIC_TEST(double_free, "panic.sf_buf_double_free")
 	sf_buf_free(sf);
 }
 
+PANIC_TEST(double_free_hit, "panic.sf_buf_double_free_after_a_hit")
+{
+	struct vm_page *m = wired_page(0);
+
+	sf_buf_free(sf_buf_alloc(m, SFB_DEFAULT));
+	sf_buf_free(sf_buf_alloc(m, SFB_DEFAULT));
+	sf_buf_free(sf_buf_alloc(m, SFB_DEFAULT));
+	sf_buf_free(sf_of_hint(m->sf));
+}
+
 PANIC_TEST(double_free_direct, "panic.sf_buf_double_free_direct_map")
 {
 	struct sf_buf *sf = sf_buf_alloc(wired_page(VM_ALLOC_DIRECT),

@@ -680,6 +680,15 @@ atomic_dec_32(volatile uint32_t *p)
 }
 
 bool
+atomic_sub_32(volatile uint32_t *p, uint32_t v)
+{
+	STEP("sub", p, v);
+	sim_drain(cur);
+	commit(p, *p - v);
+	return (*p >> 31 == 0);
+}
+
+bool
 atomic_fcmpset_32(volatile uint32_t *p, uint32_t *old, uint32_t new)
 {
 	uint32_t was;

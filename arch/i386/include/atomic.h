@@ -53,6 +53,17 @@ atomic_dec_32(volatile uint32_t *p)
 	return (good);
 }
 
+/* Takes v away; true unless the top bit is set afterwards. */
+static inline bool
+atomic_sub_32(volatile uint32_t *p, uint32_t v)
+{
+	bool good;
+
+	__asm__ volatile("lock subl %2, %1" : "=@ccns" (good), "+m" (*p)
+	    : "ri" (v) : "memory");
+	return (good);
+}
+
 static inline uint32_t
 atomic_swap_32(volatile uint32_t *p, uint32_t v)
 {

@@ -16,6 +16,7 @@
 uint32_t atomic_fetchadd_32(volatile uint32_t *p, uint32_t v);
 bool	atomic_inc_32(volatile uint32_t *p);
 bool	atomic_dec_32(volatile uint32_t *p);
+bool	atomic_sub_32(volatile uint32_t *p, uint32_t v);
 bool	atomic_fcmpset_32(volatile uint32_t *p, uint32_t *old, uint32_t new);
 void	atomic_set_32(volatile uint32_t *p, uint32_t bits);
 
