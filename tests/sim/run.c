@@ -227,6 +227,7 @@ run(const struct work *w, enum sim_mode mode, const struct noise *n,
 	    (size_t)(__stop_kern_state - __start_kern_state));
 	machine_reset(w->ncpus, mode, n, given, seed);
 	nsfbufs = w->nslots;
+	sf_pool_queued = w->queued;
 	set_tunable("sf_buf.strict", w->strict);
 	set_tunable("sf_buf.dmap", !w->direct);
 	sim_set_epoch(w->epoch, w->sleeper);

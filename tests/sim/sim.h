@@ -199,6 +199,7 @@ struct op {
 
 struct work {
 	u_int ncpus, nthreads, nslots, npages;
+	u_int queued;		/* of so many slots one stays mapped */
 	bool strict, direct;
 	uint32_t epoch;
 	bool wired;		/* pages have a wiring of their own */

@@ -96,6 +96,7 @@ work_draw(struct work *w, uint64_t seed)
 	w->nslots = (r >> 6 & 3) == 0 ? 4 + (r >> 8 & 3) :
 	    (r >> 6 & 3) == 1 ? 1 + (r >> 8 & 3) % 3 : 4;
 	w->npages = 3 + (r >> 10 & 7) % 6;
+	w->queued = 1 + (r >> 57 & 3);
 	w->strict = (r >> 13 & 7) == 0;
 	w->direct = (r >> 16 & 7) == 0;
 	w->epoch = epochs[(r >> 19 & 0xff) % nitems(epochs)];
@@ -140,8 +141,9 @@ work_print(const struct work *w)
 	    "move", "audit", "busy" };
 	const struct op *op;
 
-	printf("%u CPUs, %u slots, %u pages%s%s%s%s, epoch 0x%x\n", w->ncpus,
-	    w->nslots, w->npages, w->strict ? ", strict" : "", w->direct ?
+	printf("%u CPUs, %u slots, 1 of %u queued, %u pages%s%s%s%s, "
+	    "epoch 0x%x\n", w->ncpus, w->nslots, w->queued, w->npages,
+	    w->strict ? ", strict" : "", w->direct ?
 	    ", direct map" : "", w->wired ? ", pages wired" : "", w->sleeper ?
 	    ", one asleep" : "", w->epoch);
 	for (u_int t = 0; t < w->nthreads; t++) {
