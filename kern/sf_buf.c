@@ -566,7 +566,8 @@ sf_buf_explain(vm_offset_t va)
 	struct sf_buf *sf;
 	u_int slot;
 
-	if (va < SF_BUF_MIN || va - SF_BUF_MIN >= nsfbufs << PAGE_SHIFT)
+	if (va < SF_BUF_MIN || va - SF_BUF_MIN >= nsfbufs << PAGE_SHIFT ||
+	    sf_callers == NULL)
 		return;
 	slot = (va - SF_BUF_MIN) >> PAGE_SHIFT;
 	sf = &sf_slots[slot];

@@ -46,11 +46,16 @@ bool
 wait_expired(uint64_t start, bool *warned)
 {
 	int64_t waited = (int64_t)(cpu_ticks() - start);
+	static volatile uint32_t warning;
 
 	if (waited > (int64_t)(WARN_MS * ticks_per_ms) && !*warned) {
 		*warned = true;
+		/* Many may wait for one: they must not wait for the console. */
+		if (!atomic_cmpset_32(&warning, 0, 1))
+			return (false);
 		printf("CPU %u waits for another for a second (called from "
 		    "%p)\n", curcpu_id(), __caller());
+		atomic_store_rel_32(&warning, 0);
 	}
 	return (waited > (int64_t)(ipi_timeout_ms * ticks_per_ms));
 }
