@@ -26,8 +26,8 @@
  * it back.
  *
  * Slots are evicted ahead of need, about three quarters of all.  That does not
- * cost hits: a removed slot still knows its page, and goes back to it (sf_buf.c,
- * revive()) for the price of a store, wherever in the ring it is: whoever comes
+ * cost hits: a removed slot still knows its page, and goes back to it by
+ * revive() for the price of a store, wherever in the ring it is: whoever comes
  * upon it looks at its state to see what it is now.  Batches are closed by the
  * clock, and become clean by the flushes of everybody's next tick; only when
  * clean slots run out before that, sf_pool_force() asks.  No ring is ever
@@ -63,7 +63,7 @@ enum part { QUEUE, CLEAN, BATCH0, BATCH1, OPEN, NPARTS };
  */
 static struct sf_pool {
 	volatile uint32_t lock;		/* 0, or lock_word() of who has it */
-	int32_t ready;			/* of CLEAN, to be taken without a look */
+	int32_t ready;			/* of CLEAN: to be taken unseen */
 	int32_t settled;		/* what it was at the last settle() */
 	uint32_t last[NPARTS];		/* hint: last of the part or, if it is
 					   empty, of the nearest before it */
@@ -323,10 +323,10 @@ unclean(const struct sf_pool *p)
 
 /*
  * Takes away the oldest mapping of the queue that nobody uses, one that was
- * hit since it was passed last going round once more; false if there is
- * none, or not among the first few unless `hard'.  Each pass over a slot is paid for by a hit or by the miss that
- * mapped it.  Only who holds the lock of its ring may claim a slot, so its
- * page stays and half the word will do.
+ * hit since it was passed last going round once more; false if there is none,
+ * or not among the first few unless `hard'.  Each pass over a slot is paid for
+ * by a hit or by the miss that mapped it.  Only who holds the lock of its ring
+ * may claim a slot, so its page stays and half the word will do.
  */
 static bool __attribute__((noinline))
 evict(struct sf_pool *p, bool hard)
