@@ -43,19 +43,15 @@ spin_check_order(const struct pcpu *pc, const struct spinlock *l)
  * console's lock, so nobody says it who waits for that.
  */
 static void
-spin_waited(const struct spinlock *l, uint64_t start, bool *warned,
-    const void *caller)
+spin_waited(const struct spinlock *l, struct cpu_wait *w, const void *caller)
 {
-	uint64_t ms = (cpu_ticks() - start) / ticks_per_ms;
 	u_int holder = l->owner;
 
-	if (ms >= 1000 && !*warned && l->rank != RANK_CONSOLE) {
-		*warned = true;
+	if (wait_is_long(w) && l->rank != RANK_CONSOLE)
 		printf("spin_lock: CPU %u has waited for %s for a second, CPU "
 		    "%d took it at %p (called from %p)\n", curcpu_id(),
 		    l->name, (int)holder - 1, l->where, caller);
-	}
-	KASSERT(ms < ipi_timeout_ms, "spin_lock: CPU %u has waited for %s for "
+	KASSERT(!wait_expired(w), "spin_lock: CPU %u has waited for %s for "
 	    "%u ms, CPU %d took it at %p (called from %p)", curcpu_id(),
 	    l->name, ipi_timeout_ms, (int)holder - 1, l->where, caller);
 }
@@ -74,8 +70,7 @@ void
 spin_wait(struct spinlock *l)
 {
 	uint32_t me = curcpu_id() + 1;
-	uint64_t start = cpu_ticks();
-	bool warned = false;
+	struct cpu_wait wait = { 0 };
 
 	KASSERT(l->owner != me || panicked_here(), "spin_lock: %s is held here "
 	    "since %p (called from %p)", l->name, l->where, __caller());
@@ -87,7 +82,7 @@ spin_wait(struct spinlock *l)
 		tlb_serve();
 		cpu_spinwait();
 		if (ticks_per_ms != 0 && !panicked())
-			spin_waited(l, start, &warned, __caller());
+			spin_waited(l, &wait, __caller());
 	}
 }
 

@@ -126,17 +126,16 @@ try_hit(struct sf_buf *sf, struct vm_page *m, const void *caller)
 static struct sf_buf *
 lookup(struct vm_page *m, const void *caller)
 {
-	uint64_t start = 0;
-	bool warned = false;
+	struct cpu_wait wait = { 0 };
 	uint32_t hint;
 
 	while ((hint = hw_load32(&m->sf)) != 0) {
 		if (try_hit(sf_of_hint(hint), m, caller))
 			return (sf_of_hint(hint));
+		if (!intr_enabled())
+			tlb_serve();
 		cpu_spinwait();
-		if (start == 0)
-			start = cpu_ticks();
-		KASSERT(!wait_expired(start, &warned), "sf_buf_alloc: sf_buf "
+		KASSERT(!wait_expired(&wait), "sf_buf_alloc: sf_buf "
 		    "%u of page %u is in somebody's hands (called from %p)",
 		    slot_of(sf_of_hint(hint)), vm_page_index(m), caller);
 	}

@@ -94,15 +94,13 @@ lock_word(const struct sf_pool *p)
 static void __attribute__((noinline))
 pool_lock_wait(struct sf_pool *p, uint32_t holder)
 {
-	uint64_t start = cpu_ticks();
-	bool warned = false;
+	struct cpu_wait wait = { 0 };
 
 	do {
 		if (panicked_here())
 			return;
-		KASSERT(panicked() || !wait_expired(start, &warned),
-		    "sf_buf: CPU %u waits "
-		    "for pool %u, which CPU %u has", curcpu_id(),
+		KASSERT(panicked() || !wait_expired(&wait),
+		    "sf_buf: CPU %u waits for pool %u, which CPU %u has", curcpu_id(),
 		    (u_int)(p - pools),
 		    (holder - lock_word(pools)) / (u_int)sizeof(*p));
 		tlb_serve();

@@ -123,8 +123,7 @@ timeout_stop(struct thread *td)
 {
 	struct timeout_queue *q = &timeouts[td->td_timocpu];
 	struct thread **p;
-	uint64_t start = cpu_ticks();
-	bool warned = false;
+	struct cpu_wait wait = { 0 };
 
 	spin_lock(&q->lock);
 	for (p = &q->first; *p != NULL; p = &(*p)->td_timonext) {
@@ -136,7 +135,7 @@ timeout_stop(struct thread *td)
 	spin_unlock(&q->lock);
 	while (atomic_load_acq_32(&td->td_timobusy) != 0) {
 		cpu_spinwait();
-		KASSERT(!wait_expired(start, &warned), "sleepq: CPU %u does "
+		KASSERT(!wait_expired(&wait), "sleepq: CPU %u does "
 		    "not finish a timeout of %s", td->td_timocpu, td->td_name);
 	}
 	td->td_deadline = 0;

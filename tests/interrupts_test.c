@@ -112,16 +112,15 @@ TEST(per_batch, "interrupts.one_a_cpu_for_half_a_pool_of_misses")
 static void
 wait_for_ticks(u_int first, u_int end)
 {
-	uint64_t start = cpu_ticks();
+	struct cpu_wait wait = { 0 };
 	uint32_t ticks[MAX_BUSY];
-	bool warned = false;
 
 	for (u_int i = first; i < end; i++)
 		ticks[i] = pcpus[i]->pc_ticks;
 	for (u_int i = first; i < end; i++)
 		while (pcpus[i]->pc_ticks == ticks[i]) {
 			cpu_spinwait();
-			KASSERT(!wait_expired(start, &warned),
+			KASSERT(!wait_expired(&wait),
 			    "CPU %u has no clock", i);
 		}
 }

@@ -37,27 +37,56 @@ struct smp_call {
 	volatile uint32_t done;
 };
 
-/*
- * wait_expired: for a loop that waits for another CPU since `start', in TSC
- * ticks: warns once, and says true when the wait is over.  Any context.  The
- * thread may have moved since to a CPU whose clock is a little behind.
- */
-bool
-wait_expired(uint64_t start, bool *warned)
+static bool
+has_lasted(struct cpu_wait *w, u_int ms)
 {
-	int64_t waited = (int64_t)(cpu_ticks() - start);
+	uint64_t now = cpu_ticks();
+
+	if (w->start == 0)
+		w->start = now;
+	/* The thread may be on a CPU by now whose clock is a little behind. */
+	return ((int64_t)(now - w->start) > (int64_t)(ms * ticks_per_ms));
+}
+
+/* wait_is_long: true once, after a second: time for a word.  Any context. */
+bool
+wait_is_long(struct cpu_wait *w)
+{
+	if (w->warned || !has_lasted(w, WARN_MS))
+		return (false);
+	w->warned = true;
+	return (true);
+}
+
+static void
+warn_of_wait(const void *caller)
+{
 	static volatile uint32_t warning;
 
-	if (waited > (int64_t)(WARN_MS * ticks_per_ms) && !*warned) {
-		*warned = true;
-		/* Many may wait for one: they must not wait for the console. */
-		if (!atomic_cmpset_32(&warning, 0, 1))
-			return (false);
-		printf("CPU %u waits for another for a second (called from "
-		    "%p)\n", curcpu_id(), __caller());
-		atomic_store_rel_32(&warning, 0);
-	}
-	return (waited > (int64_t)(ipi_timeout_ms * ticks_per_ms));
+	/* Many may wait for one: they must not wait for the console. */
+	if (!atomic_cmpset_32(&warning, 0, 1))
+		return;
+	printf("CPU %u waits for another for a second (called from %p)\n",
+	    curcpu_id(), caller);
+	atomic_store_rel_32(&warning, 0);
+}
+
+/*
+ * wait_expired: for a loop that waits for another CPU, each time that it
+ * looked in vain: warns once, and says true when the wait is over.  That is
+ * when a look was in vain that came after the time was up: the time may have
+ * passed while it was the waiter who did not run, as in a guest, and then the
+ * other was ready long ago.  Any context.
+ */
+bool
+wait_expired(struct cpu_wait *w)
+{
+	bool late = w->late;
+
+	if (wait_is_long(w))
+		warn_of_wait(__caller());
+	w->late = has_lasted(w, ipi_timeout_ms);
+	return (late && w->late);
 }
 
 /*
@@ -86,19 +115,18 @@ void
 smp_call(u_int cpu, void (*fn)(void *), void *arg)
 {
 	struct smp_call call = { fn, arg, 0 };
-	uint64_t start = cpu_ticks();
-	bool warned = false;
+	struct cpu_wait free = { 0 }, done = { 0 };
 
 	KASSERT(cpu < mp_ncpus && tlb_may_wait(), "smp_call: CPU %u from a "
 	    "context that may not wait, or of none (called from %p)", cpu,
 	    __caller());
 	while (!atomic_cmpset_ptr(&pcpus[cpu]->pc_call, NULL, &call))
-		KASSERT(!wait_expired(start, &warned), "smp_call: CPU %u does "
+		KASSERT(!wait_expired(&free), "smp_call: CPU %u does "
 		    "not take calls (called from %p)", cpu, __caller());
 	hw_send_ipi(cpu, IPI_CALL);
 	while (atomic_load_acq_32(&call.done) == 0) {
 		cpu_spinwait();
-		KASSERT(!wait_expired(start, &warned), "smp_call: CPU %u does "
+		KASSERT(!wait_expired(&done), "smp_call: CPU %u does "
 		    "not answer (called from %p)", cpu, __caller());
 	}
 }

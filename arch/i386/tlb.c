@@ -163,18 +163,16 @@ tlb_may_wait(void)
 void
 tlb_force(uint32_t stamp)
 {
-	uint64_t start;
-	bool warned = false;
+	struct cpu_wait wait = { 0 };
 
 	KASSERT(tlb_may_wait(), "tlb_force: may not wait here (called from %p)",
 	    __caller());
 	tlb_flush_here();
 	ask_laggards(stamp);
-	start = cpu_ticks();
 	for (u_int i = 0; i < mp_ncpus; i++) {
 		while (lags(pcpus[i], stamp)) {
 			cpu_spinwait();
-			if (!wait_expired(start, &warned))
+			if (!wait_expired(&wait))
 				continue;
 			panic("tlb_force: CPU %u waits for CPU %u to flush, "
 			    "%u ms", curcpu_id(), i, ipi_timeout_ms);

@@ -51,12 +51,11 @@ read_all(void)
 static void
 wait_until(volatile uint32_t *p, uint32_t value)
 {
-	uint64_t start = cpu_ticks();
-	bool warned = false;
+	struct cpu_wait wait = { 0 };
 
 	while (atomic_load_acq_32(p) != value) {
 		cpu_spinwait();
-		KASSERT(!wait_expired(start, &warned), "bench: a CPU does not "
+		KASSERT(!wait_expired(&wait), "bench: a CPU does not "
 		    "take part in the check");
 	}
 }

@@ -177,13 +177,12 @@ static volatile uint32_t nready, go;
 static void
 run_part(void *arg)
 {
-	uint64_t start = cpu_ticks();
-	bool warned = false;
+	struct cpu_wait wait = { 0 };
 
 	atomic_fetchadd_32(&nready, 1);
 	while (atomic_load_acq_32(&go) == 0) {
 		cpu_spinwait();
-		KASSERT(!wait_expired(start, &warned), "bench: never started");
+		KASSERT(!wait_expired(&wait), "bench: never started");
 	}
 	loop_read(arg);
 }

@@ -69,14 +69,13 @@ run_here(u_int ms)
 static void
 run_there(void *arg)
 {
-	uint64_t start = cpu_ticks();
-	bool warned = false;
+	struct cpu_wait wait = { 0 };
 
 	sched_pin();
 	atomic_fetchadd_32(&nready, 1);
 	while (atomic_load_acq_32(&go) == 0) {
 		cpu_spinwait();
-		KASSERT(!wait_expired(start, &warned), "bench: never started");
+		KASSERT(!wait_expired(&wait), "bench: never started");
 	}
 	while (atomic_load_acq_32(&stop) == 0)
 		some_ops(arg);

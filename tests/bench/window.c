@@ -37,13 +37,12 @@ static volatile uint32_t acks;
 void
 bench_lock_wait(struct bench_lock *l)
 {
-	uint64_t start = cpu_ticks();
-	bool warned = false;
+	struct cpu_wait wait = { 0 };
 
 	do {
 		while (hw_load32(&l->locked) != 0) {
 			cpu_spinwait();
-			KASSERT(!wait_expired(start, &warned), "bench_lock: "
+			KASSERT(!wait_expired(&wait), "bench_lock: "
 			    "not released (called from %p)", __caller());
 		}
 	} while (atomic_swap_32(&l->locked, 1) != 0);
@@ -106,18 +105,16 @@ send(const struct cpuset *set)
 void
 window_shootdown(const struct cpuset *set, vm_offset_t va)
 {
-	uint64_t start;
-	bool warned = false;
+	struct cpu_wait wait = { 0 };
 	u_int n;
 
 	bench_lock(&lock);
 	target_va = va;
 	atomic_store_rel_32(&acks, 0);
 	n = send(set);
-	start = cpu_ticks();
 	while (atomic_load_acq_32(&acks) != n) {
 		cpu_spinwait();
-		KASSERT(!wait_expired(start, &warned), "window_shootdown: %u "
+		KASSERT(!wait_expired(&wait), "window_shootdown: %u "
 		    "of %u CPUs answered", acks, n);
 	}
 	bench_unlock(&lock);

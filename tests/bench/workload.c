@@ -81,15 +81,14 @@ run_disk(struct load *l)
 static bool
 wait_while(struct load *l, uint32_t apart)
 {
-	uint64_t start = cpu_ticks();
-	bool warned = false;
+	struct cpu_wait wait = { 0 };
 
 	while (atomic_load_acq_32(&l->head) - atomic_load_acq_32(&l->tail) ==
 	    apart) {
 		if (atomic_load_acq_32(&l->stop) != 0)
 			return (false);
 		cpu_spinwait();
-		KASSERT(!wait_expired(start, &warned), "bench: the pipe's "
+		KASSERT(!wait_expired(&wait), "bench: the pipe's "
 		    "other end is gone");
 	}
 	return (true);

@@ -104,11 +104,17 @@ cpu_ticks(void)
 }
 
 bool
-wait_expired(uint64_t start, bool *warned)
+wait_expired(struct cpu_wait *w)
 {
-	(void)start;
-	(void)warned;
+	(void)w;
 	return (false);		/* the limit of steps ends it */
+}
+
+bool
+wait_is_long(struct cpu_wait *w)
+{
+	(void)w;
+	return (false);
 }
 
 void *

@@ -25,7 +25,14 @@ void	trap_init_cpu(void *pcpu);
 void	ipi_handle(enum ipi_verb verb);
 extern const char *const ipi_names[IPI_NVERBS];
 void	smp_call(u_int cpu, void (*fn)(void *), void *arg);
-bool	wait_expired(uint64_t start, bool *warned);
+/* A wait for another CPU: all zero before the first wait_expired(). */
+struct cpu_wait {
+	uint64_t start;		/* TSC ticks; 0: it begins now */
+	bool warned;
+	bool late;		/* time is up; once more the waiter looks */
+};
+bool	wait_expired(struct cpu_wait *w);
+bool	wait_is_long(struct cpu_wait *w);
 extern u_int ipi_timeout_ms;
 
 /* tlb.c: the epochs.  See there for the order of everything. */
