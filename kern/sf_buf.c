@@ -448,7 +448,7 @@ sf_buf_ref(struct sf_buf *sf)
 	if (!sf_buf_is_handle(sf))
 		bad_handle(sf, "sf_buf_ref", caller);
 	if (sf_is_direct(sf)) {
-		if (hw_load32(&sf_direct_page(sf)->sf_refs) == 0)
+		if (!sf_refs_any(hw_load32(&sf_direct_page(sf)->sf_refs)))
 			bad_handle(sf, "sf_buf_ref", caller);
 		KASSERT(atomic_inc_32(&sf_direct_page(sf)->sf_refs),
 		    "sf_buf_ref: too many references of page %u (called from "
@@ -476,7 +476,7 @@ sf_buf_page_referenced(struct vm_page *m)
 	uint32_t hint = hw_load32(&m->sf);
 	struct sf_buf *sf;
 
-	if (hw_load32(&m->sf_refs) != 0)
+	if (sf_refs_any(hw_load32(&m->sf_refs)))
 		return (true);
 	if (hint == 0)
 		return (false);

@@ -258,7 +258,7 @@ direct_references(void)
 	uint32_t n = 0;
 
 	for (m = vm_page_array; sf_buf_page_is_direct(m); m++)
-		n += m->sf_refs;
+		n += sf_refs_any(m->sf_refs) ? m->sf_refs : 0;
 	return (n);
 }
 

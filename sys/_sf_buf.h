@@ -46,7 +46,8 @@
  * outlives the freeing of the frame: what is mapped is a frame, not its owner.
  *
  * Where the direct map serves a page, the handle is the page, which lies below
- * all slots, and m->sf_refs counts the references.
+ * all slots, and m->sf_refs counts the references; where there is no wiring,
+ * its sign says so.
  */
 
 #include <sys/types.h>
@@ -223,8 +224,7 @@ sf_buf_alloc(struct vm_page *m, int flags)
 	    (flags & SFB_ALL) || !hw_test32(&curthread()->td_pinned, ~0u)))
 		return (sf_buf_alloc_checked(m, flags));
 	if (sf_buf_page_is_direct(m)) {
-		if (SF_LIKELY(hw_test32(&m->wire_count, ~0u) &&
-		    atomic_inc_32(&m->sf_refs)))
+		if (SF_LIKELY(atomic_inc_32(&m->sf_refs)))
 			return (sf_of_direct_page(m));
 		return (sf_buf_alloc_checked(m, flags));
 	}

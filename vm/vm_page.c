@@ -19,8 +19,11 @@
  *  - zones[z].free is the sum of the sizes of the blocks on z's lists,
  *    zones[z].wired the number of z's frames with a wiring.
  *  - A free frame has no wiring and no referenced mapping.  It may well have
- *    a cached mapping: `sf' and `sf_refs' belong to sf_buf(9), and past
- *    vm_page_startup nothing here writes them.
+ *    a cached mapping: `sf' belongs to sf_buf(9), and past vm_page_startup
+ *    nothing here writes it.
+ *  - wire_count is 0 exactly if sf_refs has its top bit set.  References are
+ *    sf_buf(9)'s to count, but the first wiring and the last unwiring store
+ *    both, as one word.
  *
  * vm_page_lock protects next, prev, order, flags, caller and zones[] of what
  * is free; of an allocated page they are its owner's, who alone may change
@@ -36,6 +39,7 @@
 #include <sys/monitor.h>
 #include <sys/sf_buf.h>
 #include <machine/atomic.h>
+#include <machine/hw.h>
 #include <vm/vm_page.h>
 
 #define	NONE		0xffffffffu	/* no index: ends a free list */
@@ -128,7 +132,7 @@ block_free(uint32_t idx, u_int order)
 static bool
 page_referenced(struct vm_page *m)
 {
-	return (atomic_load_acq_32(&m->sf_refs) != 0 ||
+	return (sf_refs_any(atomic_load_acq_32(&m->sf_refs)) ||
 	    sf_buf_page_referenced(m));
 }
 
@@ -154,6 +158,7 @@ pages_init(struct vm_page *m, uint32_t n, bool wired, const void *caller)
 #endif
 		m[i].flags = PG_ALLOCATED;
 		m[i].caller = caller;
+		m[i].sf_refs = wired ? 0 : SF_REFS_UNWIRED;
 		atomic_store_rel_32(&m[i].wire_count, wired);
 	}
 	if (wired)
@@ -337,7 +342,7 @@ vm_page_startup(uint32_t count, vm_paddr_t dmap_limit)
 		m->next = m->prev = NONE;
 		m->wire_count = 0;
 		m->sf = 0;
-		m->sf_refs = 0;
+		m->sf_refs = SF_REFS_UNWIRED;
 		m->order = 0;
 		if (i < atop(LOW_LIMIT))
 			m->zone = VM_ZONE_LOW;
@@ -403,7 +408,7 @@ vm_page_add_range(vm_paddr_t start, vm_paddr_t end)
 			 * A frame never mapped needs no question: at boot
 			 * there is no sf_buf(9) to ask yet.
 			 */
-			if (atomic_load_acq_32(&m[i].sf_refs) != 0 ||
+			if (sf_refs_any(atomic_load_acq_32(&m[i].sf_refs)) ||
 			    (atomic_load_acq_32(&m[i].sf) != 0 &&
 			    sf_buf_page_referenced(&m[i])))
 				panic("vm_page_add_range: frame 0x%x has a "
@@ -513,7 +518,7 @@ void
 vm_page_wire(struct vm_page *m)
 {
 	const void *caller = __caller();
-	uint32_t old;
+	uint32_t old, refs;
 
 	page_check(m, "vm_page_wire", caller);
 	if ((m->flags & (PG_ALLOCATED | PG_RESERVED)) == 0)
@@ -522,18 +527,20 @@ vm_page_wire(struct vm_page *m)
 	if (m == vm_page_array)
 		panic("vm_page_wire: frame 0 cannot be wired, caller %p",
 		    caller);
-	old = atomic_load_acq_32(&m->wire_count);
 	do {
+		old = atomic_load_acq_32(&m->wire_count);
+		refs = atomic_load_acq_32(&m->sf_refs);
 		if (old == UINT32_MAX)
 			panic("vm_page_wire: frame 0x%x overflows, caller %p",
 			    vm_page_index(m), caller);
-	} while (!atomic_fcmpset_32(&m->wire_count, &old, old + 1));
+	} while (!hw_cmpxchg8b(&m->wiring, old, refs, old + 1,
+	    old == 0 ? 0 : refs));
 	if (old == 0)
 		(void)atomic_fetchadd_32(&zones[m->zone].wired, 1);
 }
 
 /*
- * True if m has one wiring and a referenced mapping.  The two cannot be looked
+ * True if m has one wiring and a referenced mapping.  The two are not looked
  * at in one step: between the looks somebody else may wire and map m, or have
  * done with it.  Then the next look differs; three that agree, each with
  * such a somebody come and gone in between, are not believed in.
@@ -565,21 +572,23 @@ void
 vm_page_unwire(struct vm_page *m, int activate)
 {
 	const void *caller = __caller();
-	uint32_t old;
+	uint32_t old, refs;
 
 	page_check(m, "vm_page_unwire", caller);
 	if (activate != 0 && activate != 1)
 		panic("vm_page_unwire: frame 0x%x: bad activate %d, "
 		    "caller %p", vm_page_index(m), activate, caller);
-	old = atomic_load_acq_32(&m->wire_count);
 	do {
+		old = atomic_load_acq_32(&m->wire_count);
+		refs = atomic_load_acq_32(&m->sf_refs);
 		if (old == 0)
 			panic("vm_page_unwire: frame 0x%x is not wired, "
 			    "caller %p", vm_page_index(m), caller);
 		if (old == 1 && last_wiring_mapped(m))
 			panic("vm_page_unwire: frame 0x%x has a referenced "
 			    "mapping, caller %p", vm_page_index(m), caller);
-	} while (!atomic_fcmpset_32(&m->wire_count, &old, old - 1));
+	} while ((old == 1 && refs != 0) || !hw_cmpxchg8b(&m->wiring, old,
+	    refs, old - 1, old == 1 ? SF_REFS_UNWIRED : refs));
 	if (old == 1)
 		(void)atomic_fetchadd_32(&zones[m->zone].wired, ~0u);
 }

@@ -16,9 +16,14 @@
 struct vm_page {
 	uint32_t next;		/* free list: index of the next, or NONE; */
 	uint32_t prev;		/*	while allocated, both the owner's */
-	uint32_t wire_count;	/* vm_page_wire(9); atomic */
+	union {
+		uint64_t wiring;	/* the two, which change at once */
+		struct {
+			uint32_t wire_count;	/* vm_page_wire(9); atomic */
+			uint32_t sf_refs;	/* see below; atomic */
+		};
+	};
 	uint32_t sf;		/* slot of this frame, sf_hint(); atomic */
-	uint32_t sf_refs;	/* references by the direct map; atomic */
 	uint16_t sf_private;	/* a guess at a CPU-private slot; atomic */
 	uint8_t order;		/* of the free block that this page heads */
 	uint8_t zone : 2;	/* enum vm_zone, fixed at start */
@@ -26,6 +31,20 @@ struct vm_page {
 	const void *caller;	/* who allocated or freed it last */
 } __attribute__((aligned(32)));	/* a shift finds the index */
 _Static_assert(sizeof(struct vm_page) == 32, "struct vm_page grew");
+
+/*
+ * sf_refs counts the references of sf_buf(9) that no shared slot counts, or
+ * is this while the page has no wiring.  So sf_buf(9) learns from the sign of
+ * its own increment or decrement whether the page is wired and the count good:
+ * from here, either leaves the top bit set.
+ */
+#define	SF_REFS_UNWIRED	0xc0000000u
+
+static inline bool
+sf_refs_any(uint32_t refs)
+{
+	return (refs != 0 && refs != SF_REFS_UNWIRED);
+}
 
 #define	PG_FREE		0x01	/* heads a block on a free list */
 #define	PG_RESERVED	0x02	/* a hole, firmware or the kernel's image */

@@ -455,6 +455,17 @@ test_wire(void)
 	vm_page_unwire(&m[7], 1);
 	ok(m[7].wire_count == 0 && m[7].flags == PG_ALLOCATED,
 	    "the last unwire does not free");
+	ok(m[7].sf_refs == SF_REFS_UNWIRED, "the last unwire says so in "
+	    "sf_refs");
+	vm_page_wire(&m[7]);
+	ok(m[7].sf_refs == 0, "and the first wiring takes it back");
+	m[7].sf_refs = 2;
+	vm_page_wire(&m[7]);
+	vm_page_unwire(&m[7], 0);
+	ok(m[7].sf_refs == 2 && m[7].wire_count == 1, "others leave the "
+	    "references alone");
+	m[7].sf_refs = 0;
+	vm_page_unwire(&m[7], 0);
 	snprintf(want, sizeof(want), "frame 0x%x is not wired",
 	    vm_page_index(m));
 	PANICS(vm_page_unwire(m, 0), want, "unwire underflow panics");

@@ -594,7 +594,7 @@ check_pages(void)
 
 	for (u_int i = 0; i < NPAGES; i++) {
 		m = page_of(i);
-		if (m->wire_count != work->wired || m->sf_refs != 0 ||
+		if (m->wire_count != work->wired || sf_refs_any(m->sf_refs) ||
 		    sf_buf_page_referenced(m))
 			sim_fail("page %x is left with %u wirings, %u "
 			    "references", vm_page_index(m), m->wire_count,
@@ -669,6 +669,7 @@ work_start(const struct work *w)
 	for (u_int i = 0; i < NPAGES; i++) {
 		*page_of(i) = boot_pages[i];
 		page_of(i)->wire_count = w->wired;
+		page_of(i)->sf_refs = w->wired ? 0 : SF_REFS_UNWIRED;
 	}
 	for (u_int i = 0; i < SPARES; i++)
 		vm_page_array[SPARE + i] = boot_pages[NPAGES + i];
