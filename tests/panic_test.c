@@ -118,6 +118,16 @@ PANIC_TEST(double_free_direct, "panic.sf_buf_double_free_direct_map")
 	sf_buf_free(sf);
 }
 
+PANIC_TEST(free_unwired_direct, "panic.sf_buf_free_of_an_unwired_direct_page")
+{
+	struct vm_page *m = wired_page(VM_ALLOC_DIRECT);
+	struct sf_buf *sf = sf_buf_alloc(m, SFB_DEFAULT);
+
+	sf_buf_free(sf);
+	vm_page_unwire(m, 0);
+	sf_buf_free(sf);
+}
+
 PANIC_TEST(kva_of_freed, "panic.sf_buf_kva_of_a_freed_one")
 {
 	struct sf_buf *sf = sf_buf_alloc(wired_page(0), SFB_DEFAULT);

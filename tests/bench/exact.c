@@ -20,45 +20,43 @@
 #include <machine/pcpu.h>
 #include <machine/smp.h>
 #include <tests/bench/bench.h>
+#include <vm/kmem.h>
 #include <vm/vm_page.h>
 
 #define	HIT_PAGES	64u
-#define	HIT_ROUNDS	64u
+#define	HITS		4096u
 #define	MISS_PAGES	16384u
 
-struct work {
-	struct vm_page **pages;	/* NULL is behind the last */
-	u_int rounds;		/* through all of them */
-};
-
-/* What is measured: inlined, so that nothing but the calls is in the way. */
+/*
+ * What is measured, of pages with NULL behind the last: inlined, so that
+ * nothing but the calls is in the way.
+ */
 static inline __attribute__((always_inline)) void
-loop(const struct bench_scheme *s, bool read, int flags, const struct work *w)
+loop(const struct bench_scheme *s, bool read, int flags,
+    struct vm_page **p)
 {
 	struct vm_page *m;
 	struct sf_buf *sf;
 	vm_offset_t va;
 
-	for (u_int n = w->rounds; n > 0; n--)
-		for (struct vm_page **p = w->pages; (m = *p) != NULL; p++) {
-			sf = s->alloc(m, flags);
-			va = s->kva(sf);
-			if (read)
-				(void)*(volatile uint32_t *)va;
-			else
-				__asm__ volatile("" : : "r" (va));
-			s->free(sf);
-		}
+	for (; (m = *p) != NULL; p++) {
+		sf = s->alloc(m, flags);
+		va = s->kva(sf);
+		if (read)
+			(void)*(volatile uint32_t *)va;
+		else
+			__asm__ volatile("" : : "r" (va));
+		s->free(sf);
+	}
 }
 
 static __attribute__((noinline)) void
-loop_empty(const struct work *w)
+loop_empty(struct vm_page **p)
 {
 	struct vm_page *m;
 
-	for (u_int n = w->rounds; n > 0; n--)
-		for (struct vm_page **p = w->pages; (m = *p) != NULL; p++)
-			__asm__ volatile("" : : "r" (m));
+	for (; (m = *p) != NULL; p++)
+		__asm__ volatile("" : : "r" (m));
 }
 
 /*
@@ -71,57 +69,57 @@ static const struct bench_scheme straight = {
 };
 
 static __attribute__((noinline)) void
-loop_untouched(const struct work *w)
+loop_untouched(struct vm_page **p)
 {
-	loop(&straight, false, 0, w);
+	loop(&straight, false, 0, p);
 }
 
 static __attribute__((noinline)) void
-loop_untouched_private(const struct work *w)
+loop_untouched_private(struct vm_page **p)
 {
-	loop(&straight, false, SFB_CPUPRIVATE, w);
+	loop(&straight, false, SFB_CPUPRIVATE, p);
 }
 
 static __attribute__((noinline)) void
-loop_read(const struct work *w)
+loop_read(struct vm_page **p)
 {
-	loop(&straight, true, 0, w);
+	loop(&straight, true, 0, p);
 }
 
 static __attribute__((noinline)) void
-loop_read_private(const struct work *w)
+loop_read_private(struct vm_page **p)
 {
-	loop(&straight, true, SFB_CPUPRIVATE, w);
+	loop(&straight, true, SFB_CPUPRIVATE, p);
 }
 
 static void
 run_loop(const struct bench_scheme *s, bool read, int flags,
-    const struct work *w)
+    struct vm_page **p)
 {
-	static void (*const loops[2][2])(const struct work *w) = {
+	static void (*const loops[2][2])(struct vm_page **p) = {
 		{ loop_untouched, loop_untouched_private },
 		{ loop_read, loop_read_private },
 	};
 
 	if (s == &bench_sf_buf || s == &bench_direct)
-		loops[read][flags == SFB_CPUPRIVATE](w);
+		loops[read][flags == SFB_CPUPRIVATE](p);
 	else if (read)
-		loop(s, true, flags, w);
+		loop(s, true, flags, p);
 	else
-		loop(s, false, flags, w);
+		loop(s, false, flags, p);
 }
 
 /* With s NULL, of the empty loop. */
 static uint64_t
-insns(const struct bench_scheme *s, bool read, int flags, const struct work *w)
+insns(const struct bench_scheme *s, bool read, int flags, struct vm_page **p)
 {
 	uint64_t t0, t1, b0, b1;
 
 	t0 = bench_busy_time(&b0);
 	if (s != NULL)
-		run_loop(s, read, flags, w);
+		run_loop(s, read, flags, p);
 	else
-		loop_empty(w);
+		loop_empty(p);
 	t1 = bench_busy_time(&b1);
 	return (t1 - t0 - (b1 - b0));
 }
@@ -140,6 +138,17 @@ miss_pages(void)
 	return (n);
 }
 
+/* n operations on the first few of these pages, in turn. */
+static struct vm_page **
+repeat(struct vm_page **pages, u_int npages, u_int n)
+{
+	struct vm_page **list = bench_array((n + 1) * sizeof(*list));
+
+	for (u_int i = 0; i < n; i++)
+		list[i] = pages[i % npages];
+	return (list);
+}
+
 /* A miss: far more pages than slots, in turn, so that none is found again. */
 static void
 measure(const char *name, const struct bench_scheme *s, bool hit,
@@ -147,31 +156,33 @@ measure(const char *name, const struct bench_scheme *s, bool hit,
 {
 	u_int npages = hit ? HIT_PAGES : miss_pages();
 	struct bench_result r = { .name = name, .scheme = s, .cpus = cpus,
-	    .pages = npages, .touch = touch, .flags = flags };
+	    .pages = npages, .touch = touch, .flags = flags,
+	    .ops = hit ? HITS : npages };
 	struct bench_counts before;
-	struct work w = { .rounds = hit ? HIT_ROUNDS : 1 };
+	struct vm_page **pages, **list;
 
 	if (!bench_ready(s))
 		return;
-	if ((w.pages = bench_pages(npages, s->direct)) == NULL)
+	if ((pages = bench_pages(npages, s->direct)) == NULL)
 		return;
-	r.ops = npages * w.rounds;
+	list = repeat(pages, npages, r.ops);
 	bench_busy_start(1, cpus, true);
 	sched_pin();
-	run_loop(s, touch != TOUCH_NONE, flags, &w);	/* into its stride */
+	run_loop(s, touch != TOUCH_NONE, flags, list);	/* into its stride */
 	s->stats(&before);
-	r.time = insns(s, touch != TOUCH_NONE, flags, &w);
+	r.time = insns(s, touch != TOUCH_NONE, flags, list);
 	s->stats(&r.counts);
-	r.time -= insns(NULL, false, 0, &w);
+	r.time -= insns(NULL, false, 0, list);
 	sched_unpin();
 	bench_busy_stop();
 	bench_counts_sub(&r.counts, &before);
 	bench_report(&r);
-	bench_pages_free(w.pages, npages);
+	kmem_free(list, (r.ops + 1) * sizeof(*list));
+	bench_pages_free(pages, npages);
 }
 
 /* Every CPU at it, on pages of its own; each counts as long as it works. */
-static struct work parts[MAXCPU];
+static struct vm_page **parts[MAXCPU];
 static volatile uint32_t nready, go;
 
 static void
@@ -195,14 +206,14 @@ run_parts(void)
 
 	nready = go = 0;
 	for (u_int i = 1; i < mp_ncpus; i++) {
-		tds[i] = thread_create_on(i, run_part, &parts[i], "bench");
+		tds[i] = thread_create_on(i, run_part, parts[i], "bench");
 		KASSERT(tds[i] != NULL, "bench: no memory");
 	}
 	while (atomic_load_acq_32(&nready) != mp_ncpus - 1)
 		cpu_spinwait();
 	t0 = cpu_ticks();
 	atomic_store_rel_32(&go, 1);
-	loop_read(&parts[0]);
+	loop_read(parts[0]);
 	for (u_int i = 1; i < mp_ncpus; i++)
 		thread_join(tds[i]);
 	return ((cpu_ticks() - t0) >> bench_tsc_shift);
@@ -222,11 +233,9 @@ BENCH(all_cpus, "exact.miss-all-cpus")
 	struct bench_counts before;
 	u_int i;
 
-	for (i = 0; i < mp_ncpus; i++) {
-		parts[i].rounds = 1;
-		if ((parts[i].pages = bench_pages(each, false)) == NULL)
+	for (i = 0; i < mp_ncpus; i++)
+		if ((parts[i] = bench_pages(each, false)) == NULL)
 			break;
-	}
 	if (i == mp_ncpus) {
 		(void)run_parts();
 		r.scheme->stats(&before);
@@ -236,7 +245,7 @@ BENCH(all_cpus, "exact.miss-all-cpus")
 		bench_report(&r);
 	}
 	while (i-- > 0)
-		bench_pages_free(parts[i].pages, each);
+		bench_pages_free(parts[i], each);
 }
 
 #define	EXACT(ident, name, ...)						\
