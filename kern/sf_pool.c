@@ -501,6 +501,19 @@ clean_here(struct sf_pool *p)
 	absorb(p);
 }
 
+/*
+ * What to do when a CPU has no clean slot.  Who can force a flush does not
+ * steal from a pool that has only few: its CPU maps pages as well, and the
+ * flush is for both.  Else each slot would change hands about once for each
+ * use.  What is so left to all others is less than an eighth of what the flush
+ * makes clean, so flushes stay rare.
+ */
+enum source {
+	OWN,			/* leave the other pools alone: private */
+	STEAL,			/* all that there is: may not wait */
+	FORCE			/* can force, so steals only from the rich */
+};
+
 /* Takes n slots of CLEAN out, and says which is the last. */
 static uint32_t
 cut_clean(struct sf_pool *p, u_int n, uint32_t *last)
@@ -512,13 +525,13 @@ cut_clean(struct sf_pool *p, u_int n, uint32_t *last)
 }
 
 /*
- * Takes up to half of the clean slots of the first other pool that has some;
- * false if none has.  The lock of `mine' is released meanwhile; what is in no
+ * Takes up to half of the clean slots of the first other pool that has more
+ * than `least'; false if none has.  The lock of `mine' is released meanwhile; what is in no
  * ring is in transit, so the caller must see to those who wait: sf_buf.c,
  * waiters.
  */
 static bool
-steal(struct sf_pool *mine)
+steal(struct sf_pool *mine, u_int least)
 {
 	uint32_t first = 0, last = 0;
 	struct sf_pool *p;
@@ -529,7 +542,7 @@ steal(struct sf_pool *mine)
 		p = &pools[(curcpu_id() + i) % mp_ncpus];
 		pool_lock(p);
 		absorb(p);
-		n = (p->len[CLEAN] + 1) / 2;
+		n = p->len[CLEAN] > least ? (p->len[CLEAN] + 1) / 2 : 0;
 		n = n < STEAL_MAX ? n : STEAL_MAX;
 		if (n != 0)
 			first = cut_clean(p, n, &last);
@@ -542,22 +555,24 @@ steal(struct sf_pool *mine)
 }
 
 /*
- * CLEAN is empty: what can be had without asking anybody; a private request
- * leaves the others' pools alone.  All that is stolen may turn out to be
- * revived, and then there may be more.
+ * CLEAN is empty: what can be had without asking anybody.  All that is stolen
+ * may turn out to be revived, and then there may be more.
  */
 static struct sf_buf *
-refill(struct sf_pool *p, int flags)
+refill(struct sf_pool *p, enum source source)
 {
 	struct sf_buf *sf;
+	u_int least;
 
 	absorb(p);
 	if ((sf = take(p, CLEAN)) != NULL)
 		return (sf);
 	clean_here(p);
-	while ((sf = take(p, CLEAN)) == NULL)
-		if ((flags & SFB_CPUPRIVATE) != 0 || !steal(p))
+	while ((sf = take(p, CLEAN)) == NULL) {
+		least = source == FORCE ? unclean(p) / (8 * mp_ncpus) : 0;
+		if (source == OWN || !steal(p, least))
 			return (NULL);
+	}
 	return (sf);
 }
 
@@ -624,6 +639,7 @@ sample_due(struct sf_pool *p)
 struct sf_buf *
 sf_pool_map(struct vm_page *m, const void *caller)
 {
+	bool force = tlb_may_wait();
 	uint32_t intr = intr_save();
 	struct sf_pool *p = my_pool();
 	struct sf_buf *sf;
@@ -632,7 +648,7 @@ sf_pool_map(struct vm_page *m, const void *caller)
 	pool_lock(p);
 	evict_ahead(p);
 	if ((sf = take(p, CLEAN)) == NULL)
-		sf = refill(p, SFB_DEFAULT);
+		sf = refill(p, force ? FORCE : STEAL);
 	if (sf != NULL)
 		sf = enter(p, sf, m, caller);
 	make_ready(p);
@@ -858,7 +874,7 @@ sf_pool_map_private(struct vm_page *m, const void *caller)
 	pool_lock(p);
 	evict_ahead(p);
 	if ((sf = take(p, CLEAN)) == NULL &&
-	    (sf = refill(p, SFB_CPUPRIVATE)) == NULL) {
+	    (sf = refill(p, OWN)) == NULL) {
 		dirty = true;
 		sf = take_unclean(p);
 	}
