@@ -129,9 +129,7 @@ struct spec {
 	u_int	flags;
 	size_t	width;
 	size_t	prec;		/* SIZE_MAX: not given */
-	enum {
-		IS_INT, IS_CHAR, IS_SHORT, IS_LONG, IS_LONG_LONG, IS_SIZE
-	} type;
+	size_t	size;		/* of a number's type, in bytes */
 };
 
 /* A va_list may be an array, which a function cannot be given to change. */
@@ -139,25 +137,25 @@ struct args {
 	va_list	ap;
 };
 
-/* The type that stands before the conversion's letter. */
+/* The size of the type that stands before the conversion's letter. */
 static void
-get_type(struct spec *sp, const char **fmt)
+get_size(struct spec *sp, const char **fmt)
 {
 	bool twice = (*fmt)[0] != '\0' && (*fmt)[1] == (*fmt)[0];
 
 	switch (**fmt) {
 	case 'h':
-		sp->type = twice ? IS_CHAR : IS_SHORT;
+		sp->size = twice ? sizeof(char) : sizeof(short);
 		break;
 	case 'l':
-		sp->type = twice ? IS_LONG_LONG : IS_LONG;
+		sp->size = twice ? sizeof(long long) : sizeof(long);
 		break;
 	case 'z':
-		sp->type = IS_SIZE;
+		sp->size = sizeof(size_t);
 		twice = false;
 		break;
 	default:
-		sp->type = IS_INT;
+		sp->size = sizeof(int);
 		return;
 	}
 	*fmt += twice ? 2 : 1;
@@ -196,45 +194,28 @@ get_spec(struct spec *sp, const char **fmt, struct args *args)
 		if (n >= 0)
 			sp->prec = (size_t)n;
 	}
-	get_type(sp, fmt);
+	get_size(sp, fmt);
 }
 
-static int64_t
-get_signed(const struct spec *sp, struct args *args)
-{
-	switch (sp->type) {
-	case IS_CHAR:
-		return ((signed char)va_arg(args->ap, int));
-	case IS_SHORT:
-		return ((short)va_arg(args->ap, int));
-	case IS_LONG:
-		return (va_arg(args->ap, long));
-	case IS_LONG_LONG:
-		return (va_arg(args->ap, long long));
-	case IS_SIZE:
-		return (va_arg(args->ap, ptrdiff_t));
-	default:
-		return (va_arg(args->ap, int));
-	}
-}
-
+/*
+ * An argument of sp->size bytes.  Arguments of one size are passed alike,
+ * whatever their type is called, and those below an int's as an int.
+ */
 static uint64_t
 get_unsigned(const struct spec *sp, struct args *args)
 {
-	switch (sp->type) {
-	case IS_CHAR:
-		return ((unsigned char)va_arg(args->ap, u_int));
-	case IS_SHORT:
-		return ((unsigned short)va_arg(args->ap, u_int));
-	case IS_LONG:
-		return (va_arg(args->ap, unsigned long));
-	case IS_LONG_LONG:
-		return (va_arg(args->ap, unsigned long long));
-	case IS_SIZE:
-		return (va_arg(args->ap, size_t));
-	default:
-		return (va_arg(args->ap, u_int));
-	}
+	if (sp->size > sizeof(u_int))
+		return (va_arg(args->ap, uint64_t));
+	return (va_arg(args->ap, u_int) & UINT64_MAX >> (64 - 8 * sp->size));
+}
+
+/* The same, its highest bit the sign. */
+static int64_t
+get_signed(const struct spec *sp, struct args *args)
+{
+	size_t above = 64 - 8 * sp->size;	/* bits */
+
+	return ((int64_t)(get_unsigned(sp, args) << above) >> above);
 }
 
 /* The conversion by a letter; false if there is none by that one. */
