@@ -281,3 +281,14 @@ multiboot_parse(uint32_t magic, vm_paddr_t info, multiboot_map_t *map,
 		bi->error = parse_mmap(map, &mbi, limit, &bi->mem);
 	return (bi->error == NULL);
 }
+
+/* physmem_size: bytes of usable RAM.  Any context. */
+vm_paddr_t
+physmem_size(const struct physmem *mem)
+{
+	vm_paddr_t size = 0;
+
+	for (u_int i = 0; i < mem->nram; i++)
+		size += mem->ram[i].end - mem->ram[i].start;
+	return (size);
+}

@@ -93,5 +93,6 @@ typedef const void	*multiboot_map_t(vm_paddr_t pa, vm_size_t len);
 bool	multiboot_parse(uint32_t magic, vm_paddr_t info, multiboot_map_t *map,
 	    vm_paddr_t kern_start, vm_paddr_t kern_end, vm_paddr_t limit,
 	    struct bootinfo *bi);
+vm_paddr_t physmem_size(const struct physmem *mem);
 
 #endif /* !_BOOT_MULTIBOOT_H_ */

@@ -43,19 +43,10 @@ boot_map(vm_paddr_t pa, vm_size_t len)
 	return ((const void *)(DMAP_MIN + (vm_offset_t)pa));
 }
 
-static vm_paddr_t
-ram_size(void)
-{
-	vm_paddr_t ram = 0;
-
-	for (u_int i = 0; i < bi.mem.nram; i++)
-		ram += bi.mem.ram[i].end - bi.mem.ram[i].start;
-	return (ram);
-}
-
 static void
 parse_boot(uint32_t magic, uint32_t info)
 {
+	vm_paddr_t ram;
 	char err[160];
 	bool good;
 
@@ -70,9 +61,10 @@ parse_boot(uint32_t magic, uint32_t info)
 		printf("mayfly: %s\n", bi.error);
 		machine_exit(EXIT_NOTHING);
 	}
-	if (ram_size() < (MIN_RAM_MB << 20)) {
+	ram = physmem_size(&bi.mem);
+	if (ram < (MIN_RAM_MB << 20)) {
 		printf("mayfly: needs at least %u MiB of RAM, found %u KiB\n",
-		    MIN_RAM_MB, (u_int)(ram_size() >> 10));
+		    MIN_RAM_MB, (u_int)(ram >> 10));
 		machine_exit(EXIT_NOTHING);
 	}
 }
@@ -97,7 +89,7 @@ kern_main(uint32_t magic, uint32_t info)
 	thread_init();
 	parse_boot(magic, info);
 	digest_init(&bi);
-	sf_buf_size_pool(ram_size());
+	sf_buf_size_pool(physmem_size(&bi.mem));
 	pmap_bootstrap(&bi.mem, bi.mod_start, bi.mod_end, nsfbufs);
 	/* Anew: the double-fault task has a CR3. */
 	trap_init_cpu(pcpus[0]);

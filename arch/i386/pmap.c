@@ -322,10 +322,8 @@ static vm_size_t
 make_kva_window(const struct physmem *mem)
 {
 	vm_size_t size = KVA_SIZE;
-	vm_paddr_t ram = 0;
+	vm_paddr_t ram = physmem_size(mem);
 
-	for (u_int i = 0; i < mem->nram; i++)
-		ram += mem->ram[i].end - mem->ram[i].start;
 	if (2 * ram < KVA_SIZE)
 		size = (vm_size_t)(2 * ram) & ~(PDE_SIZE - 1);
 	for (vm_size_t off = 0; off < size; off += PDE_SIZE)

@@ -143,6 +143,7 @@ good_cases(void)
 	module(0x300000, 0x300123);
 	ok(parse() && bi.mem.nram == 2 && range(0, 0, 0x9f000) &&
 	    range(1, 0x100000, 0x7fe0000) && bi.has_mod &&
+	    physmem_size(&bi.mem) == 0x9f000 + 0x7ee0000 &&
 	    bi.mod_start == 0x300000 && bi.mod_end == 0x300123 &&
 	    strcmp(bi.cmdline, "k a=1") == 0, "usual PC");
 	mbi.flags = MULTIBOOT_INFO_MMAP;
