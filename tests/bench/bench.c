@@ -5,7 +5,8 @@
 
 /*
  * Runs the benchmarks that bench= names, and what they have in common:
- * pages, CPUs that are busy, and the line that a measurement ends in.
+ * pages, CPUs that are busy or waited for, and the line that a measurement
+ * ends in.
  *
  * Lines for scripts begin with "bench: " and hold words name=value; all
  * others are for people.
@@ -18,6 +19,7 @@
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <sys/tunable.h>
+#include <machine/atomic.h>
 #include <machine/cpufunc.h>
 #include <machine/pcpu.h>
 #include <machine/smp.h>
@@ -189,6 +191,36 @@ bench_report(const struct bench_result *r)
 	    (unsigned long long)c->sleeps);
 }
 
+/* bench_sort: the least first, in place; for a few. */
+void
+bench_sort(uint64_t *v, u_int n)
+{
+	uint64_t t;
+
+	for (u_int i = 1; i < n; i++)
+		for (u_int j = i; j > 0 && v[j] < v[j - 1]; j--) {
+			t = v[j];
+			v[j] = v[j - 1];
+			v[j - 1] = t;
+		}
+}
+
+/*
+ * bench_await: spins until other CPUs have raised *p to `least'.  If they do
+ * not in time, that is a panic, which says `what' *p is.  Thread context.
+ */
+void
+bench_await(volatile uint32_t *p, uint32_t least, const char *what)
+{
+	struct cpu_wait wait = { 0 };
+
+	while (atomic_load_acq_32(p) < least) {
+		cpu_spinwait();
+		KASSERT(!wait_expired(&wait), "bench: %s: %u, not %u (called "
+		    "from %p)", what, *p, least, __caller());
+	}
+}
+
 /*
  * A CPU that is busy: never idle, and interrupts are on.
  */
@@ -233,8 +265,7 @@ bench_busy_start(u_int first, u_int end, bool pause)
 		    pause || exact ? spin_pausing : spin, &spinners[i],
 		    "busy");
 		KASSERT(spinners[i].td != NULL, "bench: no memory");
-		while (spinners[i].turns == 0)
-			cpu_spinwait();
+		bench_await(&spinners[i].turns, 1, "turns of a busy CPU");
 	}
 }
 

@@ -88,6 +88,8 @@ bool	bench_ready(const struct bench_scheme *s);
 void	bench_pages_free(struct vm_page **pages, u_int n);
 void	bench_counts_sub(struct bench_counts *c, const struct bench_counts *b);
 void	bench_report(const struct bench_result *r);
+void	bench_sort(uint64_t *v, u_int n);
+void	bench_await(volatile uint32_t *p, uint32_t least, const char *what);
 void	bench_busy_start(u_int first, u_int end, bool pause);
 void	bench_busy_stop(void);
 uint64_t bench_busy_time(uint64_t *busy);

@@ -17,7 +17,6 @@
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <machine/atomic.h>
-#include <machine/cpufunc.h>
 #include <machine/pcpu.h>
 #include <machine/smp.h>
 #include <tests/bench/bench.h>
@@ -49,23 +48,11 @@ read_all(void)
 }
 
 static void
-wait_until(volatile uint32_t *p, uint32_t value)
-{
-	struct cpu_wait wait = { 0 };
-
-	while (atomic_load_acq_32(p) != value) {
-		cpu_spinwait();
-		KASSERT(!wait_expired(&wait), "bench: a CPU does not "
-		    "take part in the check");
-	}
-}
-
-static void
 reader(void *arg)
 {
 	(void)arg;
 	for (uint32_t r = 1; r <= ROUNDS; r++) {
-		wait_until(&round, r);
+		bench_await(&round, r, "the round of the check");
 		read_all();
 		atomic_fetchadd_32(&ndone, 1);
 	}
@@ -82,7 +69,7 @@ run_rounds(struct vm_page **pages)
 		ndone = 0;
 		atomic_store_rel_32(&round, r);
 		read_all();
-		wait_until(&ndone, mp_ncpus - 1);
+		bench_await(&ndone, mp_ncpus - 1, "CPUs that have checked");
 		for (u_int i = 0; i < ACTIVE; i++)
 			scheme->free(mapping[i]);
 	}

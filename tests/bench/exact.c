@@ -16,7 +16,6 @@
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <machine/atomic.h>
-#include <machine/cpufunc.h>
 #include <machine/pcpu.h>
 #include <machine/smp.h>
 #include <tests/bench/bench.h>
@@ -188,13 +187,8 @@ static volatile uint32_t nready, go;
 static void
 run_part(void *arg)
 {
-	struct cpu_wait wait = { 0 };
-
 	atomic_fetchadd_32(&nready, 1);
-	while (atomic_load_acq_32(&go) == 0) {
-		cpu_spinwait();
-		KASSERT(!wait_expired(&wait), "bench: never started");
-	}
+	bench_await(&go, 1, "starts");
 	loop_read(arg);
 }
 
@@ -209,8 +203,7 @@ run_parts(void)
 		tds[i] = thread_create_on(i, run_part, parts[i], "bench");
 		KASSERT(tds[i] != NULL, "bench: no memory");
 	}
-	while (atomic_load_acq_32(&nready) != mp_ncpus - 1)
-		cpu_spinwait();
+	bench_await(&nready, mp_ncpus - 1, "CPUs that are ready");
 	t0 = cpu_ticks();
 	atomic_store_rel_32(&go, 1);
 	loop_read(parts[0]);

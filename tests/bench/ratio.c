@@ -14,7 +14,6 @@
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <machine/atomic.h>
-#include <machine/cpufunc.h>
 #include <machine/pcpu.h>
 #include <machine/smp.h>
 #include <tests/bench/bench.h>
@@ -69,14 +68,9 @@ run_here(u_int ms)
 static void
 run_there(void *arg)
 {
-	struct cpu_wait wait = { 0 };
-
 	sched_pin();
 	atomic_fetchadd_32(&nready, 1);
-	while (atomic_load_acq_32(&go) == 0) {
-		cpu_spinwait();
-		KASSERT(!wait_expired(&wait), "bench: never started");
-	}
+	bench_await(&go, 1, "starts");
 	while (atomic_load_acq_32(&stop) == 0)
 		some_ops(arg);
 	sched_unpin();
@@ -105,8 +99,7 @@ rate(u_int n)
 		tds[i] = thread_create_on(i, run_there, &workers[i], "bench");
 		KASSERT(tds[i] != NULL, "bench: no memory");
 	}
-	while (atomic_load_acq_32(&nready) != n - 1)
-		cpu_spinwait();
+	bench_await(&nready, n - 1, "CPUs that are ready");
 	atomic_store_rel_32(&go, 1);
 	(void)run_here(WARM_MS);
 	ops = all_ops(n);
@@ -118,33 +111,21 @@ rate(u_int n)
 	return (((uint64_t)ops << 20) / time);
 }
 
-static void
-sort(uint32_t *v, u_int n)
-{
-	uint32_t t;
-
-	for (u_int i = 1; i < n; i++)
-		for (u_int j = i; j > 0 && v[j] < v[j - 1]; j--) {
-			t = v[j];
-			v[j] = v[j - 1];
-			v[j - 1] = t;
-		}
-}
+#define	HUNDREDTHS(v)	(u_int)((v) / 100), (u_int)((v) % 100)
 
 /* The line that scripts read: in hundredths, from PAIRS ratios. */
 static void
 report(const char *name, const char *scheme, u_int nworkers, u_int npages,
-    uint32_t *ratios)
+    uint64_t *ratios)
 {
-	sort(ratios, PAIRS);
+	bench_sort(ratios, PAIRS);
 	printf("bench: case=%s scheme=%s cpus=%u workers=%u pages=%u "
 	    "touch=read mode=shared ops=%u ratio=%u.%02u low=%u.%02u "
 	    "high=%u.%02u most=%u.%02u\n", name, scheme, mp_ncpus, nworkers,
-	    npages, PAIRS, ratios[PAIRS / 2] / 100, ratios[PAIRS / 2] % 100,
-	    ratios[PAIRS / 4] / 100, ratios[PAIRS / 4] % 100,
-	    ratios[PAIRS - 1 - PAIRS / 4] / 100,
-	    ratios[PAIRS - 1 - PAIRS / 4] % 100, ratios[PAIRS - 1] / 100,
-	    ratios[PAIRS - 1] % 100);
+	    npages, PAIRS, HUNDREDTHS(ratios[PAIRS / 2]),
+	    HUNDREDTHS(ratios[PAIRS / 4]),
+	    HUNDREDTHS(ratios[PAIRS - 1 - PAIRS / 4]),
+	    HUNDREDTHS(ratios[PAIRS - 1]));
 }
 
 /* How many times as fast the kernel's own is, the other CPUs busy. */
@@ -154,8 +135,7 @@ faster_than(const struct bench_scheme *s, struct vm_page **pages)
 	struct worker ours = { .scheme = &bench_sf_buf, .pages = pages,
 	    .npages = SET };
 	struct worker theirs = ours;
-	uint32_t ratios[PAIRS];
-	uint64_t fast, slow;
+	uint64_t ratios[PAIRS], fast, slow;
 
 	if (!bench_ready(s))
 		return;
@@ -169,7 +149,7 @@ faster_than(const struct bench_scheme *s, struct vm_page **pages)
 		workers[0] = ours;
 		fast = rate(1);
 		ours.next = workers[0].next;
-		ratios[i] = (uint32_t)(fast * 100 / (slow != 0 ? slow : 1));
+		ratios[i] = fast * 100 / (slow != 0 ? slow : 1);
 	}
 	sched_unpin();
 	bench_busy_stop();
@@ -207,8 +187,7 @@ static void
 throughput(const char *name, const struct bench_scheme *s, u_int npages)
 {
 	struct vm_page **pages;
-	uint32_t ratios[PAIRS];
-	uint64_t one;
+	uint64_t ratios[PAIRS], one;
 
 	if (!bench_ready(s) || (pages = bench_pages(npages, false)) == NULL)
 		return;
@@ -216,8 +195,7 @@ throughput(const char *name, const struct bench_scheme *s, u_int npages)
 		share_out(s, pages, npages, 1);
 		one = rate(1);
 		share_out(s, pages, npages, mp_ncpus);
-		ratios[i] = (uint32_t)(rate(mp_ncpus) * 100 /
-		    (one != 0 ? one : 1));
+		ratios[i] = rate(mp_ncpus) * 100 / (one != 0 ? one : 1);
 	}
 	report(name, s->name, mp_ncpus, npages, ratios);
 	bench_pages_free(pages, npages);

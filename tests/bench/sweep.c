@@ -97,20 +97,6 @@ all_ops(u_int nworkers)
 	return (ops);
 }
 
-static uint64_t
-median(uint64_t *v, u_int n)
-{
-	uint64_t t;
-
-	for (u_int i = 1; i < n; i++)
-		for (u_int j = i; j > 0 && v[j] < v[j - 1]; j--) {
-			t = v[j];
-			v[j] = v[j - 1];
-			v[j - 1] = t;
-		}
-	return (v[n / 2]);
-}
-
 /*
  * The first worker's CPU is this one; the others get threads.  Each touches
  * its pages once first, but not for longer than WARM_MS.
@@ -157,7 +143,8 @@ run_batches(struct bench_result *r, u_int nworkers)
 	}
 	r->scheme->stats(&r->counts);
 	bench_counts_sub(&r->counts, &before);
-	r->time = median(per_op, b) * r->ops / 100;
+	bench_sort(per_op, b);
+	r->time = per_op[b / 2] * r->ops / 100;
 }
 
 /*
