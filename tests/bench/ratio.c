@@ -13,10 +13,9 @@
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
-#include <machine/atomic.h>
 #include <machine/pcpu.h>
-#include <machine/smp.h>
 #include <tests/bench/bench.h>
+#include <tests/bench/worker.h>
 
 #define	SET		16384u	/* pages, all CPUs together */
 #define	HIT_SET		64u
@@ -25,89 +24,19 @@
 #define	WARM_MS		20u	/* before a run: slots move to who uses them */
 #define	CHUNK		16u	/* operations between looks at the clock */
 
-/* One CPU at it; the first is this one. */
-static struct worker {
-	const struct bench_scheme *scheme;
-	struct vm_page **pages;
-	u_int npages, next;
-	volatile uint32_t ops;
-} __attribute__((aligned(64))) workers[MAXCPU];
-static volatile uint32_t nready, go, stop;
-
-static void
-some_ops(struct worker *w)
-{
-	const struct bench_scheme *s = w->scheme;
-	u_int next = w->next;
-	struct sf_buf *sf;
-
-	for (u_int i = 0; i < CHUNK; i++) {
-		sf = s->alloc(w->pages[next], 0);
-		(void)*(volatile uint32_t *)s->kva(sf);
-		s->free(sf);
-		if (++next == w->npages)
-			next = 0;
-	}
-	w->next = next;
-	w->ops += CHUNK;
-}
-
-/* Times are of this one: the clocks of other CPUs are not looked at. */
-static uint64_t
-run_here(u_int ms)
-{
-	uint64_t t0 = cpu_ticks(), t;
-
-	do {
-		some_ops(&workers[0]);
-		t = cpu_ticks() - t0;
-	} while (t < ms * ticks_per_ms);
-	return (t);
-}
-
-static void
-run_there(void *arg)
-{
-	sched_pin();
-	atomic_fetchadd_32(&nready, 1);
-	bench_await(&go, 1, "starts");
-	while (atomic_load_acq_32(&stop) == 0)
-		some_ops(arg);
-	sched_unpin();
-}
-
-static uint32_t
-all_ops(u_int n)
-{
-	uint32_t ops = 0;
-
-	for (u_int i = 0; i < n; i++)
-		ops += workers[i].ops;
-	return (ops);
-}
-
 /* Operations in 2^20 ticks by n workers at once. */
 static uint64_t
 rate(u_int n)
 {
-	struct thread *tds[MAXCPU];
 	uint64_t time;
 	uint32_t ops;
 
-	nready = go = stop = 0;
-	for (u_int i = 1; i < n; i++) {
-		tds[i] = thread_create_on(i, run_there, &workers[i], "bench");
-		KASSERT(tds[i] != NULL, "bench: no memory");
-	}
-	bench_await(&nready, n - 1, "CPUs that are ready");
-	atomic_store_rel_32(&go, 1);
-	(void)run_here(WARM_MS);
-	ops = all_ops(n);
-	time = run_here(RUN_MS);
-	ops = all_ops(n) - ops;
-	atomic_store_rel_32(&stop, 1);
-	for (u_int i = 1; i < n; i++)
-		thread_join(tds[i]);
+	bench_workers_start(n);
+	(void)bench_work_for(WARM_MS);
+	ops = bench_workers_ops(n);
+	time = bench_work_for(RUN_MS);
+	ops = bench_workers_ops(n) - ops;
+	bench_workers_stop(n);
 	return (((uint64_t)ops << 20) / time);
 }
 
@@ -132,9 +61,9 @@ report(const char *name, const char *scheme, u_int nworkers, u_int npages,
 static void
 faster_than(const struct bench_scheme *s, struct vm_page **pages)
 {
-	struct worker ours = { .scheme = &bench_sf_buf, .pages = pages,
-	    .npages = SET };
-	struct worker theirs = ours;
+	struct bench_worker ours = { .scheme = &bench_sf_buf, .pages = pages,
+	    .npages = SET, .chunk = CHUNK, .touch = TOUCH_READ };
+	struct bench_worker theirs = ours;
 	uint64_t ratios[PAIRS], fast, slow;
 
 	if (!bench_ready(s))
@@ -143,12 +72,12 @@ faster_than(const struct bench_scheme *s, struct vm_page **pages)
 	bench_busy_start(1, mp_ncpus, false);
 	sched_pin();
 	for (u_int i = 0; i < PAIRS; i++) {
-		workers[0] = theirs;
+		bench_workers[0] = theirs;
 		slow = rate(1);
-		theirs.next = workers[0].next;
-		workers[0] = ours;
+		theirs.next = bench_workers[0].next;
+		bench_workers[0] = ours;
 		fast = rate(1);
-		ours.next = workers[0].next;
+		ours.next = bench_workers[0].next;
 		ratios[i] = fast * 100 / (slow != 0 ? slow : 1);
 	}
 	sched_unpin();
@@ -175,8 +104,9 @@ share_out(const struct bench_scheme *s, struct vm_page **pages, u_int npages,
 	u_int each = npages / n;
 
 	for (u_int i = 0; i < n; i++)
-		workers[i] = (struct worker){ .scheme = s,
-		    .pages = pages + i * each, .npages = each };
+		bench_workers[i] = (struct bench_worker){ .scheme = s,
+		    .pages = pages + i * each, .npages = each,
+		    .chunk = CHUNK, .touch = TOUCH_READ };
 }
 
 /*

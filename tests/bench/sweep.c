@@ -15,13 +15,11 @@
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <sys/tunable.h>
-#include <machine/atomic.h>
-#include <machine/cpufunc.h>
 #include <machine/pcpu.h>
 #include <machine/smp.h>
 #include <tests/bench/bench.h>
 #include <tests/bench/trace.h>
-#include <vm/vm_page.h>
+#include <tests/bench/worker.h>
 
 #define	MAX_PAGES	65536u
 #define	SMALL_SET	64u	/* fits the pool */
@@ -42,88 +40,30 @@ static const struct bench_scheme *const schemes[] = {
 	&bench_qenter, &bench_sync, &bench_sf_buf, &bench_direct, NULL
 };
 
-/* One that allocates: each has a CPU, and pages in a row. */
-static struct worker {
-	const struct bench_scheme *scheme;
-	struct vm_page **pages;
-	u_int npages, next, chunk;
-	enum bench_touch touch;
-	int flags;
-	volatile uint32_t ops;
-	struct thread *td;
-} __attribute__((aligned(64))) workers[MAXCPU];
-static volatile uint32_t stop;
-
-static void
-touch_page(vm_offset_t va, enum bench_touch touch)
-{
-	if (touch == TOUCH_READ)
-		(void)*(volatile uint32_t *)va;
-	else if (touch == TOUCH_ZERO)
-		memset((void *)va, 0, PAGE_SIZE);
-}
-
-static void
-some_ops(struct worker *w)
-{
-	struct sf_buf *sf;
-
-	for (u_int n = 0; n < w->chunk; n++) {
-		sf = w->scheme->alloc(w->pages[w->next], w->flags);
-		touch_page(w->scheme->kva(sf), w->touch);
-		w->scheme->free(sf);
-		if (++w->next == w->npages)
-			w->next = 0;
-	}
-	w->ops += w->chunk;
-}
-
-static void
-work(void *arg)
-{
-	sched_pin();
-	while (atomic_load_acq_32(&stop) == 0)
-		some_ops(arg);
-	sched_unpin();
-}
-
-static uint32_t
-all_ops(u_int nworkers)
-{
-	uint32_t ops = 0;
-
-	for (u_int i = 0; i < nworkers; i++)
-		ops += workers[i].ops;
-	return (ops);
-}
-
 /*
- * The first worker's CPU is this one; the others get threads.  Each touches
- * its pages once first, but not for longer than WARM_MS.
+ * Each worker touches its pages once first, but not for longer than WARM_MS;
+ * the first one's is looked at.
  */
 static void
 start_workers(u_int n)
 {
-	uint64_t until = cpu_ticks() + WARM_MS * ticks_per_ms;
+	struct bench_worker *w = &bench_workers[0];
+	uint64_t until;
 
-	stop = 0;
-	for (u_int i = 1; i < n; i++) {
-		workers[i].td = thread_create_on(i, work, &workers[i],
-		    "bench");
-		KASSERT(workers[i].td != NULL, "bench: no memory");
-	}
-	while (workers[0].ops < workers[0].npages && cpu_ticks() < until)
-		some_ops(&workers[0]);
+	bench_workers_start(n);
+	until = cpu_ticks() + WARM_MS * ticks_per_ms;
+	while (w->ops < w->npages && cpu_ticks() < until)
+		bench_work(w);
 	/* Waiting for CPUs that the host has no time for takes long. */
-	if (workers[0].ops < WARM_MS)
-		workers[0].chunk = 1;
+	if (w->ops < WARM_MS)
+		w->chunk = 1;
 }
 
 /* Time and counts of BATCHES batches: the median's time for one operation. */
 static void
 run_batches(struct bench_result *r, u_int nworkers)
 {
-	uint64_t per_op[BATCHES], t0, t1, end;
+	uint64_t per_op[BATCHES], time, end;
 	struct bench_counts before;
 	uint32_t ops;
 	u_int b;
@@ -131,15 +71,11 @@ run_batches(struct bench_result *r, u_int nworkers)
 	r->scheme->stats(&before);
 	end = cpu_ticks() + LIMIT_MS * ticks_per_ms;
 	for (b = 0; b < BATCHES && cpu_ticks() < end; b++) {
-		ops = all_ops(nworkers);
-		t0 = cpu_ticks();
-		do {
-			some_ops(&workers[0]);
-			t1 = cpu_ticks();
-		} while (t1 - t0 < BATCH_MS * ticks_per_ms);
-		ops = all_ops(nworkers) - ops;
+		ops = bench_workers_ops(nworkers);
+		time = bench_work_for(BATCH_MS);
+		ops = bench_workers_ops(nworkers) - ops;
 		r->ops += ops;
-		per_op[b] = (t1 - t0) * 100 / ops;
+		per_op[b] = time * 100 / ops;
 	}
 	r->scheme->stats(&r->counts);
 	bench_counts_sub(&r->counts, &before);
@@ -158,26 +94,26 @@ measure(struct bench_result *r, struct vm_page **pages, u_int nworkers,
 {
 	u_int each = common || r->pages < nworkers ? r->pages :
 	    r->pages / nworkers;
+	struct bench_worker *w;
 
 	if (r->scheme->reset != NULL)
 		r->scheme->reset();
 	for (u_int i = 0; i < nworkers; i++) {
-		workers[i] = (struct worker){ .scheme = r->scheme,
+		w = &bench_workers[i];
+		*w = (struct bench_worker){ .scheme = r->scheme,
 		    .pages = pages, .npages = each, .touch = r->touch,
 		    .flags = r->flags, .chunk = CHUNK };
 		if (common)
-			workers[i].next = i * (each / nworkers);
+			w->next = i * (each / nworkers);
 		else if (r->pages >= nworkers)
-			workers[i].pages += i * each;
+			w->pages += i * each;
 	}
 	bench_busy_start(nworkers, busy, false);
 	sched_pin();
 	start_workers(nworkers);
 	run_batches(r, nworkers);
 	sched_unpin();
-	stop = 1;
-	for (u_int i = 1; i < nworkers; i++)
-		thread_join(workers[i].td);
+	bench_workers_stop(nworkers);
 	bench_busy_stop();
 	bench_report(r);
 }
@@ -273,7 +209,7 @@ zipf_ops(const struct bench_scheme *s, struct vm_page **pages,
 
 	for (u_int i = 0; i < HITRATE_OPS; i++) {
 		sf = s->alloc(pages[zipf_next(z, seed)], 0);
-		touch_page(s->kva(sf), TOUCH_READ);
+		(void)*(volatile uint32_t *)s->kva(sf);
 		s->free(sf);
 	}
 }

@@ -1,0 +1,129 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * Workers: the benchmark fills in bench_workers[], and starts them.  The first
+ * has no thread: the benchmark, on CPU 0, works for it and takes the time, as
+ * the clocks of other CPUs are not looked at.  Meanwhile nobody but a worker's
+ * own CPU writes to its entry, and anyone may read its `ops'.
+ */
+
+#include <sys/types.h>
+#include <sys/sf_buf.h>
+#include <sys/systm.h>
+#include <sys/thread.h>
+#include <machine/atomic.h>
+#include <machine/smp.h>
+#include <tests/bench/worker.h>
+#include <vm/vm_page.h>
+
+struct bench_worker bench_workers[MAXCPU];
+static volatile uint32_t nready, go, stop;
+
+/* Inlined, once for each touch: an operation does not ask which it is. */
+static inline __attribute__((always_inline)) void
+some_ops(struct bench_worker *w, enum bench_touch touch)
+{
+	const struct bench_scheme *s = w->scheme;
+	u_int next = w->next;
+	struct sf_buf *sf;
+	vm_offset_t va;
+
+	for (u_int n = w->chunk; n > 0; n--) {
+		sf = s->alloc(w->pages[next], w->flags);
+		va = s->kva(sf);
+		if (touch == TOUCH_READ)
+			(void)*(volatile uint32_t *)va;
+		else if (touch == TOUCH_ZERO)
+			memset((void *)va, 0, PAGE_SIZE);
+		s->free(sf);
+		if (++next == w->npages)
+			next = 0;
+	}
+	w->next = next;
+	w->ops += w->chunk;
+}
+
+/* bench_work: a chunk of operations, on the worker's own CPU, pinned. */
+void
+bench_work(struct bench_worker *w)
+{
+	switch (w->touch) {
+	case TOUCH_NONE:
+		some_ops(w, TOUCH_NONE);
+		break;
+	case TOUCH_READ:
+		some_ops(w, TOUCH_READ);
+		break;
+	case TOUCH_ZERO:
+		some_ops(w, TOUCH_ZERO);
+		break;
+	}
+}
+
+/*
+ * bench_work_for: the first worker's chunks, until so many milliseconds are
+ * over; returns the ticks that it took.
+ */
+uint64_t
+bench_work_for(u_int ms)
+{
+	uint64_t t0 = cpu_ticks(), t;
+
+	do {
+		bench_work(&bench_workers[0]);
+		t = cpu_ticks() - t0;
+	} while (t < ms * ticks_per_ms);
+	return (t);
+}
+
+static void
+run(void *arg)
+{
+	sched_pin();
+	atomic_fetchadd_32(&nready, 1);
+	bench_await(&go, 1, "starts");
+	while (atomic_load_acq_32(&stop) == 0)
+		bench_work(arg);
+	sched_unpin();
+}
+
+/*
+ * bench_workers_start: all of n but the first begin, at once.  Thread context,
+ * on CPU 0.
+ */
+void
+bench_workers_start(u_int n)
+{
+	struct bench_worker *w = bench_workers;
+
+	nready = go = stop = 0;
+	for (u_int i = 1; i < n; i++) {
+		w[i].td = thread_create_on(i, run, &w[i], "bench");
+		KASSERT(w[i].td != NULL, "bench: no memory");
+	}
+	bench_await(&nready, n - 1, "CPUs that are ready");
+	atomic_store_rel_32(&go, 1);
+}
+
+/* bench_workers_stop: they have ended.  Thread context; sleeps. */
+void
+bench_workers_stop(u_int n)
+{
+	atomic_store_rel_32(&stop, 1);
+	for (u_int i = 1; i < n; i++)
+		thread_join(bench_workers[i].td);
+}
+
+/* bench_workers_ops: what the first n have done, so far. */
+uint32_t
+bench_workers_ops(u_int n)
+{
+	uint32_t ops = 0;
+
+	for (u_int i = 0; i < n; i++)
+		ops += bench_workers[i].ops;
+	return (ops);
+}
