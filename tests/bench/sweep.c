@@ -55,7 +55,7 @@ start_workers(u_int n)
 	while (w->ops < w->npages && cpu_ticks() < until)
 		bench_work(w);
 	/* Waiting for CPUs that the host has no time for takes long. */
-	if (w->ops < WARM_MS)
+	if (w->ops < w->npages && w->ops < WARM_MS)
 		w->chunk = 1;
 }
 
