@@ -526,9 +526,9 @@ cut_clean(struct sf_pool *p, u_int n, uint32_t *last)
 
 /*
  * Takes up to half of the clean slots of the first other pool that has more
- * than `least'; false if none has.  The lock of `mine' is released meanwhile; what is in no
- * ring is in transit, so the caller must see to those who wait: sf_buf.c,
- * waiters.
+ * than `least'; false if none has.  The lock of `mine' is released meanwhile;
+ * what is in no ring is in transit, so the caller must see to those who wait:
+ * sf_buf.c, waiters.
  */
 static bool
 steal(struct sf_pool *mine, u_int least)
