@@ -72,6 +72,7 @@ static struct sf_pool {
 	uint32_t stamp[2];		/* of BATCH0 and BATCH1 */
 	u_int unsampled;		/* misses since the peak was sampled */
 	bool held;			/* a guess: the next to go has A set */
+	bool active;			/* mapped pages since the last force */
 } __attribute__((aligned(128))) pools[MAXCPU];
 
 /* A queue that reaches queue_high is brought down to queue_low. */
@@ -503,15 +504,14 @@ clean_here(struct sf_pool *p)
 
 /*
  * What to do when a CPU has no clean slot.  Who can force a flush does not
- * steal from a pool that has only few: its CPU maps pages as well, and the
- * flush is for both.  Else each slot would change hands about once for each
- * use.  What is so left to all others is less than an eighth of what the flush
- * makes clean, so flushes stay rare.
+ * steal from a CPU that maps pages as well, and has only few left: the flush
+ * is for both.  Else each slot would change hands about once for each use, and
+ * with it the cache lines of its entry.
  */
 enum source {
 	OWN,			/* leave the other pools alone: private */
 	STEAL,			/* all that there is: may not wait */
-	FORCE			/* can force, so steals only from the rich */
+	FORCE			/* can force: what the others can spare */
 };
 
 /* Takes n slots of CLEAN out, and says which is the last. */
@@ -525,14 +525,15 @@ cut_clean(struct sf_pool *p, u_int n, uint32_t *last)
 }
 
 /*
- * Takes up to half of the clean slots of the first other pool that has more
- * than `least'; false if none has.  The lock of `mine' is released meanwhile;
+ * Takes up to half of the clean slots of the first other pool that has some to
+ * spare; false if none has.  The lock of `mine' is released meanwhile;
  * what is in no ring is in transit, so the caller must see to those who wait:
  * sf_buf.c, waiters.
  */
 static bool
-steal(struct sf_pool *mine, u_int least)
+steal(struct sf_pool *mine, enum source source)
 {
+	u_int least = source == FORCE ? unclean(mine) / mp_ncpus : 0;
 	uint32_t first = 0, last = 0;
 	struct sf_pool *p;
 	u_int n = 0;
@@ -542,7 +543,9 @@ steal(struct sf_pool *mine, u_int least)
 		p = &pools[(curcpu_id() + i) % mp_ncpus];
 		pool_lock(p);
 		absorb(p);
-		n = p->len[CLEAN] > least ? (p->len[CLEAN] + 1) / 2 : 0;
+		n = (p->len[CLEAN] + 1) / 2;
+		if (p->active && p->len[CLEAN] <= least)
+			n = 0;
 		n = n < STEAL_MAX ? n : STEAL_MAX;
 		if (n != 0)
 			first = cut_clean(p, n, &last);
@@ -562,17 +565,14 @@ static struct sf_buf *
 refill(struct sf_pool *p, enum source source)
 {
 	struct sf_buf *sf;
-	u_int least;
 
 	absorb(p);
 	if ((sf = take(p, CLEAN)) != NULL)
 		return (sf);
 	clean_here(p);
-	while ((sf = take(p, CLEAN)) == NULL) {
-		least = source == FORCE ? unclean(p) / (8 * mp_ncpus) : 0;
-		if (source == OWN || !steal(p, least))
+	while ((sf = take(p, CLEAN)) == NULL)
+		if (source == OWN || !steal(p, source))
 			return (NULL);
-	}
 	return (sf);
 }
 
@@ -672,6 +672,7 @@ refresh(struct sf_pool *p)
 	absorb(p);
 	if (p->len[CLEAN] != 0 && hw_load32(&sf_nwaiters) == 0 &&
 	    p->unsampled < SAMPLE * nsfbufs) {
+		p->active = true;
 		evict_ahead(p);
 		make_ready(p);
 	}
@@ -921,6 +922,7 @@ prepare(struct sf_pool *p, bool *dirty, uint32_t *stamp)
 	bool some;
 
 	pool_lock(p);
+	p->active = false;
 	absorb(p);
 	while (evict_batch(p))
 		pool_breathe(p, intr);
@@ -1122,7 +1124,10 @@ sf_pool_settle_all(void)
 	}
 }
 
-/* sf_pool_init: every slot clean.  Once, when all CPUs run. */
+/*
+ * sf_pool_init: every slot clean, and each CPU has as many, side by side.
+ * Once, when all CPUs run.
+ */
 void
 sf_pool_init(void)
 {
@@ -1141,6 +1146,7 @@ sf_pool_init(void)
 	for (u_int i = 0; i < nsfbufs; i++) {
 		hw_store32(&sf_slots[i].page, NOPAGE);
 		hw_store32(&sf_slots[i].count, SF_REMOVED);
-		insert(&pools[0], CLEAN, &sf_slots[i]);
+		insert(&pools[sf_strict ? 0 : i * mp_ncpus / nsfbufs], CLEAN,
+		    &sf_slots[i]);
 	}
 }
