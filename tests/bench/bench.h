@@ -14,8 +14,8 @@
 
 #include <sys/types.h>
 #include <sys/bench.h>
+#include <sys/sf_buf.h>
 
-struct sf_buf;
 struct vm_page;
 
 /* What a measurement cost beside time. */
@@ -49,8 +49,21 @@ struct bench_scheme {
 
 extern const struct bench_scheme bench_sf_buf;	/* the kernel's own */
 extern const struct bench_scheme bench_direct;	/* the same, direct map */
+/*
+ * Both once more, without stats, for loops that call them as a caller does:
+ * the compiler sees the functions, and puts in line what is meant to be.
+ */
+static const struct bench_scheme bench_in_line = {
+	.alloc = sf_buf_alloc, .kva = sf_buf_kva, .free = sf_buf_free,
+};
 extern const struct bench_scheme bench_sync;
 extern const struct bench_scheme bench_qenter;
+
+static inline bool
+bench_is_own(const struct bench_scheme *s)
+{
+	return (s == &bench_sf_buf || s == &bench_direct);
+}
 
 enum bench_touch { TOUCH_NONE, TOUCH_READ, TOUCH_ZERO };
 

@@ -22,11 +22,14 @@
 struct bench_worker bench_workers[MAXCPU];
 static volatile uint32_t nready, go, stop;
 
-/* Inlined, once for each touch: an operation does not ask which it is. */
+/*
+ * Inlined, once for each touch, and for the kernel's own and the others: an
+ * operation does not ask which it is.
+ */
 static inline __attribute__((always_inline)) void
-some_ops(struct bench_worker *w, enum bench_touch touch)
+some_ops(struct bench_worker *w, const struct bench_scheme *s,
+    enum bench_touch touch)
 {
-	const struct bench_scheme *s = w->scheme;
 	u_int next = w->next;
 	struct sf_buf *sf;
 	vm_offset_t va;
@@ -46,21 +49,30 @@ some_ops(struct bench_worker *w, enum bench_touch touch)
 	w->ops += w->chunk;
 }
 
+static inline __attribute__((always_inline)) void
+ops_by_touch(struct bench_worker *w, const struct bench_scheme *s)
+{
+	switch (w->touch) {
+	case TOUCH_NONE:
+		some_ops(w, s, TOUCH_NONE);
+		break;
+	case TOUCH_READ:
+		some_ops(w, s, TOUCH_READ);
+		break;
+	case TOUCH_ZERO:
+		some_ops(w, s, TOUCH_ZERO);
+		break;
+	}
+}
+
 /* bench_work: a chunk of operations, on the worker's own CPU, pinned. */
 void
 bench_work(struct bench_worker *w)
 {
-	switch (w->touch) {
-	case TOUCH_NONE:
-		some_ops(w, TOUCH_NONE);
-		break;
-	case TOUCH_READ:
-		some_ops(w, TOUCH_READ);
-		break;
-	case TOUCH_ZERO:
-		some_ops(w, TOUCH_ZERO);
-		break;
-	}
+	if (bench_is_own(w->scheme))
+		ops_by_touch(w, &bench_in_line);
+	else
+		ops_by_touch(w, w->scheme);
 }
 
 /*
