@@ -143,11 +143,12 @@ lookup(struct vm_page *m, const void *caller)
 }
 
 /*
- * The same for a mapping that is private to this CPU.  m->sf_private is a
- * guess; the slot's word, page and all, says whether it is right.
+ * sf_buf_lookup_private: the same for a mapping that is private to this CPU.
+ * m->sf_private is a guess; the slot's word, page and all, says whether it is
+ * right.  The caller cannot migrate.
  */
-static struct sf_buf *
-lookup_private(struct vm_page *m)
+struct sf_buf *
+sf_buf_lookup_private(struct vm_page *m)
 {
 	struct sf_buf *sf = &sf_slots[m->sf_private];
 	uint32_t count = sf_count(sf);
@@ -332,7 +333,7 @@ sf_buf_alloc_rest(struct vm_page *m, int flags, const void *caller)
 
 	while (!interrupted) {
 		if ((sf = lookup(m, caller)) != NULL ||
-		    (private && (sf = lookup_private(m)) != NULL))
+		    (private && (sf = sf_buf_lookup_private(m)) != NULL))
 			return (sf);
 		if (hw_load32(&sf_nwaiters) == 0) {
 			sf = private ? sf_pool_map_private(m, caller) :
@@ -405,8 +406,9 @@ sf_buf_kva_bad(struct sf_buf *sf)
 /*
  * Drops a reference of a slot that is private, or in no ring, or has none.
  * The page must be read before: without references the slot may get another.
+ * Returns what the count was.
  */
-static void
+static uint32_t
 drop_slowly(struct sf_buf *sf, const void *caller)
 {
 	uint32_t page = sf_page(sf);
@@ -416,6 +418,7 @@ drop_slowly(struct sf_buf *sf, const void *caller)
 		bad_handle(sf, "sf_buf_free", caller);
 	if ((count & SF_PRIVATE) != 0)
 		(void)atomic_dec_32(&sf_page_at(page)->sf_refs);
+	return (count);
 }
 
 /*
@@ -426,14 +429,15 @@ void
 sf_buf_free_rest(struct sf_buf *sf, bool dropped)
 {
 	const void *caller = __caller();
+	uint32_t count = SF_UNLISTED;
 
 	if (!dropped)
-		drop_slowly(sf, caller);
+		count = drop_slowly(sf, caller);
 	else if ((sf_count(sf) & SF_COUNT) >= SF_BORROWED)
 		bad_handle(sf, "sf_buf_free", caller);
 	if (sf_strict)
 		sf_pool_last_free_strict(sf, caller);
-	else
+	else if ((count & SF_UNLISTED) != 0)
 		sf_pool_last_free(sf);
 	sf_buf_slot_available();
 }

@@ -395,6 +395,27 @@ evict_run(struct sf_pool *p, u_int max, bool held)
 	return (n + odd);
 }
 
+/* The same of unused private ones of this CPU, or of one of any other kind. */
+static u_int __attribute__((noinline))
+evict_others(struct sf_pool *p, u_int max)
+{
+	uint32_t unused = SF_SLOW | SF_PRIVATE_TO(curcpu_id());
+	uint32_t last = p->last[OPEN];
+	struct sf_buf *sf;
+	u_int n;
+
+	for (n = 0; n < max; n++) {
+		sf = sf_of_hint(sf_of_hint(last)->next);
+		if (!atomic_cmpset_32(&sf->count, unused, SF_CLAIMED))
+			break;
+		(void)unmap(sf, unused);
+		hw_store32(&sf->count, SF_REMOVED);
+		last = sf_hint(sf);
+	}
+	evicted(p, true, last, n);
+	return (n != 0 ? n : evict(p, false));
+}
+
 /*
  * Brings the queue down to what it may have, if that is not too much for one
  * go.  False once there is no more to do.
@@ -409,9 +430,9 @@ evict_batch(struct sf_pool *p)
 		max = max < left ? max : left;
 		n = p->held ? evict_run(p, max, true) :
 		    evict_run(p, max, false);
-		if (n == 0 && !evict(p, false))
+		if (n == 0 && (n = evict_others(p, max)) == 0)
 			return (false);
-		left -= n == 0 ? 1 : n;
+		left -= n;
 	}
 	return (left == 0);
 }
@@ -450,6 +471,19 @@ take(struct sf_pool *p, enum part k)
 		exchange_revived(p, sf);
 	}
 	return (NULL);
+}
+
+/* The first slot of the first part that has one; *dirty if not of CLEAN. */
+static struct sf_buf *
+take_own(struct sf_pool *p, bool *dirty)
+{
+	struct sf_buf *sf = NULL;
+	enum part k;
+
+	for (k = CLEAN; k <= OPEN && sf == NULL; k++)
+		sf = take(p, k);
+	*dirty = k != CLEAN + 1;
+	return (sf);
 }
 
 /* What was closed is clean once every TLB was flushed since. */
@@ -509,7 +543,6 @@ clean_here(struct sf_pool *p)
  * with it the cache lines of its entry.
  */
 enum source {
-	OWN,			/* leave the other pools alone: private */
 	STEAL,			/* all that there is: may not wait */
 	FORCE			/* can force: what the others can spare */
 };
@@ -571,7 +604,7 @@ refill(struct sf_pool *p, enum source source)
 		return (sf);
 	clean_here(p);
 	while ((sf = take(p, CLEAN)) == NULL)
-		if (source == OWN || !steal(p, source))
+		if (!steal(p, source))
 			return (NULL);
 	return (sf);
 }
@@ -765,29 +798,86 @@ sf_buf_alloc_ready(struct vm_page *m)
 }
 
 /*
- * Maps m, for this CPU only, in a slot that other TLBs may still hold, once
- * this one does not.  m->sf_private is a guess that the slot's own word
- * confirms, so a plain store will do.
+ * Maps m, for this CPU only, in a slot that we own and other TLBs may still
+ * hold, once this one does not.  It has its place in the queue already, or
+ * gets it before anybody may look.  m->sf_private is a guess that the slot's
+ * own word confirms, so a plain store will do.
  */
-static struct sf_buf *
-enter_private(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m,
-    const void *caller)
+static void
+enter_private(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m)
 {
 	uint32_t page = (uint32_t)sf_offset_of_page(m);
 
-	sf_set_caller(sf, caller);
 	sf_buf_md_invalidate(sf_hint(sf));
 	PCPU_COUNT(pc_sf.invlpgs);
 	sf_buf_md_enter(sf_hint(sf), page, false);
 	hw_store32(&sf->page, page);
 	(void)atomic_inc_32(&m->sf_refs);
-	insert(p, QUEUE, sf);
 	hw_store32(&sf->count, SF_SLOW | SF_PRIVATE_TO(curcpu_id()) | SF_REF);
 	m->sf_private = (uint16_t)slot_of(sf);
 	p->unsampled++;
 	PCPU_COUNT(pc_sf.misses);
 	PCPU_COUNT(pc_sf.privates);
-	return (sf);
+}
+
+/*
+ * Maps m, for this CPU only, in the first removed slot, which becomes the last
+ * of QUEUE as that of CLEAN would.  0 if there is none, or it was revived, or
+ * if CLEAN has one.
+ */
+static uint32_t
+map_next_private(struct sf_pool *p, struct vm_page *m)
+{
+	enum part k = BATCH0;
+	uint32_t slot;
+
+	if (p->len[CLEAN] != 0)
+		return (0);
+	while (p->len[k] == 0)
+		if (k++ == OPEN)
+			return (0);
+	slot = first_of(p, k);
+	if (!atomic_cmpset_32(&sf_of_hint(slot)->count, SF_REMOVED,
+	    SF_CLAIMED))
+		return (0);
+	forget_page(sf_of_hint(slot));
+	p->len[k]--;
+	p->len[QUEUE]++;
+	while (k-- != QUEUE)
+		p->last[k] = slot;
+	enter_private(p, sf_of_hint(slot), m);
+	return (slot);
+}
+
+/*
+ * sf_buf_alloc_private: no slot is ready for a private mapping of m: this
+ * CPU's own will do, or one in a slot that other TLBs may hold; not while
+ * threads wait, nor where a flush of this TLB alone makes slots clean.  0 if
+ * there is none that easily.  The caller cannot migrate.
+ */
+uint32_t
+sf_buf_alloc_private(struct vm_page *m)
+{
+	struct sf_buf *sf = sf_buf_lookup_private(m);
+	struct sf_pool *p = my_pool();
+	uint32_t intr, slot = 0;
+
+	if (sf != NULL)
+		return (sf_hint(sf));
+	intr = intr_save();
+	pool_lock(p);
+	if (!sf_strict && hw_load32(&sf_nwaiters) == 0 && !tlb_others_idle() &&
+	    p->unsampled < SAMPLE * nsfbufs) {
+		evict_ahead(p);
+		slot = map_next_private(p, m);
+	}
+#ifdef DEBUG
+	if (slot != 0)
+		sf_set_caller(sf_of_hint(slot), __caller());
+#endif
+	pool_unlock(p);
+	intr_restore(intr);
+	return (slot);
 }
 
 /*
@@ -807,17 +897,6 @@ sf_pool_map_given(struct sf_buf *sf, struct vm_page *m, const void *caller)
 	return (sf);
 }
 
-/* The oldest slot that some TLB may still hold; NULL if there is none. */
-static struct sf_buf *
-take_unclean(struct sf_pool *p)
-{
-	struct sf_buf *sf;
-
-	if ((sf = take(p, BATCH0)) != NULL || (sf = take(p, BATCH1)) != NULL)
-		return (sf);
-	return (take(p, OPEN));
-}
-
 /* A slot of one pool for a thread that waits; see below. */
 static struct sf_buf *
 take_any(struct sf_pool *p, bool *dirty)
@@ -827,11 +906,7 @@ take_any(struct sf_pool *p, bool *dirty)
 	/* What was evicted may be revived at once, and then there is more. */
 	do {
 		absorb(p);
-		*dirty = false;
-		if ((sf = take(p, CLEAN)) != NULL)
-			return (sf);
-		*dirty = true;
-		if ((sf = take_unclean(p)) != NULL)
+		if ((sf = take_own(p, dirty)) != NULL)
 			return (sf);
 	} while (evict(p, true));
 	return (NULL);
@@ -874,19 +949,22 @@ sf_pool_map_private(struct vm_page *m, const void *caller)
 
 	pool_lock(p);
 	evict_ahead(p);
-	if ((sf = take(p, CLEAN)) == NULL &&
-	    (sf = refill(p, OWN)) == NULL) {
-		dirty = true;
-		sf = take_unclean(p);
+	absorb(p);
+	if ((sf = take(p, CLEAN)) == NULL) {
+		clean_here(p);
+		sf = take_own(p, &dirty);
 	}
 	if (sf == NULL) {
 		pool_unlock(p);
 		sf = sf_pool_get_any(&dirty);
 		pool_lock(p);
 	}
-	if (sf != NULL)
-		sf = dirty ? enter_private(p, sf, m, caller) :
-		    enter(p, sf, m, caller);
+	if (sf != NULL && dirty) {
+		sf_set_caller(sf, caller);
+		insert(p, QUEUE, sf);
+		enter_private(p, sf, m);
+	} else if (sf != NULL)
+		sf = enter(p, sf, m, caller);
 	make_ready(p);
 	sample = sample_due(p);
 	pool_unlock(p);

@@ -94,6 +94,7 @@ extern volatile uint32_t sf_nwaiters;	/* threads that wait for a slot */
 /* The rest of each function, in kern/sf_buf.c and kern/sf_pool.c. */
 struct sf_buf *sf_buf_alloc_checked(struct vm_page *m, int flags);
 uint32_t sf_buf_alloc_ready(struct vm_page *m);
+uint32_t sf_buf_alloc_private(struct vm_page *m);
 void	sf_buf_free_rest(struct sf_buf *sf, bool dropped);
 void	sf_buf_free_bad(struct sf_buf *sf) __attribute__((__noreturn__));
 void	sf_buf_kva_bad(struct sf_buf *sf) __attribute__((__noreturn__));
@@ -234,6 +235,8 @@ sf_buf_alloc(struct vm_page *m, int flags)
 	slot = hw_load32(&m->sf);
 	if (slot == 0) {
 		slot = sf_buf_alloc_ready(m);
+		if (!SF_LIKELY(slot != 0) && (flags & SFB_CPUPRIVATE) != 0)
+			slot = sf_buf_alloc_private(m);
 		return (SF_LIKELY(slot != 0) ? sf_handle(slot) :
 		    sf_buf_alloc_checked(m, flags));
 	}
