@@ -51,7 +51,7 @@ spin_waited(const struct spinlock *l, struct cpu_wait *w, const void *caller)
 		printf("spin_lock: CPU %u has waited for %s for a second, CPU "
 		    "%d took it at %p (called from %p)\n", curcpu_id(),
 		    l->name, (int)holder - 1, l->where, caller);
-	KASSERT(!wait_expired(w), "spin_lock: CPU %u has waited for %s for "
+	KASSERT(!wait_is_over(w), "spin_lock: CPU %u has waited for %s for "
 	    "%u ms, CPU %d took it at %p (called from %p)", curcpu_id(),
 	    l->name, ipi_timeout_ms, (int)holder - 1, l->where, caller);
 }

@@ -71,22 +71,34 @@ warn_of_wait(const void *caller)
 	atomic_store_rel_32(&warning, 0);
 }
 
+/* wait_is_over: the rest of wait_expired(), for who has words of its own. */
+bool
+wait_is_over(struct cpu_wait *w)
+{
+	u_int rest = ipi_timeout_ms / 16;
+
+	if (!has_lasted(w, w->late ? rest : ipi_timeout_ms - rest))
+		return (false);
+	if (w->late)
+		return (true);
+	w->late = true;
+	w->start = cpu_ticks();
+	return (false);
+}
+
 /*
  * wait_expired: for a loop that waits for another CPU, each time that it
- * looked in vain: warns once, and says true when the wait is over.  That is
- * when a look was in vain that came after the time was up: the time may have
- * passed while it was the waiter who did not run, as in a guest, and then the
- * other was ready long ago.  Any context.
+ * looked in vain: warns once, and says true when ipi.timeout is over.  The
+ * last sixteenth of it begins when the rest was seen to be over: that may have
+ * passed while no CPU ran, or not this one, as in a guest, and then the other
+ * was ready long ago, or soon will be.  Any context.
  */
 bool
 wait_expired(struct cpu_wait *w)
 {
-	bool late = w->late;
-
 	if (wait_is_long(w))
 		warn_of_wait(__caller());
-	w->late = has_lasted(w, ipi_timeout_ms);
-	return (late && w->late);
+	return (wait_is_over(w));
 }
 
 /*

@@ -117,6 +117,13 @@ wait_is_long(struct cpu_wait *w)
 	return (false);
 }
 
+bool
+wait_is_over(struct cpu_wait *w)
+{
+	(void)w;
+	return (false);
+}
+
 void *
 pmap_dmap(vm_paddr_t pa)
 {

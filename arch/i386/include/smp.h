@@ -29,10 +29,11 @@ void	smp_call(u_int cpu, void (*fn)(void *), void *arg);
 struct cpu_wait {
 	uint64_t start;		/* TSC ticks; 0: it begins now */
 	bool warned;
-	bool late;		/* time is up; once more the waiter looks */
+	bool late;		/* in its last part, from `start' */
 };
 bool	wait_expired(struct cpu_wait *w);
 bool	wait_is_long(struct cpu_wait *w);
+bool	wait_is_over(struct cpu_wait *w);
 extern u_int ipi_timeout_ms;
 
 /* tlb.c: the epochs.  See there for the order of everything. */
