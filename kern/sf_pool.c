@@ -49,6 +49,7 @@
 #define	BATCH_MAX	128u	/* slots to map, and twice so many to evict, in
 				   one go: interrupts are off */
 #define	STEAL_MAX	256u	/* slots moved from pool to pool at once */
+#define	ACTIVE		4u	/* forced flushes in which it stays so */
 #define	SAMPLE		32u	/* misses a slot from sample to sample */
 
 enum part { QUEUE, CLEAN, BATCH0, BATCH1, OPEN, NPARTS };
@@ -72,7 +73,7 @@ static struct sf_pool {
 	uint32_t stamp[2];		/* of BATCH0 and BATCH1 */
 	u_int unsampled;		/* misses since the peak was sampled */
 	bool held;			/* a guess: the next to go has A set */
-	bool active;			/* mapped pages since the last force */
+	u_int active;			/* for so many forces; see FORCE */
 } __attribute__((aligned(128))) pools[MAXCPU];
 
 /* A queue that reaches queue_high is brought down to queue_low. */
@@ -101,8 +102,8 @@ pool_lock_wait(struct sf_pool *p, uint32_t holder)
 		if (panicked_here())
 			return;
 		KASSERT(panicked() || !wait_expired(&wait),
-		    "sf_buf: CPU %u waits for pool %u, which CPU %u has", curcpu_id(),
-		    (u_int)(p - pools),
+		    "sf_buf: CPU %u waits for pool %u, which CPU %u has",
+		    curcpu_id(), (u_int)(p - pools),
 		    (holder - lock_word(pools)) / (u_int)sizeof(*p));
 		tlb_serve();
 		cpu_spinwait();
@@ -540,7 +541,9 @@ clean_here(struct sf_pool *p)
  * What to do when a CPU has no clean slot.  Who can force a flush does not
  * steal from a CPU that maps pages as well, and has only few left: the flush
  * is for both.  Else each slot would change hands about once for each use, and
- * with it the cache lines of its entry.
+ * with it the cache lines of its entry.  A CPU maps pages, and its pool is
+ * active, if it made slots ready within the last few forced flushes: not just
+ * since the last, for it may not have run for that long, as in a guest.
  */
 enum source {
 	STEAL,			/* all that there is: may not wait */
@@ -577,7 +580,7 @@ steal(struct sf_pool *mine, enum source source)
 		pool_lock(p);
 		absorb(p);
 		n = (p->len[CLEAN] + 1) / 2;
-		if (p->active && p->len[CLEAN] <= least)
+		if (p->active != 0 && p->len[CLEAN] <= least)
 			n = 0;
 		n = n < STEAL_MAX ? n : STEAL_MAX;
 		if (n != 0)
@@ -591,8 +594,8 @@ steal(struct sf_pool *mine, enum source source)
 }
 
 /*
- * CLEAN is empty: what can be had without asking anybody.  All that is stolen
- * may turn out to be revived, and then there may be more.
+ * CLEAN is empty: what can be had without a flush.  All that is stolen may
+ * turn out to be revived, and then there may be more.
  */
 static struct sf_buf *
 refill(struct sf_pool *p, enum source source)
@@ -666,8 +669,9 @@ sample_due(struct sf_pool *p)
 }
 
 /*
- * sf_pool_map: maps m in a clean slot.  NULL if there is none on any CPU, or
- * somebody else has mapped m meanwhile.  Any context but NMI.
+ * sf_pool_map: maps m in a clean slot.  NULL if there is none on any CPU; or,
+ * if the caller can force a flush, none that the others can spare; or somebody
+ * else has mapped m meanwhile.  Any context but NMI.
  */
 struct sf_buf *
 sf_pool_map(struct vm_page *m, const void *caller)
@@ -705,7 +709,7 @@ refresh(struct sf_pool *p)
 	absorb(p);
 	if (p->len[CLEAN] != 0 && hw_load32(&sf_nwaiters) == 0 &&
 	    p->unsampled < SAMPLE * nsfbufs) {
-		p->active = true;
+		p->active = ACTIVE;
 		evict_ahead(p);
 		make_ready(p);
 	}
@@ -1000,7 +1004,8 @@ prepare(struct sf_pool *p, bool *dirty, uint32_t *stamp)
 	bool some;
 
 	pool_lock(p);
-	p->active = false;
+	if (p->active != 0)
+		p->active--;
 	absorb(p);
 	while (evict_batch(p))
 		pool_breathe(p, intr);
