@@ -110,8 +110,9 @@ share_out(const struct bench_scheme *s, struct vm_page **pages, u_int npages,
 }
 
 /*
- * What n CPUs get done in the time in which one gets 1 done, of the same
- * pages, which that has all, and of which each of those has its part.
+ * What all CPUs get done in the time in which one gets 1 done, the others busy
+ * with something else, of the same pages, which that has all, and of which
+ * each of those has its part.
  */
 static void
 throughput(const char *name, const struct bench_scheme *s, u_int npages)
@@ -123,7 +124,9 @@ throughput(const char *name, const struct bench_scheme *s, u_int npages)
 		return;
 	for (u_int i = 0; i < PAIRS; i++) {
 		share_out(s, pages, npages, 1);
+		bench_busy_start(1, mp_ncpus, false);
 		one = rate(1);
+		bench_busy_stop();
 		share_out(s, pages, npages, mp_ncpus);
 		ratios[i] = rate(mp_ncpus) * 100 / (one != 0 ? one : 1);
 	}
