@@ -29,7 +29,7 @@
  *	CLAIMED	 -> REMOVED	its entry is gone; it is in a ring
  *	REMOVED	 -> CLAIMED	by who has its pool's lock, for another page
  *	REMOVED	 -> REVIVING	by who wants the page back that it mapped
- *	REVIVING -> MAPPED	the entry is back; its place in the ring the same
+ *	REVIVING -> MAPPED	the entry is back; it stays where it was
  *	CLAIMED	 -> MAPPED	mapped anew and published
  *
  * Who moves a slot to CLAIMED or REVIVING owns it, and may then store to the

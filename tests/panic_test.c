@@ -164,7 +164,8 @@ PANIC_TEST(ref_of_freed_direct, "panic.sf_buf_ref_of_a_freed_direct_map")
 PANIC_TEST(ref_foreign, "panic.sf_buf_ref_of_a_foreign_handle")
 {
 	uint64_t word = 1;
-	struct sf_buf *volatile sf = (void *)&word;	/* the compiler would see */
+	/* Volatile, or the compiler would see. */
+	struct sf_buf *volatile sf = (void *)&word;
 
 	sf_buf_ref(sf);
 }
@@ -172,7 +173,8 @@ PANIC_TEST(ref_foreign, "panic.sf_buf_ref_of_a_foreign_handle")
 PANIC_TEST(foreign_handle, "panic.sf_buf_free_of_a_foreign_handle")
 {
 	uint64_t word = 1;
-	struct sf_buf *volatile sf = (void *)&word;	/* the compiler would see */
+	/* Volatile, or the compiler would see. */
+	struct sf_buf *volatile sf = (void *)&word;
 
 	sf_buf_free(sf);
 }

@@ -23,7 +23,7 @@
  *    nothing here writes it.
  *  - wire_count is 0 exactly if sf_refs has its top bit set.  References are
  *    sf_buf(9)'s to count, but the first wiring and the last unwiring store
- *    both, as one word.
+ *    both, as one word; and pages_init(), of pages that nobody has yet.
  *
  * vm_page_lock protects next, prev, order, flags, caller and zones[] of what
  * is free; of an allocated page they are its owner's, who alone may change
@@ -63,7 +63,8 @@ uint32_t vm_page_count;
 bool (*vm_lowmem)(void);
 
 static struct vm_page_zone zones[VM_NZONES];
-static struct spinlock vm_page_lock = SPINLOCK_INITIALIZER("vm_page", RANK_PAGE);
+static struct spinlock vm_page_lock =
+    SPINLOCK_INITIALIZER("vm_page", RANK_PAGE);
 
 /* Puts the block at idx onto its list.  vm_page_lock is held. */
 static void
