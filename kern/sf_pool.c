@@ -46,7 +46,7 @@
 #include <machine/cpufunc.h>
 #include <machine/smp.h>
 
-#define	BATCH_MAX	128u	/* slots to map, and twice so many to evict, in
+#define	BATCH_MAX	192u	/* slots to map, and twice so many to evict, in
 				   one go: interrupts are off */
 #define	STEAL_MAX	256u	/* slots moved from pool to pool at once */
 #define	ACTIVE		4u	/* forced flushes in which it stays so */
