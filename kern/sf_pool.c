@@ -595,7 +595,8 @@ steal(struct sf_pool *mine, enum source source)
 
 /*
  * CLEAN is empty: what can be had without a flush.  All that is stolen may
- * turn out to be revived, and then there may be more.
+ * turn out to be revived, and then there may be more.  Others' come first: a
+ * CPU that maps alone is to have all slots, not to use its own over and over.
  */
 static struct sf_buf *
 refill(struct sf_pool *p, enum source source)
@@ -603,13 +604,13 @@ refill(struct sf_pool *p, enum source source)
 	struct sf_buf *sf;
 
 	absorb(p);
-	if ((sf = take(p, CLEAN)) != NULL)
-		return (sf);
-	clean_here(p);
 	while ((sf = take(p, CLEAN)) == NULL)
 		if (!steal(p, source))
-			return (NULL);
-	return (sf);
+			break;
+	if (sf != NULL)
+		return (sf);
+	clean_here(p);
+	return (take(p, CLEAN));
 }
 
 /* Nobody may find the loser's page in its slot: it has another by now. */
@@ -1208,8 +1209,8 @@ sf_pool_settle_all(void)
 }
 
 /*
- * sf_pool_init: every slot clean, and each CPU has as many, side by side.
- * Once, when all CPUs run.
+ * sf_pool_init: every slot clean, and shared out among the CPUs, side by side;
+ * in strict mode all in one pool.  Once, when all CPUs run.
  */
 void
 sf_pool_init(void)
