@@ -132,6 +132,7 @@ lookup(struct vm_page *m, const void *caller)
 	while ((hint = hw_load32(&m->sf)) != 0) {
 		if (try_hit(sf_of_hint(hint), m, caller))
 			return (sf_of_hint(hint));
+		/* Who waits for this CPU's flush is not to wait for that. */
 		if (!intr_enabled())
 			tlb_serve();
 		cpu_spinwait();

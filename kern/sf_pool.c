@@ -478,13 +478,14 @@ take(struct sf_pool *p, enum part k)
 static struct sf_buf *
 take_own(struct sf_pool *p, bool *dirty)
 {
-	struct sf_buf *sf = NULL;
-	enum part k;
+	struct sf_buf *sf;
 
-	for (k = CLEAN; k <= OPEN && sf == NULL; k++)
-		sf = take(p, k);
-	*dirty = k != CLEAN + 1;
-	return (sf);
+	for (enum part k = CLEAN; k <= OPEN; k++)
+		if ((sf = take(p, k)) != NULL) {
+			*dirty = k != CLEAN;
+			return (sf);
+		}
+	return (NULL);
 }
 
 /* What was closed is clean once every TLB was flushed since. */
@@ -604,13 +605,15 @@ refill(struct sf_pool *p, enum source source)
 	struct sf_buf *sf;
 
 	absorb(p);
+	/* Who idles maps nothing, however active its pool was. */
+	if (tlb_others_idle())
+		source = STEAL;
 	while ((sf = take(p, CLEAN)) == NULL)
-		if (!steal(p, source))
-			break;
-	if (sf != NULL)
-		return (sf);
-	clean_here(p);
-	return (take(p, CLEAN));
+		if (!steal(p, source)) {
+			clean_here(p);
+			return (take(p, CLEAN));
+		}
+	return (sf);
 }
 
 /* Nobody may find the loser's page in its slot: it has another by now. */
@@ -659,11 +662,17 @@ make_ready(struct sf_pool *p)
 	p->ready = p->settled = (int32_t)n;
 }
 
+static inline bool
+sample_wanted(const struct sf_pool *p)
+{
+	return (p->unsampled >= SAMPLE * nsfbufs);
+}
+
 /* Whether it is time for a sample of the peak; if so, the caller takes it. */
 static bool
 sample_due(struct sf_pool *p)
 {
-	if (p->unsampled < SAMPLE * nsfbufs)
+	if (!sample_wanted(p))
 		return (false);
 	p->unsampled = 0;
 	return (true);
@@ -709,7 +718,7 @@ refresh(struct sf_pool *p)
 	settle(p);
 	absorb(p);
 	if (p->len[CLEAN] != 0 && hw_load32(&sf_nwaiters) == 0 &&
-	    p->unsampled < SAMPLE * nsfbufs) {
+	    !sample_wanted(p)) {
 		p->active = ACTIVE;
 		evict_ahead(p);
 		make_ready(p);
@@ -872,7 +881,7 @@ sf_buf_alloc_private(struct vm_page *m)
 	intr = intr_save();
 	pool_lock(p);
 	if (!sf_strict && hw_load32(&sf_nwaiters) == 0 && !tlb_others_idle() &&
-	    p->unsampled < SAMPLE * nsfbufs) {
+	    !sample_wanted(p)) {
 		evict_ahead(p);
 		slot = map_next_private(p, m);
 	}

@@ -915,6 +915,45 @@ churn_test(int flags)
 		drop_page(pages[i]);
 }
 
+/* Reads the pages one after another; how many had to be mapped. */
+static uint64_t
+misses_of_a_pass(struct vm_page **pages, uint32_t n)
+{
+	uint64_t before = stats().misses;
+	struct sf_buf *sf;
+
+	for (uint32_t i = 0; i < n; i++) {
+		sf = sf_buf_alloc(pages[i], SFB_DEFAULT);
+		(void)words(sf)[0];
+		sf_buf_free(sf);
+	}
+	return (stats().misses - before);
+}
+
+/* With the others idle it is to have their slots as well, not just its own. */
+TEST(alone, "smp.a_cpu_that_maps_alone_has_all_slots")
+{
+	static struct vm_page *pages[HOLD_MAX];
+	uint32_t n = nsfbufs * 3 / 4;
+
+	if (n > nitems(pages) || nsfbufs < 64 || sf_strict) {
+		test_skip("too many slots, too few, or strict");
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		pages[i] = vm_page_alloc(VM_ALLOC_WIRED);
+	if (!sf_buf_page_is_direct(pages[n - 1])) {
+		sched_pin();
+		for (u_int pass = 0; pass < 8; pass++)
+			(void)misses_of_a_pass(pages, n);
+		EXPECT(misses_of_a_pass(pages, n) <= n / 4);
+		sched_unpin();
+	} else
+		test_skip("too few pages that the direct map does not serve");
+	for (uint32_t i = 0; i < n; i++)
+		drop_page(pages[i]);
+}
+
 TEST(churning, "smp.all_cpus_churn_and_read_no_stale_page")
 {
 	churn_test(SFB_DEFAULT);

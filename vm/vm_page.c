@@ -588,6 +588,7 @@ vm_page_unwire(struct vm_page *m, int activate)
 		if (old == 1 && last_wiring_mapped(m))
 			panic("vm_page_unwire: frame 0x%x has a referenced "
 			    "mapping, caller %p", vm_page_index(m), caller);
+		/* References seen beside it that did not last: once more. */
 	} while ((old == 1 && refs != 0) || !hw_cmpxchg8b(&m->wiring, old,
 	    refs, old - 1, old == 1 ? SF_REFS_UNWIRED : refs));
 	if (old == 1)

@@ -16,8 +16,6 @@
 #include <sys/bench.h>
 #include <sys/sf_buf.h>
 
-struct vm_page;
-
 /* What a measurement cost beside time. */
 struct bench_counts {
 	uint64_t hits;
