@@ -83,7 +83,7 @@ u_int sf_pool_queued = 4;	/* of so many slots one stays mapped */
 static inline struct sf_pool *
 my_pool(void)
 {
-	return (PCPU_POINTER(pc_sf_pool));
+	return (curpcpu()->pc_sf_pool);
 }
 
 /* What the lock of any pool is while the CPU that has this pool holds it. */

@@ -19,6 +19,8 @@
 #include <sys/watchdog.h>
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
+#include <machine/hw.h>
+#include <machine/intr.h>
 #include <machine/pcpu.h>
 #include <machine/smp.h>
 
@@ -600,6 +602,38 @@ TEST(calls, "smp.a_call_runs_on_its_cpu_and_is_counted_at_both_ends")
 }
 
 /* CPUs 0 and 1 wake up for the watchdog: the last one does not. */
+/*
+ * What comes while interrupts are held off comes at the release, once; and
+ * that turns interrupts on again, if they were on.
+ */
+TEST(held, "intr.one_that_comes_while_held_off_comes_at_the_release")
+{
+	struct pcpu *pc;
+	uint64_t before, during;
+	bool on, off;
+
+	sched_bind(mp_ncpus - 1);
+	pc = curpcpu();
+	before = pc->pc_ipis_taken[IPI_CALL];
+	on = intr_enabled();
+	intr_hold();
+	hw_send_ipi(curcpu_id(), IPI_CALL);
+	for (u_int i = 0; i < 1000000 && intr_enabled(); i++)
+		cpu_spinwait();
+	off = !intr_enabled();
+	during = pc->pc_ipis_taken[IPI_CALL];
+	intr_release();
+	EXPECT(on && off && intr_enabled());
+	EXPECT_EQ(during, before);
+	EXPECT_EQ(pc->pc_ipis_taken[IPI_CALL], before + 1);
+	disable_intr();
+	intr_hold();
+	intr_release();
+	EXPECT(!intr_enabled());
+	enable_intr();
+	sched_unbind();
+}
+
 TEST(idle, "smp.an_idle_cpu_halts_without_a_clock_and_wakes_for_work")
 {
 	struct pcpu *pc = pcpus[last_cpu()];

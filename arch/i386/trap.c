@@ -18,6 +18,7 @@
 #include <sys/thread.h>
 #include <machine/cpufunc.h>
 #include <machine/hw.h>
+#include <machine/intr.h>
 #include <machine/ioapic.h>
 #include <machine/pcpu.h>
 #include <machine/smp.h>
@@ -194,6 +195,33 @@ interrupt(u_int vector)
 }
 
 /*
+ * An interrupt came while the CPU holds them off: turns them off in what it
+ * goes back to, so that there is one at most, and leaves it for
+ * intr_replay().  The local APIC still has it in service.
+ */
+static void
+put_off(struct pcpu *pc, struct trapframe *tf)
+{
+	pc->pc_intr_held |= INTR_CAME(tf->trapno);
+	tf->eflags &= ~EFLAGS_IF;
+}
+
+/*
+ * intr_replay: takes the interrupt that came meanwhile, with a frame as if it
+ * came now, which turns interrupts on.  It may pre-empt, and end on another
+ * CPU.
+ */
+void
+intr_replay(void)
+{
+	struct pcpu *pc = curpcpu();
+	uint32_t vector = pc->pc_intr_held >> 8;
+
+	pc->pc_intr_held = 0;
+	trap_again(vector);
+}
+
+/*
  * trap: every exception and interrupt, on the stack of whom it interrupted;
  * interrupts are off.  A CPU found idle leaves idle here, before anything
  * that may touch an sf_buf (tlb.c).
@@ -205,8 +233,10 @@ trap(struct trapframe *tf)
 		tlb_leave_idle();
 		clock_idle(false);
 	}
-	if (tf->trapno >= NTRAPS)
-		interrupt(tf->trapno);
-	else
+	if (tf->trapno < NTRAPS)
 		exception(tf);
+	else if (curpcpu()->pc_intr_held != 0)
+		put_off(curpcpu(), tf);
+	else
+		interrupt(tf->trapno);
 }

@@ -29,6 +29,7 @@
 #include <sys/sf_buf.h>
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
+#include <machine/intr.h>
 #include <machine/pmap.h>
 #include <machine/smp.h>
 #include "sim.h"
@@ -520,6 +521,19 @@ given_events(void)
 }
 
 static void
+take_interrupt(uint32_t what)
+{
+	sim_drain(cur);
+	cur->intr_on = false;
+	cur->halted = false;
+	sim_note("interrupt 0x%x", what);
+	thread_trap(what);
+	sim_drain(cur);		/* IRET serialises */
+	cur->intr_on = true;
+}
+
+/* One at a time; where the CPU holds them off, the first for later: trap(). */
+static void
 take_interrupts(void)
 {
 	uint32_t what;
@@ -528,12 +542,13 @@ take_interrupts(void)
 		what = cur->pending & -cur->pending;
 		cur->pending &= ~what;
 		sim_drain(cur);
+		if (cur->pc->pc_intr_held == 0) {
+			take_interrupt(what);
+			continue;
+		}
+		sim_note("interrupt 0x%x is put off", what);
+		cur->pc->pc_intr_held |= INTR_CAME(what);
 		cur->intr_on = false;
-		cur->halted = false;
-		sim_note("interrupt 0x%x", what);
-		thread_trap(what);
-		sim_drain(cur);		/* IRET serialises */
-		cur->intr_on = true;
 	}
 }
 
@@ -588,13 +603,13 @@ hw_load32(volatile uint32_t *p)
 	return (loaded(p));
 }
 
-void
-hw_store32(volatile uint32_t *p, uint32_t v)
+/* Into the store buffer; part of a step. */
+static void
+store(volatile uint32_t *p, uint32_t v)
 {
 	static const uint8_t holds[] = { 2, 5, 12, 30, 80, 250 };
 	uint32_t hold, due;
 
-	STEP("store", p, v);
 	hold = sim_choose(D_HOLD, sim_chance(noise.hold) ?
 	    holds[sim_draw(nitems(holds))] : 0);
 	if (sim_offer != NULL && nleft == 0 && !calm)
@@ -611,6 +626,13 @@ hw_store32(volatile uint32_t *p, uint32_t v)
 	cur->stores[cur->nstores++].due = due;
 	if (due < next_due)
 		next_due = due;
+}
+
+void
+hw_store32(volatile uint32_t *p, uint32_t v)
+{
+	STEP("store", p, v);
+	store(p, v);
 }
 
 uint32_t
@@ -774,6 +796,28 @@ enable_intr(void)
 {
 	cur->intr_on = true;
 	STEP("sti", NULL, 0);
+}
+
+void
+intr_hold(void)
+{
+	STEP("hold", NULL, 0);
+	store(&cur->pc->pc_intr_held, INTR_HELD);
+}
+
+/* The decrement; and intr_replay(). */
+void
+intr_release(void)
+{
+	uint32_t held;
+
+	STEP("release", NULL, 0);
+	held = loaded(&cur->pc->pc_intr_held) - INTR_HELD;
+	store(&cur->pc->pc_intr_held, held);
+	if (held == 0)
+		return;
+	hw_store32(&cur->pc->pc_intr_held, 0);
+	take_interrupt(held >> 8);
 }
 
 void

@@ -60,6 +60,7 @@ struct pcpu {
 	struct sf_buf_stats pc_sf;		/* (c) */
 	uint32_t pc_sf_hits_seen;		/* (o) see carry_hits() */
 	struct sf_pool *pc_sf_pool;		/* set at start */
+	volatile uint32_t pc_intr_held;		/* (o) <machine/intr.h> */
 	uint64_t pc_gdt[6];
 	uint32_t pc_tss[2][26];			/* main, double fault */
 	vm_offset_t pc_df_stack;		/* double fault's: its top */
@@ -115,16 +116,41 @@ curcpu_id(void)
 	    "i" (offsetof(struct pcpu, field) + 4), "r" (n)		\
 	    : "memory", "cc")
 
-/* A pointer of the CPU that this runs on: as curpcpu(). */
-#define	PCPU_POINTER(field) __extension__({				\
-	__typeof__(((struct pcpu *)0)->field) p_;			\
+/*
+ * A field, of 4 bytes, of the CPU that this runs on, in one instruction: right
+ * as long as the caller cannot migrate.
+ */
+#define	PCPU_LOAD(field) __extension__({				\
+	__typeof__(((struct pcpu *)0)->field + 0) p_;			\
 									\
 	__asm__ volatile("movl %%fs:%c1, %0" : "=r" (p_) :		\
 	    "i" (offsetof(struct pcpu, field)));			\
 	p_;								\
 })
 
-/* Whether any bit of mask is set in the low word of such a counter. */
+#define	PCPU_STORE(field, v)						\
+	__asm__ volatile("movl %1, %%fs:%c0" : :			\
+	    "i" (offsetof(struct pcpu, field)), "ri" (v) : "memory")
+
+/* Takes v away from a field; true if something is left. */
+#define	PCPU_SUB(field, v) __extension__({				\
+	bool left_;							\
+									\
+	__asm__ volatile("subl %2, %%fs:%c1" : "=@ccnz" (left_) :	\
+	    "i" (offsetof(struct pcpu, field)), "ri" (v) : "memory");	\
+	left_;								\
+})
+
+/* Whether a field is v. */
+#define	PCPU_IS(field, v) __extension__({				\
+	bool is_;							\
+									\
+	__asm__ volatile("cmpl %2, %%fs:%c1" : "=@cce" (is_) :		\
+	    "i" (offsetof(struct pcpu, field)), "ri" (v));		\
+	is_;								\
+})
+
+/* Whether any bit of mask is set in a field, or in its low word. */
 #define	PCPU_TEST(field, mask) __extension__({				\
 	bool set_;							\
 									\

@@ -16,6 +16,7 @@ struct trapframe {
 };
 
 void	trap(struct trapframe *tf);
+void	trap_again(uint32_t vector);	/* exception.asm */
 
 /* stack.c: for a panic. */
 #define	BACKTRACE_MAX	24

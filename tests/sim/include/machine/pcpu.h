@@ -13,13 +13,17 @@
 
 #define	curpcpu		segment_curpcpu
 #define	curcpu_id	segment_curcpu_id
+#include <machine/hw.h>
 #include "../../../../arch/i386/include/pcpu.h"
 #undef curpcpu
 #undef curcpu_id
 #undef PCPU_COUNT
 #undef PCPU_COUNT_LOW
 #undef PCPU_ADD
-#undef PCPU_POINTER
+#undef PCPU_LOAD
+#undef PCPU_STORE
+#undef PCPU_SUB
+#undef PCPU_IS
 #undef PCPU_TEST
 
 extern struct pcpu *sim_pcpu;
@@ -39,7 +43,20 @@ curcpu_id(void)
 #define	PCPU_COUNT(field)	((void)sim_pcpu->field++)
 #define	PCPU_COUNT_LOW(field)	PCPU_COUNT(field)
 #define	PCPU_ADD(field, n)	((void)(sim_pcpu->field += (n)))
-#define	PCPU_POINTER(field)	(sim_pcpu->field)
 #define	PCPU_TEST(field, mask)	((sim_pcpu->field & (mask)) != 0)
+
+/* Steps, in which the caller cannot migrate. */
+#define	PCPU_LOAD(field)	hw_load32(&sim_pcpu->field)
+#define	PCPU_STORE(field, v)	hw_store32(&sim_pcpu->field, v)
+#define	PCPU_IS(field, v)	(hw_load32(&sim_pcpu->field) == (v))
+#define	PCPU_SUB(field, v)	sim_sub(&sim_pcpu->field, v)
+
+static inline bool
+sim_sub(volatile uint32_t *p, uint32_t v)
+{
+	v = hw_load32(p) - v;
+	hw_store32(p, v);
+	return (v != 0);
+}
 
 #endif /* !_SIM_MACHINE_PCPU_H_ */
