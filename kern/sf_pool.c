@@ -33,10 +33,33 @@
  * clean slots run out before that, sf_pool_force() asks.  No ring is ever
  * scanned, so that no cost grows with the number of slots.
  *
- * A pool has a lock of its own kind, a word that says which CPU has it:
- * spin_lock() would cost a miss as much as the rest of it.  Interrupts are off
- * under it, at most one is held at a time, and nothing is called under it
- * that waits or takes another lock.
+ * Of CLEAN the first so many are ready: the CPU takes them without its pool's
+ * lock, in map_ready(), in which it is not interrupted, and which says so by
+ * pc_intr_held.  Whoever takes the lock waits until it is out of there, and
+ * then takes back what is ready.  The order of the accesses:
+ *
+ *	CPU:	[1] pc_intr_held = 1
+ *		[2] reads which slot is the first
+ *		[3] claims it, by a locked exchange
+ *		[4] is `lock' READY?
+ *		[5] all else that it does to slot and pool
+ *		[6] pc_intr_held = 0
+ *	Others:	[7] `lock' becomes LOCKED, by a locked exchange
+ *		[8] wait until pc_intr_held is 0
+ *		[9] take back what is ready, change the pool
+ *		[10] `lock' becomes FREE, and READY no more but by the CPU itself
+ *
+ * [3] and [7] are barriers, so that either [4] sees [7], or [8] sees [1], and
+ * with it waits for [6] and sees [5]: [5] and [9] exclude each other.  By
+ * [10] the CPU also sees those who came and went before [1] left its store
+ * buffer, so that what [2] read was not right any more.  Then it has claimed a slot that it has no right to, in any ring; it lets go
+ * of it as of one removed, and goes by the lock.  Whoever came upon it in
+ * between took it for one that was revived, and put it into a queue: so a
+ * queue may have removed slots, of which nobody knows whether they are clean.
+ *
+ * The lock is of its own kind, as spin_lock() knows nothing of this.
+ * Interrupts are off under it, at most one is held at a time, and nothing is
+ * called under it that waits or takes another lock.
  */
 
 #include <sys/types.h>
@@ -44,6 +67,7 @@
 #include <sys/systm.h>
 #include <kern/sf_buf_var.h>
 #include <machine/cpufunc.h>
+#include <machine/intr.h>
 #include <machine/smp.h>
 
 #define	BATCH_MAX	192u	/* slots to map, and twice so many to evict, in
@@ -52,20 +76,22 @@
 #define	ACTIVE		4u	/* forced flushes in which it stays so */
 #define	SAMPLE		32u	/* misses a slot from sample to sample */
 
+enum { READY, LOCKED, FREE };	/* READY: free, and slots are ready */
+
 enum part { QUEUE, CLEAN, BATCH0, BATCH1, OPEN, NPARTS };
 
 /*
  * A CPU's supply.  (All of it is under its lock.)  A hint names a slot.  The
  * first slot of a part comes after the last one of the part before.
  *
- * A miss in its shortest form takes the first of CLEAN, moves the border and
- * counts in `ready', nothing else: settle() makes up for that.  So lengths are
- * right only after settle(), which is part of pool_lock().
+ * map_ready() notes only how many are left and which was the last; settle(),
+ * which is part of pool_lock(), makes up for that.
  */
 static struct sf_pool {
-	volatile uint32_t lock;		/* 0, or lock_word() of who has it */
-	int32_t ready;			/* of CLEAN: to be taken unseen */
-	int32_t settled;		/* what it was at the last settle() */
+	struct pcpu *pc;		/* whose it is */
+	u_int holder;			/* the CPU that has the lock */
+	u_int given;			/* how many were made ready */
+	u_int lost;			/* and lost; see lose_ready() */
 	uint32_t last[NPARTS];		/* hint: last of the part or, if it is
 					   empty, of the nearest before it */
 	u_int len[NPARTS];
@@ -86,75 +112,68 @@ my_pool(void)
 	return (curpcpu()->pc_sf_pool);
 }
 
-/* What the lock of any pool is while the CPU that has this pool holds it. */
-static inline uint32_t
-lock_word(const struct sf_pool *p)
-{
-	return ((uint32_t)(uintptr_t)p);
-}
-
-static void __attribute__((noinline))
-pool_lock_wait(struct sf_pool *p, uint32_t holder)
-{
-	struct cpu_wait wait = { 0 };
-
-	do {
-		if (panicked_here())
-			return;
-		KASSERT(panicked() || !wait_expired(&wait),
-		    "sf_buf: CPU %u waits for pool %u, which CPU %u has",
-		    curcpu_id(), (u_int)(p - pools),
-		    (holder - lock_word(pools)) / (u_int)sizeof(*p));
-		tlb_serve();
-		cpu_spinwait();
-		holder = 0;
-	} while (!atomic_fcmpset_32(&p->lock, &holder,
-	    lock_word(&pools[curcpu_id()])));
-}
-
-/*
- * Takes the lock of my_pool(), without settle().  In strict mode it is not
- * of this CPU's number, but then it is given back at once.
- */
-static inline void
-pool_lock_mine(struct sf_pool *p)
-{
-	uint32_t holder = 0;
-
-	if (!atomic_fcmpset_32(&p->lock, &holder, lock_word(p)))
-		pool_lock_wait(p, holder);
-}
-
-/* What sf_buf_alloc_ready() took since the last time was of CLEAN. */
+/* Takes back what is ready, and counts what was taken. */
 static void
 settle(struct sf_pool *p)
 {
-	u_int taken = (u_int)(p->settled - p->ready);
+	struct sf_ready *r = &p->pc->pc_sf_ready;
+	uint32_t last = hw_load32(&r->last);
+	u_int taken;
 
-	if (taken == 0)
+	if (p->given == 0)
 		return;
-	p->len[CLEAN] -= taken;
-	p->len[QUEUE] += taken;
-	p->settled = p->ready;
-	p->unsampled += taken;
-	PCPU_ADD(pc_sf.misses, taken);
+	taken = p->given - hw_load32(&r->left);
+	if (taken != 0) {
+		p->last[QUEUE] = last != 0 ? last : hw_load32(&r->end);
+		p->len[CLEAN] -= taken;
+		p->len[QUEUE] += taken;
+		p->unsampled += taken;
+		PCPU_ADD(pc_sf.misses, taken - p->lost);
+	}
+	p->given = p->lost = 0;
+	hw_store32(&r->last, 0);
 }
 
+/* Waits a moment; false once this CPU has panicked, and goes on without. */
+static bool
+pool_wait(struct sf_pool *p, struct cpu_wait *wait, u_int cpu, const char *how)
+{
+	if (panicked_here())
+		return (false);
+	KASSERT(panicked() || !wait_expired(wait),
+	    "sf_buf: CPU %u waits for pool %u, which CPU %u %s", curcpu_id(),
+	    (u_int)(p - pools), cpu, how);
+	tlb_serve();
+	cpu_spinwait();
+	return (true);
+}
+
+/* [7] to [9].  Interrupts off. */
 static void
 pool_lock(struct sf_pool *p)
 {
-	uint32_t holder = 0;
+	struct sf_ready *r = &p->pc->pc_sf_ready;
+	struct cpu_wait wait = { 0 };
+	uint32_t was = hw_load32(&r->lock);
 
-	if (!atomic_fcmpset_32(&p->lock, &holder,
-	    lock_word(&pools[curcpu_id()])))
-		pool_lock_wait(p, holder);
+	while (was == LOCKED || !atomic_fcmpset_32(&r->lock, &was, LOCKED)) {
+		if (!pool_wait(p, &wait, p->holder, "has locked"))
+			return;
+		was = hw_load32(&r->lock);
+	}
+	p->holder = curcpu_id();
+	while (hw_load32(&p->pc->pc_intr_held) != 0)
+		if (!pool_wait(p, &wait, p->pc->pc_cpuid, "maps from"))
+			return;
 	settle(p);
 }
 
+/* [10] */
 static inline void
 pool_unlock(struct sf_pool *p)
 {
-	atomic_store_rel_32(&p->lock, 0);
+	atomic_store_rel_32(&p->pc->pc_sf_ready.lock,
+	    p->given != 0 ? READY : FREE);
 }
 
 /* Lets go of the lock, and of interrupts, for a moment. */
@@ -213,8 +232,6 @@ cut(struct sf_pool *p, enum part k, uint32_t last, u_int n)
 	p->len[k] -= n;
 	if (p->len[k] == 0)
 		set_last(p, k, prev);
-	if (k == CLEAN && p->ready > (int32_t)p->len[k])
-		p->ready = p->settled = (int32_t)p->len[k];
 	return (first);
 }
 
@@ -274,7 +291,7 @@ put_removed(struct sf_pool *p, struct sf_buf *sf, bool dirty)
  * The first slot of the queue was taken out; true if it is ours now.  If not,
  * it stays out as long as it is in use, or goes to the end of the queue: hit
  * since it was here last, which is forgiven once, unless `hard'; or in
- * somebody's hands, which is soon over.
+ * somebody's hands, which is soon over.  One that is removed is for the taking.
  */
 static bool
 claim(struct sf_pool *p, struct sf_buf *sf, uint32_t *count, bool hard)
@@ -285,8 +302,9 @@ claim(struct sf_pool *p, struct sf_buf *sf, uint32_t *count, bool hard)
 	*count = sf_count(sf);
 	do {
 		out = (*count & SF_STATE) == 0 && (*count & SF_COUNT) != 0;
-		ours = !out && (*count & SF_STATE) == 0 &&
-		    (hard || (*count & SF_USED) == 0);
+		ours = *count == SF_REMOVED || (!out &&
+		    (*count & SF_STATE) == 0 &&
+		    (hard || (*count & SF_USED) == 0));
 		ncount = out ? *count | SF_UNLISTED | SF_SLOW :
 		    ours ? SF_CLAIMED | (*count & SF_PRIVATE) :
 		    *count & ~SF_USED;
@@ -338,11 +356,15 @@ evict(struct sf_pool *p, bool hard)
 	for (; n > 0; n--) {
 		if ((sf = remove_first(p, QUEUE)) == NULL)
 			return (false);
-		if (claim(p, sf, &count, hard)) {
-			p->held = unmap(sf, count & SF_PRIVATE);
-			put_removed(p, sf, p->held);
+		if (!claim(p, sf, &count, hard))
+			continue;
+		if (count == SF_REMOVED) {
+			put_removed(p, sf, true);
 			return (true);
 		}
+		p->held = unmap(sf, count & SF_PRIVATE);
+		put_removed(p, sf, p->held);
+		return (true);
 	}
 	return (false);
 }
@@ -653,13 +675,23 @@ enter(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m,
 	return (sf);
 }
 
-/* The next misses need not look: see sf_buf_alloc_ready(). */
+/*
+ * The next misses need not look: see sf_buf_alloc_ready().  By the owner only,
+ * and the last thing under the lock.  None for as long as threads wait: those
+ * found no clean slot, and are to be the first who get one.
+ */
 static void
 make_ready(struct sf_pool *p)
 {
+	struct sf_ready *r = &p->pc->pc_sf_ready;
 	u_int n = p->len[CLEAN] < ready_max ? p->len[CLEAN] : ready_max;
 
-	p->ready = p->settled = (int32_t)n;
+	if (n == 0 || hw_load32(&sf_nwaiters) != 0)
+		return;
+	p->given = n;
+	p->active = ACTIVE;
+	hw_store32(&r->last, p->last[QUEUE]);
+	hw_store32(&r->left, n);
 }
 
 static inline bool
@@ -707,37 +739,6 @@ sf_pool_map(struct vm_page *m, const void *caller)
 	return (sf);
 }
 
-/*
- * No slot is ready, and `ready' is down to -1: makes some, and takes one of
- * them; or leaves it to those who have more to do.
- */
-static bool __attribute__((noinline))
-refresh(struct sf_pool *p)
-{
-	p->ready++;
-	settle(p);
-	absorb(p);
-	if (p->len[CLEAN] != 0 && hw_load32(&sf_nwaiters) == 0 &&
-	    !sample_wanted(p)) {
-		p->active = ACTIVE;
-		evict_ahead(p);
-		make_ready(p);
-	}
-	return (--p->ready >= 0);
-}
-
-/* What is done if the slot was not to be had, or m is mapped by now. */
-static uint32_t __attribute__((noinline))
-not_ready(struct sf_pool *p, bool lost)
-{
-	p->ready++;
-	settle(p);
-	if (lost)
-		lose(p, remove_first(p, CLEAN));
-	pool_unlock(p);
-	return (0);
-}
-
 /* The page of a removed slot names it, if it has one. */
 static inline void
 check_names(uint32_t slot)
@@ -753,61 +754,119 @@ check_names(uint32_t slot)
 #endif
 }
 
-/* The most of sf_buf_alloc_ready().  Interrupts off. */
-static inline __attribute__((always_inline)) uint32_t
-map_ready(struct vm_page *m)
+/* The slot is no longer ready, but the last of the queue. */
+static inline void
+pass(uint32_t slot)
+{
+	PCPU_STORE(pc_sf_ready.last, slot);
+	if (SF_LIKELY(PCPU_SUB(pc_sf_ready.left, 1u)))
+		return;
+	PCPU_STORE(pc_sf_ready.end, slot);
+	PCPU_STORE(pc_sf_ready.last, 0u);
+}
+
+/* Makes slots ready, or leaves it to those who have more to do. */
+static void
+refresh(struct sf_pool *p)
+{
+	pool_lock(p);
+	absorb(p);
+	if (p->len[CLEAN] != 0 && !sample_wanted(p)) {
+		evict_ahead(p);
+		make_ready(p);
+	}
+	pool_unlock(p);
+}
+
+/*
+ * sf_buf_alloc_ready() has no slot: if that is because none is ready, and not
+ * because the first was revived, it gets some, and once more its turn.  In an
+ * interrupt it does not, so that it ends.
+ */
+static uint32_t __attribute__((noinline))
+none_ready(struct vm_page *m, const void *caller)
+{
+	bool none = PCPU_LOAD(pc_sf_ready.last) == 0;
+	uint32_t slot;
+
+	intr_release();
+	if (!none || !intr_enabled())
+		return (0);
+	disable_intr();
+	refresh(my_pool());
+	slot = sf_buf_alloc_ready(m);
+	if (slot != 0)
+		sf_set_caller(sf_of_hint(slot), caller);
+	enable_intr();
+	return (slot);
+}
+
+/*
+ * It has claimed a slot in vain, and lets it go.  By an exchange, for who
+ * looked for a slot meanwhile may wait for one: sf_buf.c, waiters.
+ */
+static uint32_t __attribute__((noinline))
+not_ready(const struct vm_page *m, uint32_t slot)
+{
+	(void)atomic_swap_32(&sf_of_hint(slot)->count, SF_REMOVED);
+	intr_release();
+	if (hw_load32(&sf_nwaiters) != 0)
+		sf_buf_was_mapped(m);
+	return (0);
+}
+
+/*
+ * The same if somebody else was faster to map m.  The slot joins the queue,
+ * removed; nobody may find m in it, which names another.
+ */
+static uint32_t __attribute__((noinline))
+lose_ready(const struct vm_page *m, uint32_t slot)
+{
+	(void)sf_buf_md_remove(slot);
+	PCPU_COUNT(pc_sf.removals);
+	hw_store32(&sf_of_hint(slot)->page, NOPAGE);
+	my_pool()->lost++;
+	pass(slot);
+	return (not_ready(m, slot));
+}
+
+/*
+ * sf_buf_alloc_ready: sf_buf_alloc() found m->sf to be 0, and the request in
+ * order: maps m in the first slot that is ready, as take() and enter() would;
+ * 0 if none can be made so, or it was revived, or another CPU maps m: then
+ * sf_pool_map() has more to do.
+ *
+ * If none is ready this comes upon the slot that no hint names, which nobody
+ * can claim.  A slot that is removed and has a page is what that page's m->sf
+ * names, so the page is forgotten without a look.  Threads that wait for m
+ * need not be told: what they looked for in the pools before they slept
+ * waited for [6], and after that nothing is ready for as long as they wait.
+ */
+uint32_t
+sf_buf_alloc_ready(struct vm_page *m)
 {
 	uint32_t page, slot;
-	struct sf_pool *p = my_pool();
 
-	pool_lock_mine(p);
-	if (!SF_LIKELY(--p->ready >= 0) && !refresh(p))
-		return (not_ready(p, false));
-	slot = first_of(p, CLEAN);
-	if (!SF_LIKELY(atomic_cmpset_32(&sf_of_hint(slot)->count,
-	    SF_REMOVED, SF_CLAIMED)))
-		return (not_ready(p, false));
+	intr_hold();						/* [1] */
+	slot = sf_of_hint(PCPU_LOAD(pc_sf_ready.last))->next;	/* [2] */
+	if (!SF_LIKELY(atomic_cmpset_32(&sf_of_hint(slot)->count, SF_REMOVED,
+	    SF_CLAIMED)))					/* [3] */
+		return (none_ready(m, __caller()));
+	if (!SF_LIKELY(PCPU_IS(pc_sf_ready.lock, READY)))	/* [4] */
+		return (not_ready(m, slot));
 	check_names(slot);
 	hw_store32(&sf_page_at(sf_page(sf_of_hint(slot)))->sf, 0);
 	page = (uint32_t)sf_offset_of_page(m);
 	hw_store32(&sf_of_hint(slot)->page, page);
 	sf_buf_md_enter(slot, page, false);
 	if (!SF_LIKELY(atomic_cmpset_32(&m->sf, 0, slot)))
-		return (not_ready(p, true));
-	p->last[QUEUE] = slot;
-	hw_store32(&sf_handle(slot)->count, SF_REF);
-	pool_unlock(p);
-	return (slot);
-}
-
-/*
- * sf_buf_alloc_ready: sf_buf_alloc() found m->sf to be 0, and the request in
- * order: maps m in the first clean slot, as take() and enter() would, if one
- * was made ready; 0 if not, or if it was revived, or another CPU maps m.
- *
- * A slot that is removed and has a page is what that page's m->sf names, so
- * the page is forgotten without a look.  Those who wait need none before:
- * they found no clean slot, so none is ready; and none gets so while they
- * wait.
- */
-uint32_t
-sf_buf_alloc_ready(struct vm_page *m)
-{
-	uint32_t slot;
-
-	/* Either way in a copy of its own, so that nothing need be saved. */
-	if (SF_LIKELY(intr_enabled())) {
-		disable_intr();
-		slot = map_ready(m);
-		enable_intr();
-	} else
-		slot = map_ready(m);
+		return (lose_ready(m, slot));
+	pass(slot);
 #ifdef DEBUG
-	if (slot != 0)
-		sf_set_caller(sf_of_hint(slot), __caller());
+	sf_set_caller(sf_of_hint(slot), __caller());
 #endif
-	if (!SF_LIKELY(!hw_test32(&sf_nwaiters, ~0u)))
-		sf_buf_was_mapped(m);
+	hw_store32(&sf_handle(slot)->count, SF_REF);
+	intr_release();						/* [6] */
 	return (slot);
 }
 
@@ -1234,8 +1293,10 @@ sf_pool_init(void)
 	queue_low = queue_high - batch;
 	/* In strict mode there is one, so that addresses come back in order. */
 	ready_max = sf_strict ? 0 : batch;
-	for (u_int i = 0; i < mp_ncpus; i++)
+	for (u_int i = 0; i < mp_ncpus; i++) {
+		pools[i].pc = pcpus[i];
 		pcpus[i]->pc_sf_pool = &pools[sf_strict ? 0 : i];
+	}
 	for (u_int i = 0; i < nsfbufs; i++) {
 		hw_store32(&sf_slots[i].page, NOPAGE);
 		hw_store32(&sf_slots[i].count, SF_REMOVED);

@@ -295,7 +295,8 @@ map_page_array(vm_size_t size)
 
 /*
  * One page table after another, which are mapped as sf_ptes[], so that a
- * slot's number is its index; and memory for the slots themselves.
+ * slot's number is its index; and memory for the slots themselves, and for the
+ * one in front of the first, which is all zero: nobody's.
  */
 static void
 make_sf_window(u_int nsfbufs)
@@ -309,8 +310,9 @@ make_sf_window(u_int nsfbufs)
 		map_4k(SF_PTES_MIN + i * PAGE_SIZE, pa,
 		    PG_V | PG_RW | pg_g | pg_nx);
 	}
-	for (vm_size_t off = 0; off < nsfbufs * SF_SLOT_SIZE; off += PAGE_SIZE)
-		map_4k(SF_SLOTS_MIN + off, kva_to_pa(boot_alloc(PAGE_SIZE)),
+	for (vm_offset_t va = SF_SLOTS_MIN - PAGE_SIZE;
+	    va < SF_SLOTS_MIN + nsfbufs * SF_SLOT_SIZE; va += PAGE_SIZE)
+		map_4k(va, kva_to_pa(boot_alloc(PAGE_SIZE)),
 		    PG_V | PG_RW | pg_g | pg_nx);
 }
 

@@ -40,8 +40,13 @@ uint64_t ticks_per_ms = 1000000;	/* so that no wait expires */
 uint64_t total_steps;
 
 /* What the linker places in the kernel. */
-/* At an address of which sf_buf_md_kva_of() makes the right one: sim.mk. */
-struct sf_buf sf_slots[NSLOTS] __attribute__((section(".sf_slots")));
+/*
+ * The slots, after the one that no hint names, at an address of which
+ * sf_buf_md_kva_of() makes the right one: sim.mk.
+ */
+static struct sf_buf slots[1 + NSLOTS] __attribute__((used,
+    section(".sf_slots")));
+#define	SLOTS_SIZE	(NSLOTS * sizeof(struct sf_buf))
 struct vm_page vm_page_array[NFRAMES];
 
 void	sim_set_epoch(uint32_t epoch, bool sleeper);
@@ -245,7 +250,7 @@ run(const struct work *w, enum sim_mode mode, const struct noise *n,
 	set_tunable("sf_buf.dmap", !w->direct);
 	sim_set_epoch(w->epoch, w->sleeper);
 	work_start(w);
-	memset(sf_slots, 0, sizeof(sf_slots));
+	memset(slots, 0, sizeof(slots));
 	threads_reset(w->nthreads, work_thread);
 	sf_buf_init();
 	if (w->sleeper) {
@@ -269,7 +274,7 @@ run_name(const volatile void *p, char buf[48])
 		at = a - (uintptr_t)sim_ptes;
 		snprintf(buf, 48, "pte %u %s", (u_int)(at / 8),
 		    (at & 4) != 0 ? "high" : "low");
-	} else if (a - (uintptr_t)sf_slots < sizeof(sf_slots)) {
+	} else if (a - (uintptr_t)sf_slots < SLOTS_SIZE) {
 		at = a - (uintptr_t)sf_slots;
 		snprintf(buf, 48, "slot %u%s", (u_int)(at / sizeof(sf_slots[0])),
 		    at % sizeof(sf_slots[0]) == 4 ? " count" : " page");

@@ -18,7 +18,8 @@ SIMFLAGS = -std=gnu11 -O2 -g -Wall -Wextra -fno-strict-aliasing \
 	  -Itests/sim/include -I. -I$(I)
 SIMFLAGS += $(HOSTCFLAGS_$(VARIANT))
 SIMSAN	= -fsanitize=address,undefined -fno-sanitize-recover=undefined
-SIMLD	= -no-pie -Wl,--section-start=.sf_slots=0x53d40000
+SIMLD	= -no-pie -Wl,--section-start=.sf_slots=0x53d3fff0 \
+	  -Wl,--defsym=sf_slots=0x53d40000
 SIMHDR	= $(wildcard tests/sim/*.h tests/sim/include/*/*.h kern/*.h vm/*.h \
 	  sys/*.h arch/i386/include/*.h) arch/i386/tlb.c
 SIMPROGS = $(HOSTB)/sim/simulate $(HOSTB)/sim/simulate-san

@@ -31,6 +31,14 @@ enum ipi_verb {
 	IPI_NVERBS
 };
 
+/* The part of a CPU's pool of sf_buf slots that a miss is served from. */
+struct sf_ready {
+	volatile uint32_t lock;		/* of the pool */
+	volatile uint32_t left;		/* slots that are ready */
+	volatile uint32_t last;		/* hint: they come after this one */
+	volatile uint32_t end;		/* the last of them, once taken */
+};
+
 struct sf_pool;
 struct spinlock;
 struct smp_call;
@@ -60,6 +68,7 @@ struct pcpu {
 	struct sf_buf_stats pc_sf;		/* (c) */
 	uint32_t pc_sf_hits_seen;		/* (o) see carry_hits() */
 	struct sf_pool *pc_sf_pool;		/* set at start */
+	struct sf_ready pc_sf_ready;		/* kern/sf_pool.c */
 	volatile uint32_t pc_intr_held;		/* (o) <machine/intr.h> */
 	uint64_t pc_gdt[6];
 	uint32_t pc_tss[2][26];			/* main, double fault */

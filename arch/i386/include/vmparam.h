@@ -16,8 +16,9 @@
 #define	DMAP_SIZE		0x30000000u
 #define	VM_PAGES_MIN		0xb0000000u /*	0xd2000000	 544 */
 #define	VM_PAGES_SIZE		0x22000000u
-/*	unused			0xd2000000	0xd3d40000	  29 */
-#define	SF_SLOTS_MIN		0xd3d40000u /*	0xd3e40000	   1 */
+/*	unused			0xd2000000	0xd3d3f000	  29 */
+#define	SF_SLOTS_MIN		0xd3d40000u /*	0xd3e40000	   1; and a page
+			in front, for the slot that no hint names */
 #define	SF_SLOTS_SIZE		0x00100000u
 /*	unused			0xd3e40000	0xd3f00000	 3/4 */
 #define	SF_PTES_MIN		0xd3f00000u /*	0xd3f80000	 1/2 */
