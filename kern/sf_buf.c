@@ -87,7 +87,7 @@ revive(struct sf_buf *sf, uint32_t page)
 	bool ours = sf_change(sf, page, SF_REMOVED, SF_REVIVING);
 
 	if (ours) {
-		sf_buf_md_enter(sf_hint(sf), page, true);
+		sf_buf_md_enter(sf_hint(sf), page, SF_PTE_REVIVED);
 		hw_store32(&sf->count, SF_USED | SF_REF);
 		PCPU_COUNT(pc_sf.revived);
 	}

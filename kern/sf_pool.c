@@ -75,6 +75,8 @@
 #define	STEAL_MAX	256u	/* slots moved from pool to pool at once */
 #define	ACTIVE		4u	/* forced flushes in which it stays so */
 #define	SAMPLE		32u	/* misses a slot from sample to sample */
+#define	PROBE		8u	/* of so many batches one tells by its A bits
+				   whether mappings are used */
 
 enum { READY, LOCKED, FREE };	/* READY: free, and slots are ready */
 
@@ -99,6 +101,8 @@ static struct sf_pool {
 	uint32_t stamp[2];		/* of BATCH0 and BATCH1 */
 	u_int unsampled;		/* misses since the peak was sampled */
 	bool held;			/* a guess: the next to go has A set */
+	bool used;			/* a guess: what is mapped is used */
+	u_int batches;			/* made ready, for PROBE */
 	u_int active;			/* for so many forces; see FORCE */
 } __attribute__((aligned(128))) pools[MAXCPU];
 
@@ -387,6 +391,8 @@ evicted(struct sf_pool *p, bool held, uint32_t last, u_int n)
 /*
  * evict() for up to max, as long as they are all alike: unused, shared, and
  * held by a TLB or not.  A fifth of a miss goes here.  How many there were.
+ * That nothing of them is in a TLB, where all should be, says that mappings are
+ * not used; A of those that were entered with it never says that.
  */
 static inline __attribute__((always_inline)) u_int
 evict_run(struct sf_pool *p, u_int max, bool held)
@@ -399,10 +405,10 @@ evict_run(struct sf_pool *p, u_int max, bool held)
 		slot = sf_of_hint(last)->next;
 		if (!atomic_cmpset_32(&sf_of_hint(slot)->count, 0, SF_CLAIMED))
 			break;
-		if (sf_buf_md_remove(slot) != held) {
-			odd = true;
+		odd = held ? !sf_buf_md_remove_held(slot) :
+		    sf_buf_md_remove(slot);
+		if (odd)
 			break;
-		}
 		hw_store32(&sf_handle(slot)->count, SF_REMOVED);
 		last = slot;
 		left--;
@@ -413,6 +419,7 @@ evict_run(struct sf_pool *p, u_int max, bool held)
 	if (odd) {
 		PCPU_COUNT(pc_sf.removals);
 		p->held = !held;
+		p->used = p->used && !held;
 		put_removed(p, remove_first(p, QUEUE), !held);
 	}
 	return (n + odd);
@@ -448,6 +455,8 @@ evict_batch(struct sf_pool *p)
 {
 	u_int left = 2 * BATCH_MAX, max, n;
 
+	if (p->len[QUEUE] != 0 && sf_buf_md_was_used(first_of(p, QUEUE)))
+		p->used = true;
 	while (left != 0 && p->len[QUEUE] > queue_low) {
 		max = p->len[QUEUE] - queue_low;
 		max = max < left ? max : left;
@@ -657,7 +666,7 @@ enter(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m,
 {
 	uint32_t page = (uint32_t)sf_offset_of_page(m), none = 0;
 
-	sf_buf_md_enter(sf_hint(sf), page, false);
+	sf_buf_md_enter(sf_hint(sf), page, SF_PTE_NEW);
 	hw_store32(&sf->page, page);
 	if (!atomic_fcmpset_32(&m->sf, &none, sf_hint(sf))) {
 		lose(p, sf);
@@ -679,17 +688,23 @@ enter(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m,
  * The next misses need not look: see sf_buf_alloc_ready().  By the owner only,
  * and the last thing under the lock.  None for as long as threads wait: those
  * found no clean slot, and are to be the first who get one.
+ *
+ * If mappings are used as a rule, A is set from the start: that spares each
+ * walk the locked access that sets it, and the removal the exchange that reads
+ * it.
  */
 static void
 make_ready(struct sf_pool *p)
 {
 	struct sf_ready *r = &p->pc->pc_sf_ready;
 	u_int n = p->len[CLEAN] < ready_max ? p->len[CLEAN] : ready_max;
+	bool used = p->used && p->batches++ % PROBE != 0;
 
 	if (n == 0 || hw_load32(&sf_nwaiters) != 0)
 		return;
 	p->given = n;
 	p->active = ACTIVE;
+	hw_store32(&r->bits, used ? SF_PTE_USED : SF_PTE_NEW);
 	hw_store32(&r->last, p->last[QUEUE]);
 	hw_store32(&r->left, n);
 }
@@ -858,7 +873,7 @@ sf_buf_alloc_ready(struct vm_page *m)
 	hw_store32(&sf_page_at(sf_page(sf_of_hint(slot)))->sf, 0);
 	page = (uint32_t)sf_offset_of_page(m);
 	hw_store32(&sf_of_hint(slot)->page, page);
-	sf_buf_md_enter(slot, page, false);
+	sf_buf_md_enter(slot, page, PCPU_LOAD(pc_sf_ready.bits));
 	if (!SF_LIKELY(atomic_cmpset_32(&m->sf, 0, slot)))
 		return (lose_ready(m, slot));
 	pass(slot);
@@ -883,7 +898,7 @@ enter_private(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m)
 
 	sf_buf_md_invalidate(sf_hint(sf));
 	PCPU_COUNT(pc_sf.invlpgs);
-	sf_buf_md_enter(sf_hint(sf), page, false);
+	sf_buf_md_enter(sf_hint(sf), page, SF_PTE_NEW);
 	hw_store32(&sf->page, page);
 	(void)atomic_inc_32(&m->sf_refs);
 	hw_store32(&sf->count, SF_SLOW | SF_PRIVATE_TO(curcpu_id()) | SF_REF);

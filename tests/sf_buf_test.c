@@ -332,13 +332,23 @@ TEST(accessed, "sf_buf.the_accessed_bit_tells_what_a_tlb_may_hold")
 	/* The mapping may be a cached one that was read. */
 	if (sf_buf_md_remove(slot))
 		tlb_flush_all_wait();
-	sf_buf_md_enter(slot, page, false);
+	sf_buf_md_enter(slot, page, SF_PTE_NEW);
 	EXPECT(!sf_buf_md_remove(slot));
-	sf_buf_md_enter(slot, page, false);
+	sf_buf_md_enter(slot, page, SF_PTE_NEW);
 	(void)words(sf)[0];
+	EXPECT(sf_buf_md_was_used(slot));
 	EXPECT(sf_buf_md_remove(slot));
 	tlb_flush_all_wait();
-	sf_buf_md_enter(slot, page, false);
+	/* The removal that expects A is as right if A is clear. */
+	sf_buf_md_enter(slot, page, SF_PTE_NEW);
+	EXPECT(!sf_buf_md_was_used(slot));
+	EXPECT(!sf_buf_md_remove_held(slot));
+	/* A that is set from the start says "held", and nothing of the use. */
+	sf_buf_md_enter(slot, page, SF_PTE_USED);
+	EXPECT(!sf_buf_md_was_used(slot));
+	EXPECT(sf_buf_md_remove_held(slot));
+	EXPECT(sf_buf_md_audit(slot, false, page) == NULL);
+	sf_buf_md_enter(slot, page, SF_PTE_NEW);
 	sf_buf_free(sf);
 	drop_page(m);
 }

@@ -37,6 +37,7 @@ struct sf_ready {
 	volatile uint32_t left;		/* slots that are ready */
 	volatile uint32_t last;		/* hint: they come after this one */
 	volatile uint32_t end;		/* the last of them, once taken */
+	volatile uint32_t bits;		/* of an entry: SF_PTE_NEW, _USED */
 };
 
 struct sf_pool;

@@ -29,6 +29,12 @@ _Static_assert(VM_PAGE_STRUCT << SF_PAGE_SHIFT == PAGE_SIZE, "SF_PAGE_SHIFT");
 #define	SF_PTE_V	0x001u		/* PG_V and so on, of a low word */
 #define	SF_PTE_RW	0x002u
 #define	SF_PTE_A	0x020u
+#define	SF_PTE_TOLD	0x200u		/* ours to use: A says nothing */
+
+/* What an entry begins with: */
+#define	SF_PTE_NEW	(SF_PTE_V | SF_PTE_RW)	/* A will tell of its use */
+#define	SF_PTE_REVIVED	(SF_PTE_NEW | SF_PTE_A)	/* some TLB may hold it */
+#define	SF_PTE_USED	(SF_PTE_REVIVED | SF_PTE_TOLD)	/* some TLB will */
 
 /* The address of the slot whose structure is this. */
 static inline vm_offset_t
@@ -65,17 +71,16 @@ sf_buf_md_direct_kva(uintptr_t page)
  * translation of the address is left anywhere (SDM vol. 3A 4.10.4.3).  Any
  * context; the caller owns the slot.  The high word is stored before the low
  * one, which holds P: the other way round a walker could pair the new low
- * word with an old high one and map a frame that is 4 GiB off.  `accessed':
- * some TLB may hold this very translation already, and A must say so.
+ * word with an old high one and map a frame that is 4 GiB off.  `bits' is one
+ * of SF_PTE_NEW and its like.
  */
 static inline void
-sf_buf_md_enter(uint32_t slot, uint32_t page, bool accessed)
+sf_buf_md_enter(uint32_t slot, uint32_t page, uint32_t bits)
 {
 	uint32_t i = slot / SF_SLOT_SIZE;
 
 	hw_store32(&sf_ptes[i][1], page >> (32 - SF_PAGE_SHIFT) | sf_pte_nx);
-	hw_store32(&sf_ptes[i][0], page << SF_PAGE_SHIFT | SF_PTE_V |
-	    SF_PTE_RW | (accessed ? SF_PTE_A : 0));
+	hw_store32(&sf_ptes[i][0], page << SF_PAGE_SHIFT | bits);
 }
 
 /*
@@ -90,6 +95,31 @@ static inline bool
 sf_buf_md_remove(uint32_t slot)
 {
 	return ((hw_xchg32(sf_buf_md_pte(slot), 0) & SF_PTE_A) != 0);
+}
+
+/*
+ * sf_buf_md_remove_held: the same if A is set; else false, and it is removed
+ * by an exchange.  A that is set can tell nothing more, and a walker that
+ * sets D does so by a locked access, before the store or not at all.
+ */
+static inline bool
+sf_buf_md_remove_held(uint32_t slot)
+{
+	if (!hw_test32(sf_buf_md_pte(slot), SF_PTE_A))
+		return (sf_buf_md_remove(slot));
+	hw_store32(sf_buf_md_pte(slot), 0);
+	return (true);
+}
+
+/*
+ * sf_buf_md_was_used: whether the A bit of the slot's entry, which is present,
+ * says that the mapping was used.
+ */
+static inline bool
+sf_buf_md_was_used(uint32_t slot)
+{
+	return ((hw_load32(sf_buf_md_pte(slot)) & (SF_PTE_A | SF_PTE_TOLD)) ==
+	    SF_PTE_A);
 }
 
 /* sf_buf_md_invalidate: drops the slot's translation on this CPU only. */
