@@ -91,6 +91,8 @@ enum part { QUEUE, CLEAN, BATCH0, BATCH1, OPEN, NPARTS };
  */
 static struct sf_pool {
 	struct pcpu *pc;		/* whose it is */
+	uint32_t home, home_size;	/* hints of its slots at start: from
+					   here, so many */
 	u_int holder;			/* the CPU that has the lock */
 	u_int given;			/* how many were made ready */
 	u_int lost;			/* and lost; see lose_ready() */
@@ -570,10 +572,10 @@ clean_here(struct sf_pool *p)
 }
 
 /*
- * What to do when a CPU has no clean slot.  Who can force a flush does not
- * steal from a CPU that maps pages as well, and has only few left: the flush
- * is for both.  Else each slot would change hands about once for each use, and
- * with it the cache lines of its entry.  A CPU maps pages, and its pool is
+ * What to do when a CPU has no clean slot.  Who can force a flush leaves a CPU
+ * that maps pages as well its slots: the flush is for both.  Else each slot
+ * would change hands about once for each use, and with it the cache lines of
+ * its entry.  A CPU maps pages, and its pool is
  * active, if it made slots ready within the last few forced flushes: not just
  * since the last, for it may not have run for that long, as in a guest.
  */
@@ -582,41 +584,99 @@ enum source {
 	FORCE			/* can force: what the others can spare */
 };
 
-/* Takes n slots of CLEAN out, and says which is the last. */
-static uint32_t
-cut_clean(struct sf_pool *p, u_int n, uint32_t *last)
+static inline bool
+at_home(const struct sf_pool *p, uint32_t slot)
+{
+	return (slot - p->home < p->home_size);
+}
+
+/* Takes the first n slots of CLEAN out; returns n, which is not 0. */
+static u_int
+cut_first(struct sf_pool *p, u_int n, uint32_t *first, uint32_t *last)
 {
 	*last = first_of(p, CLEAN);
 	for (u_int i = 1; i < n; i++)
 		*last = sf_of_hint(*last)->next;
-	return (cut(p, CLEAN, *last, n));
+	*first = cut(p, CLEAN, *last, n);
+	return (n);
+}
+
+/* The same of up to max that are at home in `mine', or not; how many. */
+static u_int
+cut_run(struct sf_pool *p, const struct sf_pool *mine, bool home, u_int max,
+    uint32_t *first, uint32_t *last)
+{
+	uint32_t slot = first_of(p, CLEAN);
+	u_int n = 0;
+
+	for (; n < max && at_home(mine, slot) == home; n++)
+		slot = sf_of_hint(slot)->next;
+	return (n == 0 ? 0 : cut_first(p, n, first, last));
 }
 
 /*
- * Takes up to half of the clean slots of the first other pool that has some to
- * spare; false if none has.  The lock of `mine' is released meanwhile;
- * what is in no ring is in transit, so the caller must see to those who wait:
- * sf_buf.c, waiters.
+ * Takes up to max slots of CLEAN out that are at home in `mine', if any are
+ * among the first ones; the others of those go to the end.
+ */
+static u_int
+cut_home(struct sf_pool *p, const struct sf_pool *mine, u_int max,
+    uint32_t *first, uint32_t *last)
+{
+	u_int look = p->len[CLEAN], n = 0, run;
+	uint32_t from = 0, to = 0;
+
+	look = look < 2 * STEAL_MAX ? look : 2 * STEAL_MAX;
+	for (; look != 0 && n < max; look -= run) {
+		run = cut_run(p, mine, false, look, &from, &to);
+		if (run != 0) {
+			splice(p, CLEAN, from, to, run);
+			continue;
+		}
+		run = cut_run(p, mine, true, look < max - n ? look : max - n,
+		    &from, &to);
+		if (n == 0)
+			*first = from;
+		else
+			sf_of_hint(*last)->next = from;
+		*last = to;
+		n += run;
+	}
+	return (n);
+}
+
+/*
+ * Takes some of the clean slots of the first other pool that has some to spare;
+ * false if none has.  The lock of `mine' is released meanwhile; what is in
+ * no ring is in transit, so the caller must see to those who wait: sf_buf.c,
+ * waiters.
+ *
+ * Slots that are at home here come first, and of an active pool those only,
+ * unless this one is poor.  So a CPU that had the slots of one that slept gives
+ * them back, and neighbours stay together, which share the cache lines of
+ * their states and of their entries.
  */
 static bool
 steal(struct sf_pool *mine, enum source source)
 {
-	u_int least = source == FORCE ? unclean(mine) / mp_ncpus : 0;
+	u_int dirty = unclean(mine), n = 0, max;
+	bool poor = dirty < nsfbufs / mp_ncpus / 4;
+	bool away = mine->nslots * SF_SLOT_SIZE < mine->home_size;
 	uint32_t first = 0, last = 0;
 	struct sf_pool *p;
-	u_int n = 0;
 
 	pool_unlock(mine);
 	for (u_int i = 1; i < mp_ncpus && n == 0; i++) {
 		p = &pools[(curcpu_id() + i) % mp_ncpus];
 		pool_lock(p);
 		absorb(p);
-		n = (p->len[CLEAN] + 1) / 2;
-		if (p->active != 0 && p->len[CLEAN] <= least)
-			n = 0;
-		n = n < STEAL_MAX ? n : STEAL_MAX;
-		if (n != 0)
-			first = cut_clean(p, n, &last);
+		max = (p->len[CLEAN] + 1) / 2;
+		max = max < STEAL_MAX ? max : STEAL_MAX;
+		if (away)
+			n = cut_home(p, mine, max, &first, &last);
+		if (n == 0 && max != 0 && (source == STEAL ||
+		    p->active == 0 ||
+		    (poor && p->len[CLEAN] > dirty / mp_ncpus)))
+			n = cut_first(p, max, &first, &last);
 		pool_unlock(p);
 	}
 	pool_lock(mine);
@@ -1298,6 +1358,7 @@ sf_pool_settle_all(void)
 void
 sf_pool_init(void)
 {
+	struct sf_pool *p;
 	u_int batch;
 
 	queue_high = nsfbufs / sf_pool_queued / mp_ncpus;
@@ -1315,7 +1376,10 @@ sf_pool_init(void)
 	for (u_int i = 0; i < nsfbufs; i++) {
 		hw_store32(&sf_slots[i].page, NOPAGE);
 		hw_store32(&sf_slots[i].count, SF_REMOVED);
-		insert(&pools[sf_strict ? 0 : i * mp_ncpus / nsfbufs], CLEAN,
-		    &sf_slots[i]);
+		p = &pools[sf_strict ? 0 : i * mp_ncpus / nsfbufs];
+		if (p->home_size == 0)
+			p->home = sf_hint(&sf_slots[i]);
+		p->home_size += SF_SLOT_SIZE;
+		insert(p, CLEAN, &sf_slots[i]);
 	}
 }
