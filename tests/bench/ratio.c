@@ -22,7 +22,7 @@
 #define	PAIRS		31u	/* odd */
 #define	RUN_MS		10u
 #define	WARM_MS		20u	/* before a run: slots move to who uses them */
-#define	CHUNK		16u	/* operations between looks at the clock */
+#define	CHUNK		64u	/* operations between looks at the clock */
 
 /* Operations in 2^20 ticks by n workers at once. */
 static uint64_t

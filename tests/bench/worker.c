@@ -49,30 +49,38 @@ some_ops(struct bench_worker *w, const struct bench_scheme *s,
 	w->ops += w->chunk;
 }
 
-static inline __attribute__((always_inline)) void
-ops_by_touch(struct bench_worker *w, const struct bench_scheme *s)
-{
-	switch (w->touch) {
-	case TOUCH_NONE:
-		some_ops(w, s, TOUCH_NONE);
-		break;
-	case TOUCH_READ:
-		some_ops(w, s, TOUCH_READ);
-		break;
-	case TOUCH_ZERO:
-		some_ops(w, s, TOUCH_ZERO);
-		break;
+/*
+ * Each in a function of its own, none of which lies across a boundary of
+ * pages: there an emulator has to look up where a jump goes.
+ */
+#define	OPS(name, scheme, touch)					\
+	static void __attribute__((noinline, flatten, aligned(1024)))	\
+	name(struct bench_worker *w)					\
+	{								\
+		some_ops(w, scheme, touch);				\
 	}
-}
+
+OPS(own_none, &bench_in_line, TOUCH_NONE)
+OPS(own_read, &bench_in_line, TOUCH_READ)
+OPS(own_zero, &bench_in_line, TOUCH_ZERO)
+OPS(other_none, w->scheme, TOUCH_NONE)
+OPS(other_read, w->scheme, TOUCH_READ)
+OPS(other_zero, w->scheme, TOUCH_ZERO)
 
 /* bench_work: a chunk of operations, on the worker's own CPU, pinned. */
 void
 bench_work(struct bench_worker *w)
 {
-	if (bench_is_own(w->scheme))
-		ops_by_touch(w, &bench_in_line);
-	else
-		ops_by_touch(w, w->scheme);
+	static void (*const own[])(struct bench_worker *) = {
+		[TOUCH_NONE] = own_none, [TOUCH_READ] = own_read,
+		[TOUCH_ZERO] = own_zero
+	};
+	static void (*const other[])(struct bench_worker *) = {
+		[TOUCH_NONE] = other_none, [TOUCH_READ] = other_read,
+		[TOUCH_ZERO] = other_zero
+	};
+
+	(bench_is_own(w->scheme) ? own : other)[w->touch](w);
 }
 
 /*
