@@ -34,9 +34,9 @@
  * scanned, so that no cost grows with the number of slots.
  *
  * Of CLEAN the first so many are ready: the CPU takes them without its pool's
- * lock, in map_ready(), in which it is not interrupted, and which says so by
- * pc_intr_held.  Whoever takes the lock waits until it is out of there, and
- * then takes back what is ready.  The order of the accesses:
+ * lock, in sf_buf_alloc_ready(), in which it holds off interrupts, and says so
+ * by pc_intr_held.  Whoever takes the lock waits until it is out of there,
+ * and then takes back what is ready.  The order of the accesses:
  *
  *	CPU:	[1] pc_intr_held = 1
  *		[2] reads which slot is the first
@@ -52,10 +52,11 @@
  * [3] and [7] are barriers, so that either [4] sees [7], or [8] sees [1], and
  * with it waits for [6] and sees [5]: [5] and [9] exclude each other.  By
  * [10] the CPU also sees those who came and went before [1] left its store
- * buffer, so that what [2] read was not right any more.  Then it has claimed a slot that it has no right to, in any ring; it lets go
- * of it as of one removed, and goes by the lock.  Whoever came upon it in
- * between took it for one that was revived, and put it into a queue: so a
- * queue may have removed slots, of which nobody knows whether they are clean.
+ * buffer, so that what [2] read was not right any more.  Then it has claimed a
+ * slot that it has no right to, in any ring; it lets go of it, and goes by the
+ * lock.  Whoever came upon it in between took it for one that was revived, and
+ * put it into a queue: so a queue may have removed slots, of which nobody
+ * knows whether they are clean.
  *
  * The lock is of its own kind, as spin_lock() knows nothing of this.
  * Interrupts are off under it, at most one is held at a time, and nothing is
@@ -86,8 +87,8 @@ enum part { QUEUE, CLEAN, BATCH0, BATCH1, OPEN, NPARTS };
  * A CPU's supply.  (All of it is under its lock.)  A hint names a slot.  The
  * first slot of a part comes after the last one of the part before.
  *
- * map_ready() notes only how many are left and which was the last; settle(),
- * which is part of pool_lock(), makes up for that.
+ * sf_buf_alloc_ready() notes only how many are left and which was the last;
+ * settle(), which is part of pool_lock(), makes up for that.
  */
 static struct sf_pool {
 	struct pcpu *pc;		/* whose it is */
@@ -929,7 +930,7 @@ sf_buf_alloc_ready(struct vm_page *m)
 		return (none_ready(m, __caller()));
 	if (!SF_LIKELY(PCPU_IS(pc_sf_ready.lock, READY)))	/* [4] */
 		return (not_ready(m, slot));
-	check_names(slot);
+	check_names(slot);					/* [5] */
 	hw_store32(&sf_page_at(sf_page(sf_of_hint(slot)))->sf, 0);
 	page = (uint32_t)sf_offset_of_page(m);
 	hw_store32(&sf_of_hint(slot)->page, page);

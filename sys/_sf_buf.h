@@ -27,14 +27,15 @@
  *	MAPPED	 -> CLAIMED	unreferenced, by who has its pool's lock, or in
  *				strict mode by the last free
  *	CLAIMED	 -> REMOVED	its entry is gone; it is in a ring
- *	REMOVED	 -> CLAIMED	by who has its pool's lock, for another page
+ *	REMOVED	 -> CLAIMED	by who has its pool's lock, or has it ready,
+ *				for another page; and back, if that was wrong
  *	REMOVED	 -> REVIVING	by who wants the page back that it mapped
  *	REVIVING -> MAPPED	the entry is back; it stays where it was
  *	CLAIMED	 -> MAPPED	mapped anew and published
  *
  * Who moves a slot to CLAIMED or REVIVING owns it, and may then store to the
  * word as it likes, page before count.  As long as a page names it interrupts
- * are off until it moves on.
+ * are off, or held off, until it moves on.
  * All else changes it by a locked instruction.  Page and count are one word
  * so that a reference is taken only while the slot maps that page: a check
  * after a separate increment would leave stray references.

@@ -10,7 +10,7 @@
  * tlb_epoch counts closed batches of removed mappings.  pc_tlb of each CPU
  * is one word: the epoch that it last published, shifted up, and TLB_IDLE.
  *
- * Remover:	[1] removes entries, each by a locked exchange
+ * Remover:	[1] removes entries
  *		[2] stamp = fetch_add(tlb_epoch, 1) + 1, locked
  *		[3] reads every pc_tlb: idle, or published stamp or later?
  * A flush:	[4] e = tlb_epoch
@@ -77,8 +77,9 @@ tlb_flush_here(void)
 }
 
 /*
- * tlb_close: closes a batch: what was removed before, by locked exchanges,
- * is gone from a TLB once its CPU published the stamp that this returns.
+ * tlb_close: closes a batch: what was removed before is gone from a TLB once its
+ * CPU published the stamp that this returns.  Locked, so that no removal is
+ * still in the store buffer by then.
  */
 uint32_t
 tlb_close(void)
