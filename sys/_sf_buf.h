@@ -150,6 +150,20 @@ sf_is_direct(const struct sf_buf *sf)
 	return ((uintptr_t)sf < (uintptr_t)sf_slots);
 }
 
+/*
+ * The handle of a slot, of which the compiler learns that it is none of a page:
+ * so a caller that takes its address next is spared the question.
+ */
+static inline struct sf_buf *
+sf_handle_of_slot(uint32_t hint)
+{
+	struct sf_buf *sf = sf_handle(hint);
+
+	if (sf_is_direct(sf))
+		__builtin_unreachable();
+	return (sf);
+}
+
 static inline struct sf_buf *
 sf_of_direct_page(struct vm_page *m)
 {
@@ -238,13 +252,13 @@ sf_buf_alloc(struct vm_page *m, int flags)
 		slot = sf_buf_alloc_ready(m);
 		if (!SF_LIKELY(slot != 0) && (flags & SFB_CPUPRIVATE) != 0)
 			slot = sf_buf_alloc_private(m);
-		return (SF_LIKELY(slot != 0) ? sf_handle(slot) :
+		return (SF_LIKELY(slot != 0) ? sf_handle_of_slot(slot) :
 		    sf_buf_alloc_checked(m, flags));
 	}
 	if (!SF_LIKELY(sf_take_reference(sf_of_hint(slot), (uint32_t)page)))
 		return (sf_buf_alloc_checked(m, flags));
 	PCPU_COUNT_LOW(pc_sf.hits);
-	return (sf_handle(slot));
+	return (sf_handle_of_slot(slot));
 }
 
 /*
