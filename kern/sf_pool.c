@@ -34,20 +34,20 @@
  * scanned, so that no cost grows with the number of slots.
  *
  * Of CLEAN the first so many are ready: the CPU takes them without its pool's
- * lock, in sf_buf_alloc_ready(), in which it holds off interrupts, and says so
+ * lock, in sf_buf_map_ready(), in which it holds off interrupts, and says so
  * by pc_intr_held.  Whoever takes the lock waits until it is out of there,
  * and then takes back what is ready.  The order of the accesses:
  *
  *	CPU:	[1] pc_intr_held = 1
  *		[2] reads which slot is the first
  *		[3] claims it, by a locked exchange
- *		[4] is `lock' READY?
+ *		[4] is `lock' SF_READY?
  *		[5] all else that it does to slot and pool
  *		[6] pc_intr_held = 0
- *	Others:	[7] `lock' becomes LOCKED, by a locked exchange
+ *	Others:	[7] `lock' becomes SF_LOCKED, by a locked exchange
  *		[8] wait until pc_intr_held is 0
  *		[9] take back what is ready, change the pool
- *		[10] `lock' becomes FREE, and READY no more but by the CPU itself
+ *		[10] `lock' becomes SF_FREE; SF_READY only by the CPU itself
  *
  * [3] and [7] are barriers, so that either [4] sees [7], or [8] sees [1], and
  * with it waits for [6] and sees [5]: [5] and [9] exclude each other.  By
@@ -79,15 +79,13 @@
 #define	PROBE		8u	/* of so many batches one tells by its A bits
 				   whether mappings are used */
 
-enum { READY, LOCKED, FREE };	/* READY: free, and slots are ready */
-
 enum part { QUEUE, CLEAN, BATCH0, BATCH1, OPEN, NPARTS };
 
 /*
  * A CPU's supply.  (All of it is under its lock.)  A hint names a slot.  The
  * first slot of a part comes after the last one of the part before.
  *
- * sf_buf_alloc_ready() notes only how many are left and which was the last;
+ * sf_buf_map_ready() notes only how many are left and which was the last;
  * settle(), which is part of pool_lock(), makes up for that.
  */
 static struct sf_pool {
@@ -163,7 +161,8 @@ pool_lock(struct sf_pool *p)
 	struct cpu_wait wait = { 0 };
 	uint32_t was = hw_load32(&r->lock);
 
-	while (was == LOCKED || !atomic_fcmpset_32(&r->lock, &was, LOCKED)) {
+	while (was == SF_LOCKED ||
+	    !atomic_fcmpset_32(&r->lock, &was, SF_LOCKED)) {
 		if (!pool_wait(p, &wait, p->holder, "has locked"))
 			return;
 		was = hw_load32(&r->lock);
@@ -180,7 +179,7 @@ static inline void
 pool_unlock(struct sf_pool *p)
 {
 	atomic_store_rel_32(&p->pc->pc_sf_ready.lock,
-	    p->given != 0 ? READY : FREE);
+	    p->given != 0 ? SF_READY : SF_FREE);
 }
 
 /* Lets go of the lock, and of interrupts, for a moment. */
@@ -746,7 +745,7 @@ enter(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m,
 }
 
 /*
- * The next misses need not look: see sf_buf_alloc_ready().  By the owner only,
+ * The next misses need not look: see sf_buf_map_ready().  By the owner only,
  * and the last thing under the lock.  None for as long as threads wait: those
  * found no clean slot, and are to be the first who get one.
  *
@@ -815,31 +814,23 @@ sf_pool_map(struct vm_page *m, const void *caller)
 	return (sf);
 }
 
-/* The page of a removed slot names it, if it has one. */
-static inline void
-check_names(uint32_t slot)
-{
 #ifdef DEBUG
+/*
+ * sf_buf_check_ready: a slot that was ready is about to get a page from the
+ * caller: the one that it had names it.
+ */
+void
+sf_buf_check_ready(uint32_t slot)
+{
 	uint32_t page = sf_page(sf_of_hint(slot));
 
 	KASSERT(page == NOPAGE || hw_load32(&sf_page_at(page)->sf) == slot,
-	    "sf_buf %u: its page %u names 0x%x", slot_of(sf_of_hint(slot)),
-	    sf_frame(sf_of_hint(slot)), sf_page_at(page)->sf);
-#else
-	(void)slot;
+	    "sf_buf %u: its page %u names 0x%x (called from %p)",
+	    slot_of(sf_of_hint(slot)), sf_frame(sf_of_hint(slot)),
+	    sf_page_at(page)->sf, __caller());
+	sf_set_caller(sf_of_hint(slot), __caller());
+}
 #endif
-}
-
-/* The slot is no longer ready, but the last of the queue. */
-static inline void
-pass(uint32_t slot)
-{
-	PCPU_STORE(pc_sf_ready.last, slot);
-	if (SF_LIKELY(PCPU_SUB(pc_sf_ready.left, 1u)))
-		return;
-	PCPU_STORE(pc_sf_ready.end, slot);
-	PCPU_STORE(pc_sf_ready.last, 0u);
-}
 
 /* Makes slots ready, or leaves it to those who have more to do. */
 static void
@@ -855,13 +846,15 @@ refresh(struct sf_pool *p)
 }
 
 /*
- * sf_buf_alloc_ready() has no slot: if that is because none is ready, and not
- * because the first was revived, it gets some, and once more its turn.  In an
- * interrupt it does not, so that it ends.
+ * sf_buf_none_ready: the rest of sf_buf_map_ready() if it could not claim a
+ * slot.  If that is because none was ready, and not because the first was
+ * revived, it gets some, and once more its turn; in an interrupt it does not,
+ * so that it ends.
  */
-static uint32_t __attribute__((noinline))
-none_ready(struct vm_page *m, const void *caller)
+uint32_t
+sf_buf_none_ready(struct vm_page *m)
 {
+	const void *caller = __caller();
 	bool none = PCPU_LOAD(pc_sf_ready.last) == 0;
 	uint32_t slot;
 
@@ -870,7 +863,7 @@ none_ready(struct vm_page *m, const void *caller)
 		return (0);
 	disable_intr();
 	refresh(my_pool());
-	slot = sf_buf_alloc_ready(m);
+	slot = sf_buf_map_ready(m);
 	if (slot != 0)
 		sf_set_caller(sf_of_hint(slot), caller);
 	enable_intr();
@@ -878,11 +871,12 @@ none_ready(struct vm_page *m, const void *caller)
 }
 
 /*
- * It has claimed a slot in vain, and lets it go.  By an exchange, for who
- * looked for a slot meanwhile may wait for one: sf_buf.c, waiters.
+ * sf_buf_not_ready: it has claimed a slot in vain, which is let go.  By an
+ * exchange, for who looked for a slot meanwhile may wait for one: sf_buf.c,
+ * waiters.
  */
-static uint32_t __attribute__((noinline))
-not_ready(const struct vm_page *m, uint32_t slot)
+uint32_t
+sf_buf_not_ready(const struct vm_page *m, uint32_t slot)
 {
 	(void)atomic_swap_32(&sf_of_hint(slot)->count, SF_REMOVED);
 	intr_release();
@@ -892,58 +886,18 @@ not_ready(const struct vm_page *m, uint32_t slot)
 }
 
 /*
- * The same if somebody else was faster to map m.  The slot joins the queue,
- * removed; nobody may find m in it, which names another.
+ * sf_buf_lose_ready: the same if somebody else was faster to map m.  The slot
+ * joins the queue, removed; nobody may find m in it, which names another.
  */
-static uint32_t __attribute__((noinline))
-lose_ready(const struct vm_page *m, uint32_t slot)
+uint32_t
+sf_buf_lose_ready(const struct vm_page *m, uint32_t slot)
 {
 	(void)sf_buf_md_remove(slot);
 	PCPU_COUNT(pc_sf.removals);
 	hw_store32(&sf_of_hint(slot)->page, NOPAGE);
 	my_pool()->lost++;
-	pass(slot);
-	return (not_ready(m, slot));
-}
-
-/*
- * sf_buf_alloc_ready: sf_buf_alloc() found m->sf to be 0, and the request in
- * order: maps m in the first slot that is ready, as take() and enter() would;
- * 0 if none can be made so, or it was revived, or another CPU maps m: then
- * sf_pool_map() has more to do.
- *
- * If none is ready this comes upon the slot that no hint names, which nobody
- * can claim.  A slot that is removed and has a page is what that page's m->sf
- * names, so the page is forgotten without a look.  Threads that wait for m
- * need not be told: what they looked for in the pools before they slept
- * waited for [6], and after that nothing is ready for as long as they wait.
- */
-uint32_t
-sf_buf_alloc_ready(struct vm_page *m)
-{
-	uint32_t page, slot;
-
-	intr_hold();						/* [1] */
-	slot = sf_of_hint(PCPU_LOAD(pc_sf_ready.last))->next;	/* [2] */
-	if (!SF_LIKELY(atomic_cmpset_32(&sf_of_hint(slot)->count, SF_REMOVED,
-	    SF_CLAIMED)))					/* [3] */
-		return (none_ready(m, __caller()));
-	if (!SF_LIKELY(PCPU_IS(pc_sf_ready.lock, READY)))	/* [4] */
-		return (not_ready(m, slot));
-	check_names(slot);					/* [5] */
-	hw_store32(&sf_page_at(sf_page(sf_of_hint(slot)))->sf, 0);
-	page = (uint32_t)sf_offset_of_page(m);
-	hw_store32(&sf_of_hint(slot)->page, page);
-	sf_buf_md_enter(slot, page, PCPU_LOAD(pc_sf_ready.bits));
-	if (!SF_LIKELY(atomic_cmpset_32(&m->sf, 0, slot)))
-		return (lose_ready(m, slot));
-	pass(slot);
-#ifdef DEBUG
-	sf_set_caller(sf_of_hint(slot), __caller());
-#endif
-	hw_store32(&sf_handle(slot)->count, SF_REF);
-	intr_release();						/* [6] */
-	return (slot);
+	sf_buf_pass_ready(slot);
+	return (sf_buf_not_ready(m, slot));
 }
 
 /*

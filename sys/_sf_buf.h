@@ -8,7 +8,8 @@
 
 /*
  * Private to sf_buf(9): what a slot is, and the paths that are short enough
- * to stand in their callers: a hit, a free, the direct map.
+ * to stand in their callers: a hit, a miss that finds a slot ready, a free,
+ * the direct map.
  *
  * A slot is one page of kernel address space.  Its state is one 8-byte word:
  * the page that it maps, told by how far its structure lies into the page
@@ -55,6 +56,7 @@
 #include <sys/thread.h>
 #include <machine/atomic.h>
 #include <machine/hw.h>
+#include <machine/intr.h>
 #include <machine/pcpu.h>
 #include <machine/sf_buf.h>
 #include <vm/vm_page.h>
@@ -94,7 +96,10 @@ extern volatile uint32_t sf_nwaiters;	/* threads that wait for a slot */
 
 /* The rest of each function, in kern/sf_buf.c and kern/sf_pool.c. */
 struct sf_buf *sf_buf_alloc_checked(struct vm_page *m, int flags);
-uint32_t sf_buf_alloc_ready(struct vm_page *m);
+void	sf_buf_check_ready(uint32_t slot);
+uint32_t sf_buf_none_ready(struct vm_page *m);
+uint32_t sf_buf_not_ready(const struct vm_page *m, uint32_t slot);
+uint32_t sf_buf_lose_ready(const struct vm_page *m, uint32_t slot);
 uint32_t sf_buf_alloc_private(struct vm_page *m);
 void	sf_buf_free_rest(struct sf_buf *sf, bool dropped);
 void	sf_buf_free_bad(struct sf_buf *sf) __attribute__((__noreturn__));
@@ -224,6 +229,54 @@ sf_take_reference(struct sf_buf *sf, uint32_t page)
 	    page, (count + SF_REF) | SF_USED));
 }
 
+/* A slot that was ready is now the last of the queue. */
+static inline void
+sf_buf_pass_ready(uint32_t slot)
+{
+	PCPU_STORE(pc_sf_ready.last, slot);
+	if (SF_LIKELY(PCPU_SUB(pc_sf_ready.left, 1u)))
+		return;
+	PCPU_STORE(pc_sf_ready.end, slot);
+	PCPU_STORE(pc_sf_ready.last, 0u);
+}
+
+/*
+ * A miss: maps m in the first slot that is ready, whose hint it returns; 0 if
+ * none can be made so, or it was revived, or another CPU maps m: then
+ * sf_pool_map() has more to do.  The steps are those of kern/sf_pool.c.
+ *
+ * If none is ready this comes upon the slot that no hint names, which nobody
+ * can claim.  A slot that is removed and has a page is what that page's m->sf
+ * names, so the page is forgotten without a look.  Threads that wait for m
+ * need not be told: what they looked for in the pools before they slept
+ * waited for [6], and after that nothing is ready for as long as they wait.
+ */
+static inline uint32_t
+sf_buf_map_ready(struct vm_page *m)
+{
+	uint32_t page = (uint32_t)sf_offset_of_page(m), slot;
+
+	intr_hold();						/* [1] */
+	slot = sf_of_hint(PCPU_LOAD(pc_sf_ready.last))->next;	/* [2] */
+	if (!SF_LIKELY(atomic_cmpset_32(&sf_of_hint(slot)->count, SF_REMOVED,
+	    SF_CLAIMED)))					/* [3] */
+		return (sf_buf_none_ready(m));
+	if (!SF_LIKELY(PCPU_IS(pc_sf_ready.lock, SF_READY)))	/* [4] */
+		return (sf_buf_not_ready(m, slot));
+#ifdef DEBUG
+	sf_buf_check_ready(slot);
+#endif
+	hw_store32(&sf_page_at(hw_load32(&sf_of_hint(slot)->page))->sf, 0);
+	hw_store32(&sf_of_hint(slot)->page, page);		/* [5] */
+	sf_buf_md_enter(slot, page, PCPU_LOAD(pc_sf_ready.bits));
+	if (!SF_LIKELY(atomic_cmpset_0_32(&m->sf, slot)))
+		return (sf_buf_lose_ready(m, slot));
+	sf_buf_pass_ready(slot);
+	hw_store32(&sf_handle(slot)->count, SF_REF);
+	intr_release();						/* [6] */
+	return (slot);
+}
+
 /*
  * Contracts of the four are in <sys/sf_buf.h>.  What the fast path of
  * sf_buf_alloc() cannot vouch for, it leaves to sf_buf_alloc_checked(): flags
@@ -248,8 +301,8 @@ sf_buf_alloc(struct vm_page *m, int flags)
 	    hw_test32(&m->wire_count, ~0u)))
 		return (sf_buf_alloc_checked(m, flags));
 	slot = hw_load32(&m->sf);
-	if (slot == 0) {
-		slot = sf_buf_alloc_ready(m);
+	if (!SF_LIKELY(slot != 0)) {
+		slot = sf_buf_map_ready(m);
 		if (!SF_LIKELY(slot != 0) && (flags & SFB_CPUPRIVATE) != 0)
 			slot = sf_buf_alloc_private(m);
 		return (SF_LIKELY(slot != 0) ? sf_handle_of_slot(slot) :

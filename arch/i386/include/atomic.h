@@ -89,6 +89,20 @@ atomic_cmpset_32(volatile uint32_t *p, uint32_t old, uint32_t new)
 	    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
 }
 
+/*
+ * The same from 0: where the compiler knows some variable to be 0 it takes that
+ * for the old value, and has one register less for all else.
+ */
+static inline bool
+atomic_cmpset_0_32(volatile uint32_t *p, uint32_t new)
+{
+	bool done;
+
+	__asm__ volatile("xorl %%eax, %%eax; lock cmpxchgl %2, %1"
+	    : "=@ccz" (done), "+m" (*p) : "r" (new) : "eax", "memory");
+	return (done);
+}
+
 static inline void
 atomic_set_32(volatile uint32_t *p, uint32_t bits)
 {

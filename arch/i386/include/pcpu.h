@@ -32,8 +32,9 @@ enum ipi_verb {
 };
 
 /* The part of a CPU's pool of sf_buf slots that a miss is served from. */
+enum { SF_READY, SF_LOCKED, SF_FREE };	/* READY: free, and slots are ready */
 struct sf_ready {
-	volatile uint32_t lock;		/* of the pool */
+	volatile uint32_t lock;		/* of the pool: SF_READY and so on */
 	volatile uint32_t left;		/* slots that are ready */
 	volatile uint32_t last;		/* hint: they come after this one */
 	volatile uint32_t end;		/* the last of them, once taken */

@@ -27,6 +27,8 @@ atomic_cmpset_32(volatile uint32_t *p, uint32_t old, uint32_t new)
 	return (atomic_fcmpset_32(p, &old, new));
 }
 
+#define	atomic_cmpset_0_32(p, new)	atomic_cmpset_32(p, 0, new)
+
 #define	atomic_interrupt_fence()	__atomic_signal_fence(__ATOMIC_SEQ_CST)
 
 #define	atomic_load_acq_32(p)		hw_load32(p)
