@@ -279,6 +279,7 @@ test-all:			## all tests there are
 	$(Q)MAKE='$(MAKE) SECONDS=$(SECONDS)' sh scripts/test-all $(ALLTARGETS)
 
 bench: release			## measures a part; tables on the terminal
+	$(if $(BENCH),$(error BENCH=$(BENCH): that is for make performance))
 	$(Q)BENCH=quick sh scripts/bench
 
 performance: images		## measures all, into docs/performance
