@@ -20,7 +20,7 @@
 #: VARIANT=		ubsan: panics where C defines nothing; gcov: counts lines
 #: GDBPORT=1234		where QEMU waits for gdb
 #: SECONDS=10		how long make fuzz takes for each parser; 60 in test-all
-#: BENCH=		what make performance repeats: exact, time or report; all
+#: BENCH=		what make performance repeats: exact, time or report; empty is all
 #: V=			1 shows the commands
 #
 # build/ holds the debug image and its objects, build/release/ the release

@@ -87,7 +87,7 @@ revive(struct sf_buf *sf, uint32_t page)
 	bool ours = sf_change(sf, page, SF_REMOVED, SF_REVIVING);
 
 	if (ours) {
-		sf_buf_md_enter(sf_hint(sf), page, SF_PTE_REVIVED);
+		sf_buf_md_enter(sf_hint(sf), page, SF_PTE_HELD);
 		hw_store32(&sf->count, SF_USED | SF_REF);
 		PCPU_COUNT(pc_sf.revived);
 	}
@@ -121,7 +121,7 @@ try_hit(struct sf_buf *sf, struct vm_page *m, const void *caller)
 /*
  * A reference to the shared mapping of m, or NULL if it has none.  A slot
  * stays in the hands of its owner for a few dozen instructions with interrupts
- * off, so the loop is short.
+ * off or held off, so the loop is short.
  */
 static struct sf_buf *
 lookup(struct vm_page *m, const void *caller)
@@ -321,12 +321,12 @@ alloc_waiting(struct vm_page *m, int flags, const void *caller,
 }
 
 /*
- * sf_buf_alloc_rest: an allocation that found no mapping, or no clean slot.
+ * An allocation that found no mapping, or no clean slot.
  * Each turn maps, finds what another mapped, cleans slots, or ends.  Who comes
  * later waits behind those who wait.
  */
-struct sf_buf *
-sf_buf_alloc_rest(struct vm_page *m, int flags, const void *caller)
+static struct sf_buf *
+alloc_rest(struct vm_page *m, int flags, const void *caller)
 {
 	bool private = (flags & SFB_CPUPRIVATE) != 0 && !sf_strict;
 	bool interrupted = false;
@@ -369,7 +369,7 @@ sf_buf_alloc_checked(struct vm_page *m, int flags)
 
 	check_request(m, flags, caller);
 	if (!sf_buf_page_is_direct(m))
-		return (sf_buf_alloc_rest(m, flags, caller));
+		return (alloc_rest(m, flags, caller));
 	KASSERT(atomic_inc_32(&m->sf_refs),
 	    "sf_buf_alloc: too many references of page %u (called from %p)",
 	    vm_page_index(m), caller);

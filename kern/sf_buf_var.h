@@ -83,8 +83,6 @@ sf_set_caller(struct sf_buf *sf, const void *caller)
 }
 
 /* sf_buf.c; contracts are there. */
-struct sf_buf *sf_buf_alloc_rest(struct vm_page *m, int flags,
-    const void *caller);
 struct sf_buf *sf_buf_lookup_private(struct vm_page *m);
 void	sf_buf_was_mapped(const struct vm_page *m);
 void	sf_buf_sample_peak(void);

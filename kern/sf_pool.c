@@ -40,11 +40,11 @@
  *
  *	CPU:	[1] pc_intr_held = 1
  *		[2] reads which slot is the first
- *		[3] claims it, by a locked exchange
+ *		[3] claims it, by LOCK CMPXCHG
  *		[4] is `lock' SF_READY?
  *		[5] all else that it does to slot and pool
  *		[6] pc_intr_held = 0
- *	Others:	[7] `lock' becomes SF_LOCKED, by a locked exchange
+ *	Others:	[7] `lock' becomes SF_LOCKED, by LOCK CMPXCHG
  *		[8] wait until pc_intr_held is 0
  *		[9] take back what is ready, change the pool
  *		[10] `lock' becomes SF_FREE; SF_READY only by the CPU itself
@@ -71,10 +71,10 @@
 #include <machine/intr.h>
 #include <machine/smp.h>
 
-#define	BATCH_MAX	192u	/* slots to map, and twice so many to evict, in
-				   one go: interrupts are off */
+#define	BATCH_MAX	192u	/* slots ready at once; twice so many are
+				   evicted in one go, interrupts off */
 #define	STEAL_MAX	256u	/* slots moved from pool to pool at once */
-#define	ACTIVE		4u	/* forced flushes in which it stays so */
+#define	ACTIVE		4u	/* forced flushes for which a pool stays it */
 #define	SAMPLE		32u	/* misses a slot from sample to sample */
 #define	PROBE		8u	/* of so many batches one tells by its A bits
 				   whether mappings are used */
@@ -82,8 +82,9 @@
 enum part { QUEUE, CLEAN, BATCH0, BATCH1, OPEN, NPARTS };
 
 /*
- * A CPU's supply.  (All of it is under its lock.)  A hint names a slot.  The
- * first slot of a part comes after the last one of the part before.
+ * A CPU's supply.  All of it is under its lock but `lost', which the CPU adds
+ * to between [4] and [6].  A hint names a slot.  The first slot of a part comes
+ * after the last one of the part before.
  *
  * sf_buf_map_ready() notes only how many are left and which was the last;
  * settle(), which is part of pool_lock(), makes up for that.
@@ -94,7 +95,7 @@ static struct sf_pool {
 					   here, so many */
 	u_int holder;			/* the CPU that has the lock */
 	u_int given;			/* how many were made ready */
-	u_int lost;			/* and lost; see lose_ready() */
+	u_int lost;			/* of them, to another CPU */
 	uint32_t last[NPARTS];		/* hint: last of the part or, if it is
 					   empty, of the nearest before it */
 	u_int len[NPARTS];
@@ -168,7 +169,8 @@ pool_lock(struct sf_pool *p)
 		was = hw_load32(&r->lock);
 	}
 	p->holder = curcpu_id();
-	while (hw_load32(&p->pc->pc_intr_held) != 0)
+	/* Acquire: `lost', which is not volatile, is settle()'s to read. */
+	while (atomic_load_acq_32(&p->pc->pc_intr_held) != 0)
 		if (!pool_wait(p, &wait, p->pc->pc_cpuid, "maps from"))
 			return;
 	settle(p);
@@ -182,7 +184,7 @@ pool_unlock(struct sf_pool *p)
 	    p->given != 0 ? SF_READY : SF_FREE);
 }
 
-/* Lets go of the lock, and of interrupts, for a moment. */
+/* Lets others at the pool, and interrupts in, for a moment. */
 static void
 pool_breathe(struct sf_pool *p, uint32_t intr)
 {
@@ -247,7 +249,7 @@ first_of(struct sf_pool *p, enum part k)
 	return (sf_of_hint(p->last[before(k)])->next);
 }
 
-/* The same of one slot, and of none as NULL. */
+/* splice() and cut() of one slot, and of none as NULL. */
 static void
 insert(struct sf_pool *p, enum part k, struct sf_buf *sf)
 {
@@ -349,8 +351,9 @@ unclean(const struct sf_pool *p)
  * Takes away the oldest mapping of the queue that nobody uses, one that was
  * hit since it was passed last going round once more; false if there is none,
  * or not among the first few unless `hard'.  Each pass over a slot is paid for
- * by a hit or by the miss that mapped it.  Only who holds the lock of its ring
- * may claim a slot, so its page stays and half the word will do.
+ * by a hit or by the miss that mapped it.  Who claims a slot without the lock
+ * of its ring ([3]) and has no right to it leaves the page as it is; so half
+ * the word will do.
  */
 static bool __attribute__((noinline))
 evict(struct sf_pool *p, bool hard)
@@ -494,11 +497,9 @@ static struct sf_buf *
 take(struct sf_pool *p, enum part k)
 {
 	struct sf_buf *sf;
-	uint32_t count;
 
 	while ((sf = remove_first(p, k)) != NULL) {
-		count = SF_REMOVED;
-		if (atomic_fcmpset_32(&sf->count, &count, SF_CLAIMED)) {
+		if (atomic_cmpset_32(&sf->count, SF_REMOVED, SF_CLAIMED)) {
 			forget_page(sf);
 			return (sf);
 		}
@@ -575,9 +576,9 @@ clean_here(struct sf_pool *p)
  * What to do when a CPU has no clean slot.  Who can force a flush leaves a CPU
  * that maps pages as well its slots: the flush is for both.  Else each slot
  * would change hands about once for each use, and with it the cache lines of
- * its entry.  A CPU maps pages, and its pool is
- * active, if it made slots ready within the last few forced flushes: not just
- * since the last, for it may not have run for that long, as in a guest.
+ * its entry.  A CPU maps pages, and its pool is active, if it made slots ready
+ * within the last few forced flushes: not just since the last, for it may not
+ * have run for that long, as in a guest.
  */
 enum source {
 	STEAL,			/* all that there is: may not wait */
@@ -724,11 +725,11 @@ static struct sf_buf *
 enter(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m,
     const void *caller)
 {
-	uint32_t page = (uint32_t)sf_offset_of_page(m), none = 0;
+	uint32_t page = (uint32_t)sf_offset_of_page(m);
 
 	sf_buf_md_enter(sf_hint(sf), page, SF_PTE_NEW);
 	hw_store32(&sf->page, page);
-	if (!atomic_fcmpset_32(&m->sf, &none, sf_hint(sf))) {
+	if (!atomic_cmpset_32(&m->sf, 0, sf_hint(sf))) {
 		lose(p, sf);
 		return (NULL);
 	}
@@ -746,8 +747,8 @@ enter(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m,
 
 /*
  * The next misses need not look: see sf_buf_map_ready().  By the owner only,
- * and the last thing under the lock.  None for as long as threads wait: those
- * found no clean slot, and are to be the first who get one.
+ * and the last change of the ring under the lock.  None for as long as threads
+ * wait: those found no clean slot, and are to be the first who get one.
  *
  * If mappings are used as a rule, A is set from the start: that spares each
  * walk the locked access that sets it, and the removal the exchange that reads
@@ -764,7 +765,7 @@ make_ready(struct sf_pool *p)
 		return;
 	p->given = n;
 	p->active = ACTIVE;
-	hw_store32(&r->bits, used ? SF_PTE_USED : SF_PTE_NEW);
+	hw_store32(&r->bits, used ? SF_PTE_HELD : SF_PTE_NEW);
 	hw_store32(&r->last, p->last[QUEUE]);
 	hw_store32(&r->left, n);
 }
@@ -848,8 +849,8 @@ refresh(struct sf_pool *p)
 /*
  * sf_buf_none_ready: the rest of sf_buf_map_ready() if it could not claim a
  * slot.  If that is because none was ready, and not because the first was
- * revived, it gets some, and once more its turn; in an interrupt it does not,
- * so that it ends.
+ * revived, it gets some, and once more its turn; with interrupts off it does
+ * not: so the second turn, which has them off, ends.
  */
 uint32_t
 sf_buf_none_ready(struct vm_page *m)
@@ -859,7 +860,7 @@ sf_buf_none_ready(struct vm_page *m)
 	uint32_t slot;
 
 	intr_release();
-	if (!none || !intr_enabled())
+	if (!none || sf_strict || !intr_enabled())
 		return (0);
 	disable_intr();
 	refresh(my_pool());
@@ -1250,10 +1251,11 @@ extract(struct sf_pool *p, struct sf_buf *sf)
 			insert(p, QUEUE, sf);	/* revived */
 			return (extract(p, sf));
 		}
-	} else if (unlink(p, QUEUE, sf) && claim(p, sf, &count, true))
-		(void)unmap(sf, 0);
-	else
+	} else if (!unlink(p, QUEUE, sf) || !claim(p, sf, &count, true)) {
 		return (false);
+	} else if (count != SF_REMOVED) {
+		(void)unmap(sf, 0);
+	}
 	forget_page(sf);
 	hw_store32(&sf->page, NOPAGE);
 	return (true);

@@ -36,10 +36,10 @@
  *
  * Who moves a slot to CLAIMED or REVIVING owns it, and may then store to the
  * word as it likes, page before count.  As long as a page names it interrupts
- * are off, or held off, until it moves on.
- * All else changes it by a locked instruction.  Page and count are one word
- * so that a reference is taken only while the slot maps that page: a check
- * after a separate increment would leave stray references.
+ * are off, or held off, until it moves on.  All else changes it by a locked
+ * instruction.  Page and count are one word so that a reference is taken only
+ * while the slot maps that page: a check after a separate increment would leave
+ * stray references.
  *
  * m->sf of a page names its shared slot (sf_hint()), or none by 0.  It goes
  * from 0 to a slot by a compare-and-swap of the slot's owner, and back to 0 by
@@ -229,7 +229,10 @@ sf_take_reference(struct sf_buf *sf, uint32_t page)
 	    page, (count + SF_REF) | SF_USED));
 }
 
-/* A slot that was ready is now the last of the queue. */
+/*
+ * A ready slot is taken: it is the last of the queue now.  After the last one
+ * `last' is 0, so that none is found, and `end' keeps it for settle().
+ */
 static inline void
 sf_buf_pass_ready(uint32_t slot)
 {
@@ -242,14 +245,16 @@ sf_buf_pass_ready(uint32_t slot)
 
 /*
  * A miss: maps m in the first slot that is ready, whose hint it returns; 0 if
- * none can be made so, or it was revived, or another CPU maps m: then
- * sf_pool_map() has more to do.  The steps are those of kern/sf_pool.c.
+ * none can be made so, or it was revived, or another CPU maps m, or has locked
+ * the pool: then sf_pool_map() has more to do.  m is wired; any context but
+ * NMI.  The steps are those of kern/sf_pool.c.
  *
  * If none is ready this comes upon the slot that no hint names, which nobody
  * can claim.  A slot that is removed and has a page is what that page's m->sf
- * names, so the page is forgotten without a look.  Threads that wait for m
- * need not be told: what they looked for in the pools before they slept
- * waited for [6], and after that nothing is ready for as long as they wait.
+ * names, so the page is forgotten without a look; NOPAGE is frame 0, whose
+ * m->sf is 0 anyway.  Threads that wait for m need not be told: their look at
+ * the pools, before they slept, waited for [6], and nothing gets ready for as
+ * long as they wait.
  */
 static inline uint32_t
 sf_buf_map_ready(struct vm_page *m)

@@ -188,7 +188,7 @@ subtest 'commands' => sub {
 	    '.*^  mid +[1-9]\d* +[1-9]\d* +[1-9]\d* +[1-9]\d*$');
 	command('map', '^  0x80000000 .*direct map.*text, R-X$' .
 	    '.*read-only data, R--$.*data, RW-$.*page array' .
-	    '.*^  0x\S+  0x\S+ +16 K  states.*^  0x\S+  0x\S+ +8 K  page t' .
+	    '.*^  0x\S+  0x\S+ +20 K  states.*^  0x\S+  0x\S+ +8 K  page t' .
 	    '.*^  0xd4000000 .*sf_bufs, 1024 slots$');
 	command('ps', '^ +\d+ main +running +\d+ .*idle 0 +.*idle 1 +');
 	# On either CPU.

@@ -344,7 +344,7 @@ TEST(accessed, "sf_buf.the_accessed_bit_tells_what_a_tlb_may_hold")
 	EXPECT(!sf_buf_md_was_used(slot));
 	EXPECT(!sf_buf_md_remove_held(slot));
 	/* A that is set from the start says "held", and nothing of the use. */
-	sf_buf_md_enter(slot, page, SF_PTE_USED);
+	sf_buf_md_enter(slot, page, SF_PTE_HELD);
 	EXPECT(!sf_buf_md_was_used(slot));
 	EXPECT(sf_buf_md_remove_held(slot));
 	EXPECT(sf_buf_md_audit(slot, false, page) == NULL);

@@ -601,7 +601,6 @@ TEST(calls, "smp.a_call_runs_on_its_cpu_and_is_counted_at_both_ends")
 	EXPECT_EQ(ipis(IPI_CALL, false) - taken, mp_ncpus);
 }
 
-/* CPUs 0 and 1 wake up for the watchdog: the last one does not. */
 /*
  * What comes while interrupts are held off comes at the release, once; and
  * that turns interrupts on again, if they were on.
@@ -634,6 +633,7 @@ TEST(held, "intr.one_that_comes_while_held_off_comes_at_the_release")
 	sched_unbind();
 }
 
+/* CPUs 0 and 1 wake up for the watchdog: the last one does not. */
 TEST(idle, "smp.an_idle_cpu_halts_without_a_clock_and_wakes_for_work")
 {
 	struct pcpu *pc = pcpus[last_cpu()];

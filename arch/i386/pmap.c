@@ -534,8 +534,9 @@ SAFE_COMMAND(command_map, "map", "", "the kernel's address space")
 	    vm_page_count, sizeof(struct vm_page));
 	print_range(VM_PAGES_MIN, VM_PAGES_MIN + (vm_offset_t)round_page(
 	    vm_page_count * sizeof(struct vm_page)), what);
-	print_range(SF_SLOTS_MIN, SF_SLOTS_MIN + (vm_offset_t)round_page(
-	    nsfbufs * SF_SLOT_SIZE), "states of the sf_bufs");
+	print_range(SF_SLOTS_MIN - PAGE_SIZE, SF_SLOTS_MIN +
+	    (vm_offset_t)round_page(nsfbufs * SF_SLOT_SIZE),
+	    "states of the sf_bufs");
 	print_range(SF_PTES_MIN, SF_PTES_MIN + (vm_offset_t)round_page(
 	    nsfbufs * sizeof(pt_entry_t)), "page tables of the sf_bufs");
 	snprintf(what, sizeof(what), "sf_bufs, %u slots", nsfbufs);

@@ -77,8 +77,8 @@ tlb_flush_here(void)
 }
 
 /*
- * tlb_close: closes a batch: what was removed before is gone from a TLB once its
- * CPU published the stamp that this returns.  Locked, so that no removal is
+ * tlb_close: closes a batch: what was removed before is gone from a TLB once
+ * its CPU published the stamp that this returns.  Locked, so that no removal is
  * still in the store buffer by then.
  */
 uint32_t

@@ -209,7 +209,7 @@ put_off(struct pcpu *pc, struct trapframe *tf)
 /*
  * intr_replay: takes the interrupt that came meanwhile, with a frame as if it
  * came now, which turns interrupts on.  It may pre-empt, and end on another
- * CPU.
+ * CPU.  Interrupts off.
  */
 void
 intr_replay(void)

@@ -50,8 +50,9 @@ some_ops(struct bench_worker *w, const struct bench_scheme *s,
 }
 
 /*
- * Each in a function of its own, none of which lies across a boundary of
- * pages: there an emulator has to look up where a jump goes.
+ * Each in a function of its own, of less than 1 KB but with a sanitizer, so
+ * that none lies across a boundary of pages: there an emulator has to look up
+ * where a jump goes.
  */
 #define	OPS(name, scheme, touch)					\
 	static void __attribute__((noinline, flatten, aligned(1024)))	\

@@ -17,7 +17,8 @@
  *    on one CPU, and MOV CR3 spares G.  A TLB keeps an old translation rather
  *    than a new one, which is the worse choice.
  *  - Interrupts come at any step that has them enabled, on the stack of whom
- *    they interrupt.
+ *    they interrupt.  Where a CPU holds them off the first is taken at the
+ *    release.
  *  - Which CPU takes the next step, and all of the above, are decisions, drawn
  *    or given.  Invariant: a run depends on its workload and decisions only.
  */
@@ -523,7 +524,6 @@ given_events(void)
 static void
 take_interrupt(uint32_t what)
 {
-	sim_drain(cur);
 	cur->intr_on = false;
 	cur->halted = false;
 	sim_note("interrupt 0x%x", what);
@@ -845,7 +845,7 @@ others_run(void)
 	return (false);
 }
 
-/* STI; HLT.  When nobody can run and nothing comes, threads.c decides. */
+/* STI; HLT.  When nobody can run and nothing comes, thread.c decides. */
 void
 cpu_idle(void)
 {

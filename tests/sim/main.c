@@ -59,8 +59,10 @@ number(const char *s)
 	char *end;
 	uint64_t v = strtoull(s, &end, 10);
 
-	if (*s < '0' || *s > '9' || *end != '\0')
+	if (*s < '0' || *s > '9' || *end != '\0') {
+		fprintf(stderr, "simulate: %s: no number\n", s);
 		usage();
+	}
 	return (v);
 }
 

@@ -29,7 +29,7 @@
 #define	NFRAMES		0x100080u
 #define	DMAP_LIMIT	((vm_paddr_t)16 << 20)
 
-/* All variables of the kernel's files; see the Makefile. */
+/* All variables of the kernel's files; see sim.mk. */
 extern char __start_kern_state[], __stop_kern_state[];
 static char *at_boot;
 
@@ -39,10 +39,10 @@ u_int ipi_timeout_ms = 30000;
 uint64_t ticks_per_ms = 1000000;	/* so that no wait expires */
 uint64_t total_steps;
 
-/* What the linker places in the kernel. */
 /*
- * The slots, after the one that no hint names, at an address of which
- * sf_buf_md_kva_of() makes the right one: sim.mk.
+ * What the linker places in the kernel.  The slots come after the one that no
+ * hint names, at an address of which sf_buf_md_kva_of() makes the right one:
+ * sim.mk.
  */
 static struct sf_buf slots[1 + NSLOTS] __attribute__((used,
     section(".sf_slots")));
@@ -276,7 +276,8 @@ run_name(const volatile void *p, char buf[48])
 		    (at & 4) != 0 ? "high" : "low");
 	} else if (a - (uintptr_t)sf_slots < SLOTS_SIZE) {
 		at = a - (uintptr_t)sf_slots;
-		snprintf(buf, 48, "slot %u%s", (u_int)(at / sizeof(sf_slots[0])),
+		snprintf(buf, 48, "slot %u%s",
+		    (u_int)(at / sizeof(sf_slots[0])),
 		    at % sizeof(sf_slots[0]) == 4 ? " count" : " page");
 	} else if (a - (uintptr_t)vm_page_array <
 	    vm_page_count * sizeof(struct vm_page)) {

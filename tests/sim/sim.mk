@@ -8,7 +8,7 @@
 # puts back to what it was before each run.
 #
 #: SEEDS=1000000		schedules that make simulate runs
-#: SEED=		the one that it runs instead
+#: SEED=		the one, from 1, that it runs instead
 
 SIMKERN	= kern/sf_buf.c kern/sf_pool.c kern/sf_size.c kern/lock.c \
 	  vm/vm_page.c arch/i386/sf_buf_machdep.c tests/sim/kern_tlb.c

@@ -90,8 +90,8 @@ atomic_cmpset_32(volatile uint32_t *p, uint32_t old, uint32_t new)
 }
 
 /*
- * The same from 0: where the compiler knows some variable to be 0 it takes that
- * for the old value, and has one register less for all else.
+ * The same from 0, which is loaded anew: else the compiler may take a variable
+ * that it knows to be 0 for it, which costs a register.
  */
 static inline bool
 atomic_cmpset_0_32(volatile uint32_t *p, uint32_t new)

@@ -7,12 +7,12 @@
 #define	_MACHINE_INTR_H_
 
 /*
- * Interrupts put off without CLI, for a dozen instructions that a CPU has to
- * itself.  pc_intr_held says so: INTR_HELD, and once an interrupt came, its
- * vector in the bits above.  The first that comes finds that (trap()), turns
- * interrupts off in the frame that it returns by, and is left for
- * intr_release().  So it is paid for when one comes, and not each time; and
- * no EFLAGS need be read, for where interrupts are off none comes.
+ * Interrupts put off without CLI, for a few dozen instructions that a CPU has
+ * to itself.  pc_intr_held is INTR_HELD meanwhile and, once an interrupt came,
+ * has its vector in the bits above.  trap() looks at it: the first interrupt
+ * that comes is left for intr_release(), with interrupts off in the frame that
+ * it returns by.  So it is paid for when one comes, and not each time; and no
+ * EFLAGS need be read, for where interrupts are off none comes.
  *
  * Other CPUs may look at pc_intr_held, to learn whether this one is in such a
  * section: kern/sf_pool.c.
@@ -25,8 +25,8 @@
 
 /*
  * intr_hold: from here on the caller is not interrupted, nor moved to another
- * CPU, until intr_release().  Any context but NMI; does not nest; nothing that
- * waits, or takes a lock, may come between.
+ * CPU, until intr_release(); NMIs and exceptions come as ever.  Any context but
+ * NMI; does not nest; nothing that waits, or takes a lock, may come between.
  */
 static inline void
 intr_hold(void)

@@ -31,14 +31,17 @@ enum ipi_verb {
 	IPI_NVERBS
 };
 
-/* The part of a CPU's pool of sf_buf slots that a miss is served from. */
+/*
+ * The part of a CPU's pool of sf_buf slots that a miss is served from.
+ * lock: (a); the rest: (o), or who has locked the pool.
+ */
 enum { SF_READY, SF_LOCKED, SF_FREE };	/* READY: free, and slots are ready */
 struct sf_ready {
 	volatile uint32_t lock;		/* of the pool: SF_READY and so on */
 	volatile uint32_t left;		/* slots that are ready */
 	volatile uint32_t last;		/* hint: they come after this one */
 	volatile uint32_t end;		/* the last of them, once taken */
-	volatile uint32_t bits;		/* of an entry: SF_PTE_NEW, _USED */
+	volatile uint32_t bits;		/* of an entry: SF_PTE_NEW, _HELD */
 };
 
 struct sf_pool;
@@ -121,6 +124,7 @@ curcpu_id(void)
 	__asm__ volatile("addl $1, %%fs:%c0" : :			\
 	    "i" (offsetof(struct pcpu, field)) : "memory", "cc")
 
+/* Adds n, of 32 bits, to such a counter, with the carry. */
 #define	PCPU_ADD(field, n)						\
 	__asm__ volatile("addl %2, %%fs:%c0; adcl $0, %%fs:%c1" : :	\
 	    "i" (offsetof(struct pcpu, field)),				\

@@ -33,8 +33,8 @@ _Static_assert(VM_PAGE_STRUCT << SF_PAGE_SHIFT == PAGE_SIZE, "SF_PAGE_SHIFT");
 
 /* What an entry begins with: */
 #define	SF_PTE_NEW	(SF_PTE_V | SF_PTE_RW)	/* A will tell of its use */
-#define	SF_PTE_REVIVED	(SF_PTE_NEW | SF_PTE_A)	/* some TLB may hold it */
-#define	SF_PTE_USED	(SF_PTE_REVIVED | SF_PTE_TOLD)	/* some TLB will */
+#define	SF_PTE_HELD	(SF_PTE_NEW | SF_PTE_A | SF_PTE_TOLD) /* a TLB may
+				hold it already, or as a rule soon will */
 
 /* The address of the slot whose structure is this. */
 static inline vm_offset_t
@@ -98,9 +98,10 @@ sf_buf_md_remove(uint32_t slot)
 }
 
 /*
- * sf_buf_md_remove_held: the same if A is set; else false, and it is removed
- * by an exchange.  A that is set can tell nothing more, and a walker that
- * sets D does so by a locked access, before the store or not at all.
+ * sf_buf_md_remove_held: the same by a store if A is found set; else by
+ * sf_buf_md_remove(), which decides.  A that is set can tell nothing more, and
+ * a walker that sets D does so by a locked access, before the store or not at
+ * all.
  */
 static inline bool
 sf_buf_md_remove_held(uint32_t slot)
@@ -112,14 +113,14 @@ sf_buf_md_remove_held(uint32_t slot)
 }
 
 /*
- * sf_buf_md_was_used: whether the A bit of the slot's entry, which is present,
- * says that the mapping was used.
+ * sf_buf_md_was_used: whether there is a mapping, and its A bit says that it
+ * was used.
  */
 static inline bool
 sf_buf_md_was_used(uint32_t slot)
 {
-	return ((hw_load32(sf_buf_md_pte(slot)) & (SF_PTE_A | SF_PTE_TOLD)) ==
-	    SF_PTE_A);
+	return ((hw_load32(sf_buf_md_pte(slot)) &
+	    (SF_PTE_V | SF_PTE_A | SF_PTE_TOLD)) == (SF_PTE_V | SF_PTE_A));
 }
 
 /* sf_buf_md_invalidate: drops the slot's translation on this CPU only. */

@@ -11,9 +11,10 @@
  * segment register.
  */
 
+#include <machine/hw.h>
+
 #define	curpcpu		segment_curpcpu
 #define	curcpu_id	segment_curcpu_id
-#include <machine/hw.h>
 #include "../../../../arch/i386/include/pcpu.h"
 #undef curpcpu
 #undef curcpu_id
@@ -51,6 +52,7 @@ curcpu_id(void)
 #define	PCPU_IS(field, v)	(hw_load32(&sim_pcpu->field) == (v))
 #define	PCPU_SUB(field, v)	sim_sub(&sim_pcpu->field, v)
 
+/* Two steps for one instruction: an interrupt may come between. */
 static inline bool
 sim_sub(volatile uint32_t *p, uint32_t v)
 {
