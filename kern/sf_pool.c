@@ -850,21 +850,26 @@ refresh(struct sf_pool *p)
  * sf_buf_none_ready: the rest of sf_buf_map_ready() if it could not claim a
  * slot.  If that is because none was ready, and not because the first was
  * revived, it gets some, and once more its turn; with interrupts off it does
- * not: so the second turn, which has them off, ends.
+ * not: so the second turn, which has them off, ends.  The look at the pool is
+ * not locked: if it is wrong sf_pool_map() has more to do.
  */
 uint32_t
 sf_buf_none_ready(struct vm_page *m)
 {
 	const void *caller = __caller();
 	bool none = PCPU_LOAD(pc_sf_ready.last) == 0;
-	uint32_t slot;
+	uint32_t slot = 0;
+	struct sf_pool *p;
 
 	intr_release();
 	if (!none || sf_strict || !intr_enabled())
 		return (0);
 	disable_intr();
-	refresh(my_pool());
-	slot = sf_buf_map_ready(m);
+	p = my_pool();
+	if (p->given != 0 || p->len[CLEAN] != 0) {
+		refresh(p);
+		slot = sf_buf_map_ready(m);
+	}
 	if (slot != 0)
 		sf_set_caller(sf_of_hint(slot), caller);
 	enable_intr();
