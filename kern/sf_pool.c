@@ -759,10 +759,11 @@ make_ready(struct sf_pool *p)
 {
 	struct sf_ready *r = &p->pc->pc_sf_ready;
 	u_int n = p->len[CLEAN] < ready_max ? p->len[CLEAN] : ready_max;
-	bool used = p->used && p->batches++ % PROBE != 0;
+	bool used;
 
 	if (n == 0 || hw_load32(&sf_nwaiters) != 0)
 		return;
+	used = p->used && p->batches++ % PROBE != 0;
 	p->given = n;
 	p->active = ACTIVE;
 	hw_store32(&r->bits, used ? SF_PTE_HELD : SF_PTE_NEW);
