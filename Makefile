@@ -77,12 +77,15 @@ HOSTCFLAGS = -std=gnu11 -Wall -Wextra -g \
 	  -fno-sanitize-recover=all)
 HOSTCFLAGS_gcov = -O0 --coverage -fdata-sections
 
-CSRC	= $(filter-out $(VARIANTSRC),$(wildcard boot/*.c kern/*.c vm/*.c \
-	  arch/i386/*.c tests/*.c tests/bench/*.c))
+# The storeys, from the ground up, and the tests.
+DIRS	= boot arch/i386/mmu arch/i386/trap arch/i386/smp arch/i386/pc \
+	  kern/lib kern/sync kern/sched kern/debug kern/console kern \
+	  vm sf_buf tests tests/digest tests/bench
+CSRC	= $(filter-out $(VARIANTSRC),$(wildcard $(DIRS:%=%/*.c)))
 # Sources of one variant only.
 VARIANTSRC = $(filter-out %/$(VARIANT).c %/$(VARIANT)_test.c, \
-	  kern/gcov.c kern/ubsan.c tests/ubsan_test.c)
-ASRC	= $(wildcard boot/*.asm arch/i386/*.asm)
+	  kern/debug/gcov.c kern/debug/ubsan.c tests/ubsan_test.c)
+ASRC	= $(wildcard $(DIRS:%=%/*.asm))
 OBJS	= $(CSRC:%.c=$(B)/%.o) $(ASRC:%.asm=$(B)/%.o)
 FAULTS	= $(shell sed -n 's/,/ /g; s/^if_fault //p' tests/boot/chain.asm | \
 	  sed 's/;.*//' | tr -s ' \t' '\n\n' | sort -u)
@@ -188,7 +191,7 @@ compile_commands.json: $(CSRC) $(B)/flags
 	    } END { print "\n]" }' >$@.tmp && mv $@.tmp $@
 
 $(HOSTB)/host/libk_test: HOSTCFLAGS += -fno-builtin -Wno-unknown-pragmas
-$(HOSTB)/host/%: tests/host/%.c $(wildcard boot/*.[ch] kern/*.c vm/*.[ch] sys/*.h) \
+$(HOSTB)/host/%: tests/host/%.c $(wildcard $(DIRS:%=%/*.[ch]) sys/*.h) \
     | need-test
 	@mkdir -p $(@D)
 	@echo "HOSTCC $<"
@@ -197,17 +200,17 @@ $(HOSTB)/host/vm_page_test $(HOSTB)/host/kmem_test $(HOSTB)/host/multiboot_test 
     $(HOSTB)/host/tunable_test: \
 	HOSTINC = -Itests/host/include -I.
 $(HOSTB)/host/libk_test: HOSTINC = -I.
-$(HOSTB)/host/libk_test: arch/i386/div64.c
+$(HOSTB)/host/libk_test: kern/lib/div64.c
 $(HOSTB)/host/sf_size_test: HOSTINC = -Itests/host/include -I. -I$(I)
 $(HOSTB)/host/sf_size_test: | $(I)/machine
 $(HOSTB)/host/acpi_test: HOSTINC = -Itests/host/include -I. -I$(I)
 $(HOSTB)/host/acpi_test: | $(I)/machine
-$(HOSTB)/host/acpi_test: arch/i386/acpi_tables.c arch/i386/include/acpi.h
+$(HOSTB)/host/acpi_test: arch/i386/pc/acpi_tables.c arch/i386/include/acpi.h
 
 # The parsers of foreign input, against what is kept of it; and against what
 # libFuzzer thinks of.
 FUZZINC	= -Itests/host/include -I. -I$(I)
-FUZZSRC	= arch/i386/acpi_tables.c boot/multiboot.c kern/lineedit.c kern/tunable.c
+FUZZSRC	= arch/i386/pc/acpi_tables.c boot/multiboot.c kern/console/lineedit.c kern/tunable.c
 $(HOSTB)/host/fuzz_%: tests/fuzz/%.c tests/fuzz/replay.c tests/fuzz/fuzz.h \
     $(FUZZSRC) | need-test $(I)/machine
 	@mkdir -p $(@D)

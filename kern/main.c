@@ -14,15 +14,18 @@
 #include <sys/cons.h>
 #include <sys/digest.h>
 #include <sys/monitor.h>
+#include <sys/power.h>
 #include <sys/sf_buf.h>
 #include <sys/stress.h>
 #include <sys/systm.h>
 #include <sys/test.h>
 #include <sys/thread.h>
 #include <sys/tunable.h>
-#include <machine/pmap.h>
+#include <machine/mp.h>
 #include <machine/pcpu.h>
-#include <machine/smp.h>
+#include <machine/pmap.h>
+#include <machine/trap.h>
+#include <machine/tsc.h>
 #include <boot/multiboot.h>
 #include <vm/vm_page.h>
 
@@ -93,7 +96,7 @@ kern_main(uint32_t magic, uint32_t info)
 	pmap_bootstrap(&bi.mem, bi.mod_start, bi.mod_end, nsfbufs);
 	/* Anew: the double-fault task has a CR3. */
 	trap_init_cpu(pcpus[0]);
-	clock_init();
+	tsc_init();
 	thread_init_idle();
 	mp_start();
 	sf_buf_init();

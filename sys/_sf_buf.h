@@ -58,7 +58,7 @@
 #include <machine/hw.h>
 #include <machine/intr.h>
 #include <machine/pcpu.h>
-#include <machine/sf_buf.h>
+#include <machine/sf_pte.h>
 #include <vm/vm_page.h>
 
 struct sf_buf {
@@ -94,7 +94,7 @@ extern uintptr_t sf_direct_end;
 extern uintptr_t sf_pages_end;		/* and here the array ends */
 extern volatile uint32_t sf_nwaiters;	/* threads that wait for a slot */
 
-/* The rest of each function, in kern/sf_buf.c and kern/sf_pool.c. */
+/* The rest of each function, in sf_buf/sf_buf.c and sf_buf/sf_pool.c. */
 struct sf_buf *sf_buf_alloc_checked(struct vm_page *m, int flags);
 void	sf_buf_check_ready(uint32_t slot);
 uint32_t sf_buf_none_ready(struct vm_page *m);
@@ -247,7 +247,7 @@ sf_buf_pass_ready(uint32_t slot)
  * A miss: maps m in the first slot that is ready, whose hint it returns; 0 if
  * none can be made so, or it was revived, or another CPU maps m, or has locked
  * the pool: then sf_pool_map() has more to do.  m is wired; any context but
- * NMI.  The steps are those of kern/sf_pool.c.
+ * NMI.  The steps are those of sf_buf/sf_pool.c.
  *
  * If none is ready this comes upon the slot that no hint names, which nobody
  * can claim.  A slot that is removed and has a page is what that page's m->sf
@@ -261,7 +261,7 @@ sf_buf_map_ready(struct vm_page *m)
 {
 	uint32_t page = (uint32_t)sf_offset_of_page(m), slot;
 
-	intr_hold();						/* [1] */
+	intr_soft_mask();						/* [1] */
 	slot = sf_of_hint(PCPU_LOAD(pc_sf_ready.last))->next;	/* [2] */
 	if (!SF_LIKELY(atomic_cmpset_32(&sf_of_hint(slot)->count, SF_REMOVED,
 	    SF_CLAIMED)))					/* [3] */
@@ -278,7 +278,7 @@ sf_buf_map_ready(struct vm_page *m)
 		return (sf_buf_lose_ready(m, slot));
 	sf_buf_pass_ready(slot);
 	hw_store32(&sf_handle(slot)->count, SF_REF);
-	intr_release();						/* [6] */
+	intr_soft_unmask();						/* [6] */
 	return (slot);
 }
 

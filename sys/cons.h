@@ -6,15 +6,9 @@
 #ifndef _SYS_CONS_H_
 #define	_SYS_CONS_H_
 
-/* The console: a 16550 at COM1 and VGA text.  See arch/i386/cons.c. */
+/* The console: a 16550 at COM1 and VGA text.  See arch/i386/pc/cons.c. */
 
 #include <sys/types.h>
-
-/* How a run ends: values of isa-debug-exit; QEMU exits with (v << 1) | 1. */
-#define	EXIT_PASSED	0x10	/* 33: everything passed */
-#define	EXIT_FAILED	0x11	/* 35: a test failed */
-#define	EXIT_PANIC	0x12	/* 37 */
-#define	EXIT_NOTHING	0x13	/* 39: nothing ran, or a bad option */
 
 /* cons_init: once, before any output. */
 void	cons_init(void);
@@ -40,20 +34,5 @@ int	cons_getc(void);
 
 /* The interrupt of COM1.  Interrupts off. */
 void	cons_intr(void);
-
-/* How the machine ends: arch/i386/power.c.  Any context. */
-void	machine_exit(u_int value) __attribute__((__noreturn__));
-void	machine_reboot(void) __attribute__((__noreturn__));
-void	machine_poweroff(void) __attribute__((__noreturn__));
-
-/* What the image of VARIANT=gcov prints before that: kern/gcov.c. */
-#ifdef GCOV
-void	gcov_print(void);
-#else
-static inline void
-gcov_print(void)
-{
-}
-#endif
 
 #endif /* !_SYS_CONS_H_ */

@@ -8,7 +8,7 @@
 
 /*
  * Edits one line at a time, from the bytes that a terminal sends to those
- * that it is to show.  Knows no device: kern/lineedit.c also runs on a host.
+ * that it is to show.  Knows no device: kern/console/lineedit.c also runs on a host.
  * What it sends is text, \r, \n, \b, \a, and \f for "clear the screen".
  */
 

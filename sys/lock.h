@@ -18,6 +18,7 @@
 #include <sys/types.h>
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
+#include <machine/intr.h>
 #include <machine/pcpu.h>
 
 /* The order of acquisition: whoever holds one takes only later ones. */
@@ -53,7 +54,7 @@ u_int	spin_held(void);		/* by this CPU; thread context */
 
 /* Of the inline functions below: the contended and the broken cases. */
 void	spin_wait(struct spinlock *l);
-void	spin_forget(struct pcpu *pc, struct spinlock *l);
+void	spin_unlist(struct pcpu *pc, struct spinlock *l);
 void	spin_check_order(const struct pcpu *pc, const struct spinlock *l);
 
 /*
@@ -90,7 +91,7 @@ spin_unlock(struct spinlock *l)
 	if (__builtin_expect(pc->pc_held == l, 1))
 		pc->pc_held = l->next;
 	else
-		spin_forget(pc, l);
+		spin_unlist(pc, l);
 	atomic_store_rel_32(&l->owner, 0);
 	if (pc->pc_held == NULL)
 		intr_restore(pc->pc_saved_flags);

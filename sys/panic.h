@@ -6,7 +6,7 @@
 #ifndef _SYS_PANIC_H_
 #define	_SYS_PANIC_H_
 
-/* What a panic shows, and how it ends: kern/panic.c. */
+/* What a panic shows, and how it ends: kern/debug/panic.c. */
 
 #include <sys/types.h>
 

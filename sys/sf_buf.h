@@ -8,7 +8,7 @@
 
 /*
  * Ephemeral mappings of wired pages: sf_buf(9), which says more than the
- * contracts here.  kern/sf_buf.c.
+ * contracts here.  sf_buf/sf_buf.c.
  */
 
 #include <sys/types.h>
@@ -55,11 +55,11 @@ void	sf_buf_print_stats(void);	/* the same as a table */
 u_int	sf_buf_inuse(void);		/* referenced slots; looks at all */
 u_int	sf_buf_audit(void);		/* prints and counts wrong entries */
 bool	sf_buf_page_referenced(struct vm_page *m);
-void	sf_buf_explain(vm_offset_t va);
+void	sf_buf_describe_fault(vm_offset_t va);
 void	sf_buf_tick(void);
 void	sf_buf_size_pool(vm_paddr_t ram);
 void	sf_buf_init(void);
-bool	sf_buf_direct_map(bool on);
+bool	sf_buf_set_direct_map(bool on);
 bool	sf_buf_evict(struct vm_page *m);	/* for tests */
 extern uint32_t nsfbufs;
 extern bool sf_strict;

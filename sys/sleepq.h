@@ -34,10 +34,10 @@ int	sleepq_wait(const void *wchan, const char *wmesg, int flags,
 	    u_int timeout_ms);
 
 /*
- * sleepq_sleep: the same for a condition that the spin lock l guards: l is
+ * sleepq_wait_spin: the same for a condition that the spin lock l guards: l is
  * released once the thread is on the queue, and taken again on return.
  */
-int	sleepq_sleep(const void *wchan, struct spinlock *l, const char *wmesg,
+int	sleepq_wait_spin(const void *wchan, struct spinlock *l, const char *wmesg,
 	    int flags, u_int timeout_ms);
 
 /* Wake the first, or all, that wait for wchan.  Any context but NMI. */
@@ -45,16 +45,11 @@ void	sleepq_wakeup_one(const void *wchan);
 void	sleepq_wakeup(const void *wchan);
 
 /* The same, with the channel locked by the caller. */
-void	sleepq_signal(const void *wchan);
-void	sleepq_broadcast(const void *wchan);
+void	sleepq_wakeup_one_locked(const void *wchan);
+void	sleepq_wakeup_locked(const void *wchan);
 
-/* thread_sleep_ms: at least so long; EINTR as above. */
-int	thread_sleep_ms(u_int ms, int flags);
-
-/* For thread_signal(), and the clock's tick. */
+/* For thread_signal(), and timeouts. */
 void	sleepq_interrupt(struct thread *td, int error);
 void	sleepq_init(void);
-void	timeout_tick(void);
-uint64_t timeout_next(void);	/* this CPU's first deadline, or 0 */
 
 #endif /* !_SYS_SLEEPQ_H_ */

@@ -8,7 +8,7 @@
 
 /*
  * In-kernel tests: cases sit in a linker set, beside the code that they are
- * for or in tests/; kern/test.c runs those that test= names, by file and
+ * for or in tests/; tests/runner.c runs those that test= names, by file and
  * line, each inside a leak fence, and reports them as KTAP.
  */
 

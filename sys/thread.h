@@ -7,8 +7,8 @@
 #define	_SYS_THREAD_H_
 
 /*
- * Kernel threads: kern/thread.c makes and ends them, kern/sched.c runs them,
- * kern/sleepq.c puts them to sleep.  See docs/locking.md.
+ * Kernel threads: kern/sched/thread.c makes and ends them, kern/sched/sched.c runs them,
+ * kern/sync/sleepq.c puts them to sleep.  See docs/locking.md.
  */
 
 #include <sys/types.h>
@@ -45,7 +45,7 @@ struct thread {
 	u_int td_bound;			/* (s) bound to this CPU, or NOCPU */
 	u_int td_pinned;		/* (s) sched_pin() depth */
 	u_int td_critnest;		/* (s) critical_enter() depth */
-	bool td_owed;			/* (s) pre-emption put off by that */
+	bool td_preempt_pending;			/* (s) pre-emption put off by that */
 	u_int td_id;
 	char td_name[THREAD_NAMELEN];
 
@@ -54,14 +54,14 @@ struct thread {
 	int td_error;			/* (q) why it was woken */
 	bool td_catch;			/* (q) a signal ends the sleep */
 	uint64_t td_slept;		/* (q) cpu_ticks() when it began */
-	bool td_patient;		/* (q) the watchdog is not to name it */
+	bool td_sleeps_long;		/* (q) the watchdog is not to name it */
 	bool td_warned;			/* the watchdog has */
 	volatile uint32_t td_signals;	/* (a) pending, one bit each */
 
 	struct thread *td_timonext;	/* timeouts of td_timocpu */
 	uint64_t td_deadline;		/* the same; 0: none */
 	u_int td_timocpu;		/* (s) */
-	volatile uint32_t td_timobusy;	/* a tick is waking it */
+	volatile uint32_t td_timeout_running;	/* a tick is waking it */
 
 	struct mtx *td_mutexes;		/* (s) held, the last taken first */
 	void (*td_fn)(void *);
@@ -105,84 +105,5 @@ void	thread_init_idle(void);
 void	thread_foreach(void (*fn)(struct thread *td, void *arg), void *arg);
 bool	thread_foreach_try(void (*fn)(struct thread *td, void *arg), void *arg);
 void	thread_print_all(void);
-
-/*
- * sched_pin: from here to sched_unpin() the thread stays on its CPU; it may be
- * pre-empted and may sleep.  Nests.  Any context but NMI.  sched_pin(9).
- */
-static inline void
-sched_pin(void)
-{
-	curthread()->td_pinned++;
-	atomic_interrupt_fence();
-}
-
-void	sched_unpin_broken(void) __attribute__((__noreturn__));
-
-static inline void
-sched_unpin(void)
-{
-	struct thread *td = curthread();
-
-	atomic_interrupt_fence();
-	if (__builtin_expect(td->td_pinned-- == 0, 0))
-		sched_unpin_broken();
-}
-
-/*
- * sched_bind: moves the thread to a CPU, and keeps it there until
- * sched_unbind().  It must be neither pinned nor bound.  Thread context.
- */
-void	sched_bind(u_int cpu);
-void	sched_unbind(void);
-
-/* Whether whatever runs here now cannot leave this CPU.  Any context. */
-bool	sched_is_pinned(void);
-
-/*
- * No pre-emption, and so no migration, between the two; no sleep either.
- * Nests.  Any context but NMI.
- */
-static inline void
-critical_enter(void)
-{
-	curthread()->td_critnest++;
-	atomic_interrupt_fence();
-}
-
-void	critical_exit_slow(void);
-
-/*
- * Who was to be pre-empted meanwhile is so now.  The thread itself holds the
- * mark: one of the CPU could be another CPU's by the time it is read.  Below
- * 0 it was not entered.
- */
-static inline void
-critical_exit(void)
-{
-	struct thread *td = curthread();
-
-	atomic_interrupt_fence();
-	if ((int)--td->td_critnest <= 0 &&
-	    __builtin_expect(td->td_critnest != 0 || td->td_owed, 0))
-		critical_exit_slow();
-}
-
-/* sched_yield: lets others of this CPU run first.  Thread context. */
-void	sched_yield(void);
-
-/* For kern/thread.c, kern/sleepq.c and the machine's interrupt code. */
-void	sched_init_cpu(u_int cpu);
-void	sched_ready(struct thread *td);
-void	sched_switch(void);		/* with this CPU's run queue locked */
-void	sched_lock_self(void);
-void	sched_finish(void);
-void	sched_idle(void) __attribute__((__noreturn__));
-void	sched_tick(void);
-void	sched_preempt(void);
-u_int	sched_waiting(u_int cpu);
-
-/* arch/i386/switch.asm */
-void	cpu_switch(void **save, void *restore);
 
 #endif /* !_SYS_THREAD_H_ */

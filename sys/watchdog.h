@@ -8,7 +8,7 @@
 
 #include <sys/types.h>
 
-/* Finds CPUs that hang and threads that sleep too long: kern/watchdog.c. */
+/* Finds CPUs that hang and threads that sleep too long: kern/debug/watchdog.c. */
 
 void	watchdog_tick(void);
 uint64_t watchdog_next(void);

@@ -14,6 +14,7 @@
 #include <sys/systm.h>
 #include <sys/test.h>
 #include <sys/thread.h>
+#include <sys/timeout.h>
 #include <vm/vm_page.h>
 
 void	debugger_look(struct sf_buf *sf, struct vm_page *m);

@@ -5,18 +5,20 @@
 
 /*
  * Cases that leak one thing each.  A run of one must fail, with that thing's
- * name: this is how the fence of kern/test.c is tested.  None gives back what
+ * name: this is how the fence of tests/runner.c is tested.  None gives back what
  * it took, for nothing runs after it.
  */
 
 #include <sys/types.h>
 #include <sys/lock.h>
 #include <sys/malloc.h>
+#include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/test.h>
 #include <sys/thread.h>
 #include <machine/cpufunc.h>
+#include <machine/intr.h>
 #include <machine/pcpu.h>
 #include <vm/vm_page.h>
 

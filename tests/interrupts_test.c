@@ -10,13 +10,15 @@
  */
 
 #include <sys/types.h>
+#include <sys/deadline.h>
+#include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/test.h>
 #include <sys/thread.h>
+#include <machine/clock.h>
 #include <machine/cpufunc.h>
 #include <machine/pcpu.h>
-#include <machine/smp.h>
 #include <tests/bench/bench.h>
 #include <vm/vm_page.h>
 
@@ -112,7 +114,7 @@ TEST(per_batch, "interrupts.one_a_cpu_for_half_a_pool_of_misses")
 static void
 wait_for_ticks(u_int first, u_int end)
 {
-	struct cpu_wait wait = { 0 };
+	struct deadline wait = { 0 };
 	uint32_t ticks[MAX_BUSY];
 
 	for (u_int i = first; i < end; i++)
@@ -120,7 +122,7 @@ wait_for_ticks(u_int first, u_int end)
 	for (u_int i = first; i < end; i++)
 		while (pcpus[i]->pc_ticks == ticks[i]) {
 			cpu_spinwait();
-			KASSERT(!wait_expired(&wait),
+			KASSERT(!deadline_passed(&wait),
 			    "CPU %u has no clock", i);
 		}
 }

@@ -24,7 +24,8 @@ result()
 # declared PREFIX - the names in declarations PREFIX(identifier, "name", ...
 declared()
 {
-	cat boot/*.c kern/*.c vm/*.c arch/i386/*.c tests/*.c tests/bench/*.c |
+	find boot arch kern vm sf_buf tests/*.c tests/digest tests/bench \
+	    -name '*.c' -exec cat {} + |
 	    tr '\n' ' ' | grep -oE "$1\\([a-z0-9_]+,[ 	]*\"[^\"]+\"" |
 	    sed 's/.*"\(.*\)"/\1/' | sort
 }
@@ -59,10 +60,10 @@ compare 'targets that make help lists' 15 \
 
 # Of a name that is cut off by a * the directory must be there.
 documents='README.md docs/*.md man/*.[0-9]'
-sources=$(find arch boot kern vm sys tests linker.ld -type f \
+sources=$(find arch boot kern sf_buf vm sys tests linker.ld -type f \
     ! -path '*/corpus/*')
 gone=$(cat $documents | grep -ohE \
-    '\b(arch|boot|docs|kern|man|scripts|sys|tests|vm)/[A-Za-z0-9_./-]*\w' |
+    '\b(arch|boot|docs|kern|man|scripts|sf_buf|sys|tests|vm)/[A-Za-z0-9_./-]*\w' |
     sort -u | while read -r path; do [ -e "$path" ] || echo "$path"; done)
 [ -z "$gone" ]
 result $? 'files that the documents name' "$gone"

@@ -116,8 +116,9 @@ my @qemu = ('sh', 'scripts/qemu');
 # Every command that is declared, by its name.
 sub declared {
 	my @names;
-	for my $file (glob('kern/*.c vm/*.c arch/i386/*.c tests/*.c ' .
-	    'tests/bench/*.c')) {
+	my $places = 'boot arch kern vm sf_buf tests/*.c tests/digest ' .
+	    'tests/bench';
+	for my $file (split(' ', `find $places -name '*.c'`)) {
 		open(my $f, '<', $file) or die "$file: $!\n";
 		local $/;
 		push @names, <$f> =~ /^(?:SAFE_)?COMMAND\(\w+,\s*"([^"]+)"/mg;

@@ -11,15 +11,20 @@
 
 #include <sys/types.h>
 #include <sys/lock.h>
+#include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/sleepq.h>
 #include <sys/systm.h>
 #include <sys/test.h>
 #include <sys/thread.h>
+#include <sys/timeout.h>
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
+#include <machine/intr.h>
+#include <machine/ipi.h>
 #include <machine/pcpu.h>
-#include <machine/smp.h>
+#include <machine/tsc.h>
+#include <vm/tlb.h>
 #include <vm/vm_page.h>
 
 static struct vm_page *

@@ -10,16 +10,20 @@
  */
 
 #include <sys/types.h>
+#include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/sleepq.h>
 #include <sys/systm.h>
 #include <sys/test.h>
 #include <sys/thread.h>
-#include <kern/sf_buf_var.h>
+#include <sys/timeout.h>
 #include <machine/cpufunc.h>
+#include <machine/intr.h>
 #include <machine/pcpu.h>
 #include <machine/pmap.h>
-#include <machine/smp.h>
+#include <machine/tsc.h>
+#include <sf_buf/sf_buf_var.h>
+#include <vm/tlb.h>
 #include <vm/vm_page.h>
 
 #define	OTHERS		128u	/* pages that push one out of its slot */
@@ -111,7 +115,7 @@ TEST(evict, "sf_buf.is_evicted_in_every_state_but_referenced")
 {
 	static struct vm_page *others[2 * OTHERS];
 	struct vm_page *m = wired_page();
-	bool was = sf_buf_direct_map(false);
+	bool was = sf_buf_set_direct_map(false);
 
 	sched_pin();
 	for (u_int i = 0; i < 2 * OTHERS; i++) {
@@ -121,7 +125,7 @@ TEST(evict, "sf_buf.is_evicted_in_every_state_but_referenced")
 	evict_in_each_state(m, others);
 	sched_unpin();
 	EXPECT_EQ(sf_buf_audit(), 0);
-	(void)sf_buf_direct_map(was);
+	(void)sf_buf_set_direct_map(was);
 	for (u_int i = 0; i < 2 * OTHERS; i++)
 		drop_page(others[i]);
 	drop_page(m);
@@ -138,7 +142,7 @@ TEST(audit_nx, "sf_buf.the_audit_finds_an_entry_that_can_be_executed")
 		test_skip("this CPU has no NX");
 		return;
 	}
-	was = sf_buf_direct_map(false);
+	was = sf_buf_set_direct_map(false);
 	m = wired_page();
 	sf = sf_buf_alloc(m, SFB_DEFAULT);
 	pte = sf_buf_md_pte(sf_hint(sf));
@@ -149,7 +153,7 @@ TEST(audit_nx, "sf_buf.the_audit_finds_an_entry_that_can_be_executed")
 	EXPECT_EQ(sf_buf_audit(), 0);
 	tlb_flush_all_wait();
 	sf_buf_free(sf);
-	(void)sf_buf_direct_map(was);
+	(void)sf_buf_set_direct_map(was);
 	drop_page(m);
 }
 
@@ -168,7 +172,7 @@ set_hits(uint64_t hits)
 TEST(many_hits, "sf_buf.hits_are_counted_beyond_32_bits")
 {
 	struct vm_page *m = wired_page();
-	bool was = sf_buf_direct_map(false);
+	bool was = sf_buf_set_direct_map(false);
 	uint64_t hits, end = cpu_ticks() + 1000 * ticks_per_ms;
 	struct sf_buf *sf = sf_buf_alloc(m, SFB_DEFAULT);
 
@@ -185,7 +189,7 @@ TEST(many_hits, "sf_buf.hits_are_counted_beyond_32_bits")
 	set_hits(hits + 32);
 	sched_unpin();
 	sf_buf_free(sf);
-	(void)sf_buf_direct_map(was);
+	(void)sf_buf_set_direct_map(was);
 	drop_page(m);
 }
 
@@ -210,7 +214,7 @@ HIDDEN_TEST(complaint, "sf_buf.a_long_wait_is_complained_about")
 	struct thread *td;
 
 	KASSERT(nsfbufs <= nitems(held), "test: needs a small pool");
-	(void)sf_buf_direct_map(false);
+	(void)sf_buf_set_direct_map(false);
 	wanted = wired_page();
 	for (u_int i = 0; i < nsfbufs; i++) {
 		pages[i] = wired_page();

@@ -10,15 +10,20 @@
  */
 
 #include <sys/types.h>
+#include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/sleepq.h>
 #include <sys/systm.h>
 #include <sys/test.h>
 #include <sys/thread.h>
+#include <sys/timeout.h>
 #include <machine/cpufunc.h>
+#include <machine/intr.h>
+#include <machine/ipi.h>
+#include <machine/pcpu.h>
 #include <machine/pmap.h>
-#include <machine/smp.h>
 #include <vm/kmem.h>
+#include <vm/tlb.h>
 
 #define	SIGNATURE	0x6d617966u
 #define	WAIT_MS		20000u		/* until what must happen has */

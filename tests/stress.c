@@ -19,18 +19,21 @@
  */
 
 #include <sys/types.h>
-#include <sys/cons.h>
 #include <sys/lock.h>
+#include <sys/power.h>
+#include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/sleepq.h>
 #include <sys/stress.h>
 #include <sys/systm.h>
 #include <sys/test.h>
 #include <sys/thread.h>
+#include <sys/timeout.h>
 #include <sys/tunable.h>
 #include <machine/atomic.h>
+#include <machine/ipi.h>
 #include <machine/pcpu.h>
-#include <machine/smp.h>
+#include <machine/tsc.h>
 #include <vm/kmem.h>
 #include <vm/vm_page.h>
 

@@ -12,17 +12,22 @@
 #include <sys/types.h>
 #include <sys/errno.h>
 #include <sys/lock.h>
+#include <sys/sched.h>
 #include <sys/sleepq.h>
 #include <sys/systm.h>
 #include <sys/test.h>
 #include <sys/thread.h>
+#include <sys/timeout.h>
 #include <sys/watchdog.h>
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
 #include <machine/hw.h>
 #include <machine/intr.h>
+#include <machine/ipi.h>
+#include <machine/mp.h>
 #include <machine/pcpu.h>
-#include <machine/smp.h>
+#include <machine/tsc.h>
+#include <vm/tlb.h>
 
 #define	LIMIT_MS	20000u	/* of guest time; hosts may be busy */
 #define	MAXTD		16u
@@ -365,7 +370,7 @@ play(void *arg)
 	spin_lock(&game.lock);
 	for (uint32_t i = 0; i < game.rounds; i++) {
 		while (game.ball % 2 != me && game.late == 0)
-			if (sleepq_sleep(&game.ball, &game.lock, "ball", 0,
+			if (sleepq_wait_spin(&game.ball, &game.lock, "ball", 0,
 			    LIMIT_MS) == EWOULDBLOCK)
 				game.late++;
 		game.ball++;
@@ -615,19 +620,19 @@ TEST(held, "intr.one_that_comes_while_held_off_comes_at_the_release")
 	pc = curpcpu();
 	before = pc->pc_ipis_taken[IPI_CALL];
 	on = intr_enabled();
-	intr_hold();
+	intr_soft_mask();
 	hw_send_ipi(curcpu_id(), IPI_CALL);
 	for (u_int i = 0; i < 1000000 && intr_enabled(); i++)
 		cpu_spinwait();
 	off = !intr_enabled();
 	during = pc->pc_ipis_taken[IPI_CALL];
-	intr_release();
+	intr_soft_unmask();
 	EXPECT(on && off && intr_enabled());
 	EXPECT_EQ(during, before);
 	EXPECT_EQ(pc->pc_ipis_taken[IPI_CALL], before + 1);
 	disable_intr();
-	intr_hold();
-	intr_release();
+	intr_soft_mask();
+	intr_soft_unmask();
 	EXPECT(!intr_enabled());
 	enable_intr();
 	sched_unbind();

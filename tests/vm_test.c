@@ -10,13 +10,14 @@
 
 #include <sys/types.h>
 #include <sys/malloc.h>
+#include <sys/sched.h>
 #include <sys/systm.h>
 #include <sys/test.h>
 #include <sys/thread.h>
 #include <machine/atomic.h>
+#include <machine/ipi.h>
 #include <machine/pcpu.h>
 #include <machine/pmap.h>
-#include <machine/smp.h>
 #include <vm/kmem.h>
 #include <vm/vm_page.h>
 
@@ -370,7 +371,7 @@ TEST(zones, "vm.the_counts_of_a_zone_agree_with_its_frames")
 
 	for (uint32_t i = 0; i < vm_page_count; i++) {
 		m = &vm_page_array[i];
-		allocated[m->zone] += (m->flags & PG_ALLOCATED) != 0;
+		allocated[m->zone] += (m->flags & VPF_ALLOCATED) != 0;
 		wired[m->zone] += vm_page_wired(m);
 	}
 	for (u_int z = 0; z < VM_NZONES; z++) {

@@ -12,8 +12,8 @@
  *
  * Invariants, whenever the class's lock is free:
  *
- *  - A page has PG_SLAB if and only if it is a slab; the first page of a
- *    larger allocation has PG_MALLOC, and its `prev' is the size in bytes.
+ *  - A page has VPF_SLAB if and only if it is a slab; the first page of a
+ *    larger allocation has VPF_MALLOC, and its `prev' is the size in bytes.
  *    So no address that was not allocated here is taken for one.
  *  - A slab is on its class's list if and only if it has a free object.  One
  *    without an allocated object is given back at once: there is no cache,
@@ -220,7 +220,7 @@ slab_create(const struct class *c)
 
 	if (m == NULL)
 		return (NULL);
-	m->flags |= PG_SLAB;
+	m->flags |= VPF_SLAB;
 	s = pmap_dmap(VM_PAGE_TO_PHYS(m));
 	memset(s, 0, sizeof(*s));
 	s->class = (uint16_t)(c - classes);
@@ -234,7 +234,7 @@ slab_destroy(struct slab *s, const void *caller)
 	struct vm_page *m =
 	    PHYS_TO_VM_PAGE(pmap_kextract((vm_offset_t)s));
 
-	m->flags &= ~PG_SLAB;
+	m->flags &= ~VPF_SLAB;
 	vm_page_unwire(m, 0);
 	vm_page_free_for(m, caller);
 }
@@ -284,7 +284,7 @@ alloc_large(size_t size, int flags, const void *caller)
 	if (addr == NULL)
 		return (NULL);
 	m = PHYS_TO_VM_PAGE(pmap_kextract((vm_offset_t)addr));
-	m->flags |= PG_MALLOC;
+	m->flags |= VPF_MALLOC;
 	m->prev = (uint32_t)size;
 	atomic_fetchadd_32(&large_pages, atop(round_page(size)));
 	red_alloc_large(addr, size);
@@ -375,7 +375,7 @@ free_large(struct vm_page *m, void *addr, const void *caller)
 	size_t size = m->prev;
 
 	red_check_large(addr, size, caller);
-	m->flags &= ~PG_MALLOC;
+	m->flags &= ~VPF_MALLOC;
 	atomic_fetchadd_32(&large_pages, -atop(round_page(size)));
 	kmem_free_for(addr, size, caller);
 }
@@ -395,12 +395,12 @@ kfree(void *addr)
 		free_bad(addr, "is not allocated", freed, __caller());
 	}
 	m = PHYS_TO_VM_PAGE(pa);
-	if ((m->flags & PG_MALLOC) != 0 && kmem_size(addr, &freed) != 0)
+	if ((m->flags & VPF_MALLOC) != 0 && kmem_size(addr, &freed) != 0)
 		free_large(m, addr, __caller());
-	else if ((m->flags & PG_SLAB) == 0 || pa >= dmap_limit ||
+	else if ((m->flags & VPF_SLAB) == 0 || pa >= dmap_limit ||
 	    pmap_dmap(pa) != addr)
-		free_bad(addr, "is not allocated", (m->flags & (PG_ALLOCATED |
-		    PG_RESERVED)) != 0 ? NULL : m->caller, __caller());
+		free_bad(addr, "is not allocated", (m->flags & (VPF_ALLOCATED |
+		    VPF_RESERVED)) != 0 ? NULL : m->caller, __caller());
 	else if (slab_give(s, addr, __caller()))
 		slab_destroy(s, __caller());
 }

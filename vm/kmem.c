@@ -34,9 +34,9 @@
 #include <sys/types.h>
 #include <sys/systm.h>
 #include <machine/pmap.h>
-#include <machine/smp.h>
 #include <vm/kmem.h>
 #include <vm/kva.h>
+#include <vm/tlb.h>
 #include <vm/vm_page.h>
 
 #define	HARVEST		4	/* ranges that a call takes along */

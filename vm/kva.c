@@ -35,8 +35,8 @@
 #include <sys/types.h>
 #include <sys/lock.h>
 #include <sys/systm.h>
-#include <machine/smp.h>
 #include <vm/kva.h>
+#include <vm/tlb.h>
 
 #define	KVA_HEAD	0x1u
 #define	KVA_TAIL	0x2u

@@ -9,9 +9,9 @@
  *
  * Invariants, whenever vm_page_lock is free:
  *
- *  - A frame is in exactly one state: PG_RESERVED, PG_ALLOCATED, or free.
- *    The first frame of a free block has PG_FREE and the block's order;
- *    the other frames of the block have no flag but, each, PG_POISONED.
+ *  - A frame is in exactly one state: VPF_RESERVED, VPF_ALLOCATED, or free.
+ *    The first frame of a free block has VPF_FREE and the block's order;
+ *    the other frames of the block have no flag but, each, VPF_POISONED.
  *  - A free block of order n has 2^n frames, starts at a multiple of 2^n,
  *    lies within one zone and is on the list zones[zone].head[n].
  *  - Two buddies of the same zone and order are never both free, except at
@@ -73,7 +73,7 @@ block_insert(uint32_t idx, u_int order)
 	struct vm_page *m = &vm_page_array[idx];
 	struct vm_page_zone *z = &zones[m->zone];
 
-	m->flags = (m->flags & PG_POISONED) | PG_FREE;
+	m->flags = (m->flags & VPF_POISONED) | VPF_FREE;
 	m->order = (uint8_t)order;
 	m->prev = NONE;
 	m->next = z->head[order];
@@ -97,7 +97,7 @@ block_remove(uint32_t idx)
 	if (m->next != NONE)
 		vm_page_array[m->next].prev = m->prev;
 	z->free -= 1u << m->order;
-	m->flags &= PG_POISONED;
+	m->flags &= VPF_POISONED;
 	m->next = m->prev = NONE;
 }
 
@@ -120,7 +120,7 @@ block_free(uint32_t idx, u_int order)
 		 * heads are the zones of all the frames.
 		 */
 		b = &vm_page_array[buddy];
-		if ((b->flags & PG_FREE) == 0 || b->order != order ||
+		if ((b->flags & VPF_FREE) == 0 || b->order != order ||
 		    b->zone != vm_page_array[idx].zone)
 			break;
 		block_remove(buddy);
@@ -154,10 +154,10 @@ pages_init(struct vm_page *m, uint32_t n, bool wired, const void *caller)
 {
 	for (uint32_t i = 0; i < n; i++) {
 #ifdef DEBUG
-		if ((m[i].flags & PG_POISONED) != 0)
+		if ((m[i].flags & VPF_POISONED) != 0)
 			vm_page_poison_check(&m[i], caller);
 #endif
-		m[i].flags = PG_ALLOCATED;
+		m[i].flags = VPF_ALLOCATED;
 		m[i].caller = caller;
 		m[i].sf_refs = wired ? 0 : SF_REFS_UNWIRED;
 		atomic_store_rel_32(&m[i].wire_count, wired);
@@ -243,7 +243,7 @@ static void __dead2
 page_free_bad(const struct vm_page *m, u_int flags, const void *before,
     const void *caller)
 {
-	if ((flags & PG_RESERVED) != 0)
+	if ((flags & VPF_RESERVED) != 0)
 		panic("vm_page_free: frame 0x%x is reserved, caller %p",
 		    vm_page_index(m), caller);
 	panic("vm_page_free: frame 0x%x is free already, freed by %p, "
@@ -275,7 +275,7 @@ page_free(struct vm_page *m, u_int order, const void *caller)
 	 * The caller owns the pages, so nobody else may wire or map them.
 	 */
 	for (i = 0; i < size; i++) {
-		if ((m[i].flags & PG_ALLOCATED) == 0)
+		if ((m[i].flags & VPF_ALLOCATED) == 0)
 			page_free_bad(&m[i], m[i].flags, m[i].caller, caller);
 		wired = atomic_load_acq_32(&m[i].wire_count);
 		if (wired != 0)
@@ -285,7 +285,7 @@ page_free(struct vm_page *m, u_int order, const void *caller)
 			panic("vm_page_free: frame 0x%x has a referenced "
 			    "mapping, caller %p", idx + i, caller);
 #ifdef DEBUG
-		poisoned = vm_page_poison(&m[i]) ? PG_POISONED : 0;
+		poisoned = vm_page_poison(&m[i]) ? VPF_POISONED : 0;
 #endif
 	}
 
@@ -293,7 +293,7 @@ page_free(struct vm_page *m, u_int order, const void *caller)
 	for (i = 0; i < size; i++) {
 		/* Again: two CPUs may be freeing the same page. */
 		flags = m[i].flags;
-		if ((flags & PG_ALLOCATED) == 0) {
+		if ((flags & VPF_ALLOCATED) == 0) {
 			before = m[i].caller;
 			spin_unlock(&vm_page_lock);
 			page_free_bad(&m[i], flags, before, caller);
@@ -306,7 +306,7 @@ page_free(struct vm_page *m, u_int order, const void *caller)
 }
 
 /*
- * vm_page_startup: fills the page array: every frame PG_RESERVED and in its
+ * vm_page_startup: fills the page array: every frame VPF_RESERVED and in its
  * zone.
  *
  * Context:	boot, one CPU, once, before any other function here.
@@ -353,7 +353,7 @@ vm_page_startup(uint32_t count, vm_paddr_t dmap_limit)
 			m->zone = VM_ZONE_MID;
 		else
 			m->zone = VM_ZONE_HIGH;
-		m->flags = PG_RESERVED;
+		m->flags = VPF_RESERVED;
 		m->sf_private = 0;
 		m->caller = caller;
 	}
@@ -370,7 +370,7 @@ vm_page_startup(uint32_t count, vm_paddr_t dmap_limit)
  *		Time is linear in the frames.
  * Units:	bytes of physical address; need not be aligned.
  * Ownership:	the frames pass from the caller to the allocator.
- * Errors:	panics on a frame that is not PG_RESERVED (two ranges
+ * Errors:	panics on a frame that is not VPF_RESERVED (two ranges
  *		overlap), is wired, or has a referenced mapping.
  */
 void
@@ -419,7 +419,7 @@ vm_page_add_range(vm_paddr_t start, vm_paddr_t end)
 		spin_lock(&vm_page_lock);
 		for (i = 0; i < size; i++) {
 			flags = m[i].flags;
-			if (flags != PG_RESERVED) {
+			if (flags != VPF_RESERVED) {
 				spin_unlock(&vm_page_lock);
 				panic("vm_page_add_range: frame 0x%x is not "
 				    "reserved, flags 0x%x, caller %p",
@@ -522,7 +522,7 @@ vm_page_wire(struct vm_page *m)
 	uint32_t old, refs;
 
 	page_check(m, "vm_page_wire", caller);
-	if ((m->flags & (PG_ALLOCATED | PG_RESERVED)) == 0)
+	if ((m->flags & (VPF_ALLOCATED | VPF_RESERVED)) == 0)
 		panic("vm_page_wire: frame 0x%x is free, last caller %p, "
 		    "caller %p", vm_page_index(m), m->caller, caller);
 	if (m == vm_page_array)

@@ -46,12 +46,12 @@ sf_refs_any(uint32_t refs)
 	return (refs != 0 && refs != SF_REFS_UNWIRED);
 }
 
-#define	PG_FREE		0x01	/* heads a block on a free list */
-#define	PG_RESERVED	0x02	/* a hole, firmware or the kernel's image */
-#define	PG_ALLOCATED	0x04	/* handed out by vm_page_alloc */
-#define	PG_SLAB		0x08	/* the owner's: a slab of kmalloc.c */
-#define	PG_MALLOC	0x10	/* the owner's: begins a large kmalloc() */
-#define	PG_POISONED	0x20	/* free, and filled by vm_page_poison() */
+#define	VPF_FREE		0x01	/* heads a block on a free list */
+#define	VPF_RESERVED	0x02	/* a hole, firmware or the kernel's image */
+#define	VPF_ALLOCATED	0x04	/* handed out by vm_page_alloc */
+#define	VPF_SLAB		0x08	/* the owner's: a slab of kmalloc.c */
+#define	VPF_MALLOC	0x10	/* the owner's: begins a large kmalloc() */
+#define	VPF_POISONED	0x20	/* free, and filled by vm_page_poison() */
 
 enum vm_zone {
 	VM_ZONE_LOW,		/* below 16 MiB: ISA DMA, trampoline */

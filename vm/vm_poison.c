@@ -39,7 +39,7 @@ vm_page_poison(const struct vm_page *m)
 }
 
 /*
- * vm_page_poison_check: panics if a page with PG_POISONED, which nobody has
+ * vm_page_poison_check: panics if a page with VPF_POISONED, which nobody has
  * yet, was written to.  Any context.
  */
 void

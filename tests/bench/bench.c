@@ -13,16 +13,19 @@
  */
 
 #include <sys/types.h>
-#include <sys/cons.h>
+#include <sys/deadline.h>
 #include <sys/monitor.h>
+#include <sys/power.h>
+#include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <sys/tunable.h>
 #include <machine/atomic.h>
+#include <machine/clock.h>
 #include <machine/cpufunc.h>
 #include <machine/pcpu.h>
-#include <machine/smp.h>
+#include <machine/tsc.h>
 #include <tests/bench/bench.h>
 #include <vm/kmem.h>
 #include <vm/vm_page.h>
@@ -212,11 +215,11 @@ bench_sort(uint64_t *v, u_int n)
 void
 bench_await(volatile uint32_t *p, uint32_t least, const char *what)
 {
-	struct cpu_wait wait = { 0 };
+	struct deadline wait = { 0 };
 
 	while (atomic_load_acq_32(p) < least) {
 		cpu_spinwait();
-		KASSERT(!wait_expired(&wait), "bench: %s: %u, not %u (called "
+		KASSERT(!deadline_passed(&wait), "bench: %s: %u, not %u (called "
 		    "from %p)", what, *p, least, __caller());
 	}
 }

@@ -18,7 +18,6 @@
 #include <sys/thread.h>
 #include <machine/atomic.h>
 #include <machine/pcpu.h>
-#include <machine/smp.h>
 #include <tests/bench/bench.h>
 #include <tests/bench/window.h>
 #include <vm/kmem.h>

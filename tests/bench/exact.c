@@ -12,12 +12,14 @@
  */
 
 #include <sys/types.h>
+#include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <machine/atomic.h>
+#include <machine/clock.h>
 #include <machine/pcpu.h>
-#include <machine/smp.h>
+#include <machine/tsc.h>
 #include <tests/bench/bench.h>
 #include <vm/kmem.h>
 #include <vm/vm_page.h>

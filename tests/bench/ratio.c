@@ -10,6 +10,7 @@
  */
 
 #include <sys/types.h>
+#include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/thread.h>

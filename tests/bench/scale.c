@@ -13,9 +13,9 @@
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <machine/pcpu.h>
-#include <machine/smp.h>
 #include <tests/bench/bench.h>
 #include <vm/kmem.h>
+#include <vm/tlb.h>
 #include <vm/vm_page.h>
 
 #define	SPARE_PAGES	64u

@@ -16,16 +16,19 @@
 
 #include <sys/types.h>
 #include <sys/bench.h>
+#include <sys/deadline.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
 #include <machine/hw.h>
+#include <machine/ipi.h>
+#include <machine/lapic.h>
 #include <machine/pcpu.h>
 #include <machine/pmap.h>
-#include <machine/smp.h>
 #include <tests/bench/window.h>
 #include <vm/kmem.h>
+#include <vm/tlb.h>
 
 #define	ICR_OTHERS	0xc0000u	/* all but self (SDM vol. 3A 10.6.1) */
 
@@ -37,12 +40,12 @@ static volatile uint32_t acks;
 void
 bench_lock_wait(struct bench_lock *l)
 {
-	struct cpu_wait wait = { 0 };
+	struct deadline wait = { 0 };
 
 	do {
 		while (hw_load32(&l->locked) != 0) {
 			cpu_spinwait();
-			KASSERT(!wait_expired(&wait), "bench_lock: "
+			KASSERT(!deadline_passed(&wait), "bench_lock: "
 			    "not released (called from %p)", __caller());
 		}
 	} while (atomic_swap_32(&l->locked, 1) != 0);
@@ -105,7 +108,7 @@ send(const struct cpuset *set)
 void
 window_shootdown(const struct cpuset *set, vm_offset_t va)
 {
-	struct cpu_wait wait = { 0 };
+	struct deadline wait = { 0 };
 	u_int n;
 
 	bench_lock(&lock);
@@ -114,7 +117,7 @@ window_shootdown(const struct cpuset *set, vm_offset_t va)
 	n = send(set);
 	while (atomic_load_acq_32(&acks) != n) {
 		cpu_spinwait();
-		KASSERT(!wait_expired(&wait), "window_shootdown: %u "
+		KASSERT(!deadline_passed(&wait), "window_shootdown: %u "
 		    "of %u CPUs answered", acks, n);
 	}
 	bench_unlock(&lock);

@@ -12,12 +12,12 @@
  */
 
 #include <sys/types.h>
+#include <sys/sched.h>
 #include <sys/thread.h>
 #include <machine/atomic.h>
 #include <machine/hw.h>
 #include <machine/pcpu.h>
 #include <machine/pmap.h>
-#include <machine/smp.h>
 
 #define	WINDOW_MAXCPU	64u
 #define	SYNC_SLOTS	6656u	/* at most: FreeBSD's own limit */

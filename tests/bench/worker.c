@@ -11,11 +11,12 @@
  */
 
 #include <sys/types.h>
+#include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <machine/atomic.h>
-#include <machine/smp.h>
+#include <machine/tsc.h>
 #include <tests/bench/worker.h>
 #include <vm/vm_page.h>
 

@@ -11,13 +11,15 @@
  */
 
 #include <sys/types.h>
+#include <sys/deadline.h>
+#include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
 #include <machine/pcpu.h>
-#include <machine/smp.h>
+#include <machine/tsc.h>
 #include <tests/bench/bench.h>
 #include <tests/bench/trace.h>
 #include <vm/kmem.h>
@@ -81,14 +83,14 @@ run_disk(struct load *l)
 static bool
 wait_while(struct load *l, uint32_t apart)
 {
-	struct cpu_wait wait = { 0 };
+	struct deadline wait = { 0 };
 
 	while (atomic_load_acq_32(&l->head) - atomic_load_acq_32(&l->tail) ==
 	    apart) {
 		if (atomic_load_acq_32(&l->stop) != 0)
 			return (false);
 		cpu_spinwait();
-		KASSERT(!wait_expired(&wait), "bench: the pipe's "
+		KASSERT(!deadline_passed(&wait), "bench: the pipe's "
 		    "other end is gone");
 	}
 	return (true);

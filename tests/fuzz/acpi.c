@@ -4,13 +4,13 @@
  */
 
 /*
- * Fuzzes arch/i386/acpi_tables.c.  The first byte says which parser gets the
+ * Fuzzes arch/i386/pc/acpi_tables.c.  The first byte says which parser gets the
  * rest, and by its upper bit whether length and checksum are made good first:
  * nearly no table would get past them otherwise.
  */
 
 #include "tests/fuzz/fuzz.h"
-#include "arch/i386/acpi_tables.c"
+#include "arch/i386/pc/acpi_tables.c"
 
 enum { RSDP, MADT, FADT, DSDT, NPARSERS };
 #define	MAKE_GOOD	0x80

@@ -4,13 +4,13 @@
  */
 
 /*
- * Fuzzes kern/lineedit.c: the input is what is typed.  What the editor sends
+ * Fuzzes kern/console/lineedit.c: the input is what is typed.  What the editor sends
  * is played to a terminal of one line, which must always show what the
  * editor believes that it shows.
  */
 
 #include "tests/fuzz/fuzz.h"
-#include "kern/lineedit.c"
+#include "kern/console/lineedit.c"
 
 #define	PROMPT		"mayfly> "
 #define	MAXWORDS	4

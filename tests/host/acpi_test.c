@@ -4,7 +4,7 @@
  */
 
 /*
- * Owns the host test of arch/i386/acpi_tables.c.  Invariant: every table is
+ * Owns the host test of arch/i386/pc/acpi_tables.c.  Invariant: every table is
  * parsed in a heap block of exactly its length, so that the sanitizer stops
  * the program on any read outside it.  TAP output.
  */
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/i386/acpi_tables.c"
+#include "arch/i386/pc/acpi_tables.c"
 
 #define	HEADER	ACPI_HEADER_LEN
 

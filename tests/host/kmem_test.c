@@ -348,7 +348,7 @@ slabs_good(void)
 	bool good = true;
 
 	for (u_int i = 0; i < DMAP_FRAMES; i++) {
-		if ((vm_page_array[i].flags & PG_SLAB) == 0)
+		if ((vm_page_array[i].flags & VPF_SLAB) == 0)
 			continue;
 		s = pmap_dmap(ptoa(i));
 		bits = 0;

@@ -32,10 +32,10 @@
 #define	__umoddi3	k_umoddi3
 #define	__divdi3	k_divdi3
 #define	__moddi3	k_moddi3
-#include "kern/string.c"
-#include "kern/subr_printf.c"
-#include "arch/i386/div64.c"
-#include "kern/sha256.c"
+#include "kern/lib/string.c"
+#include "kern/lib/vsnprintf.c"
+#include "kern/lib/div64.c"
+#include "tests/digest/sha256.c"
 #undef printf
 #undef vprintf
 #undef snprintf

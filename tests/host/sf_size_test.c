@@ -4,7 +4,7 @@
  */
 
 /*
- * Owns the host test of kern/sf_size.c: the number of slots for machines from
+ * Owns the host test of sf_buf/size.c: the number of slots for machines from
  * the least memory to the most, and the line that says why.  TAP output.
  */
 
@@ -13,7 +13,7 @@
 static char said[200];
 
 #define	printf(...)	snprintf(said, sizeof(said), __VA_ARGS__)
-#include "kern/sf_size.c"
+#include "sf_buf/size.c"
 #undef printf
 
 #define	MIB	((vm_paddr_t)1 << 20)

@@ -147,7 +147,7 @@ recount(void)
 			    prev = i, i = array[i].next) {
 				CHECK(i < NFRAMES);
 				CHECK(array[i].prev == prev);
-				CHECK(array[i].flags == PG_FREE);
+				CHECK(array[i].flags == VPF_FREE);
 				CHECK(array[i].order == o);
 				CHECK((i & ((1u << o) - 1)) == 0);
 				CHECK((1u << o) <= NFRAMES - i);
@@ -162,7 +162,7 @@ recount(void)
 				/* The buddy must not be free as well. */
 				j = i ^ (1u << o);
 				CHECK(o == MAXORDER || j >= NFRAMES ||
-				    array[j].flags != PG_FREE ||
+				    array[j].flags != VPF_FREE ||
 				    array[j].order != o || zone_of(j) != z);
 			}
 		}
@@ -172,8 +172,8 @@ recount(void)
 	for (i = 0; i < NFRAMES; i++) {
 		CHECK(array[i].zone == zone_of(i));
 		CHECK(seen[i] == (avail[i] && !owned[i]));
-		CHECK((array[i].flags == PG_RESERVED) == !avail[i]);
-		CHECK((array[i].flags == PG_ALLOCATED) == owned[i]);
+		CHECK((array[i].flags == VPF_RESERVED) == !avail[i]);
+		CHECK((array[i].flags == VPF_ALLOCATED) == owned[i]);
 	}
 	return (true);
 }
@@ -203,7 +203,7 @@ maximal(void)
 			if (j == size)
 				break;
 		}
-		CHECK(array[i].flags == PG_FREE && array[i].order == o);
+		CHECK(array[i].flags == VPF_FREE && array[i].order == o);
 	}
 	return (true);
 }
@@ -241,7 +241,7 @@ test_ranges(void)
 	add(0xc03, 0x1405);
 	ok(recount() && maximal(), "range across 16 MiB");
 	add(DMAP_FRAME - 0x900, DMAP_FRAME + 0x777);
-	ok(recount() && maximal() && array[DMAP_FRAME].flags == PG_FREE &&
+	ok(recount() && maximal() && array[DMAP_FRAME].flags == VPF_FREE &&
 	    array[DMAP_FRAME].zone == VM_ZONE_MID,
 	    "range across an odd direct map limit");
 	memset(avail + 0xffc01, 1, NFRAMES - 0xffc01);
@@ -344,7 +344,7 @@ test_random(void)
 	good = recount() && maximal();
 	for (i = 0; i < NFRAMES; i++) {
 		array[i].sf = i ^ 0x5a5a5a5a;
-		shape[i] = array[i].flags << 4 | (array[i].flags == PG_FREE ?
+		shape[i] = array[i].flags << 4 | (array[i].flags == VPF_FREE ?
 		    array[i].order : 0);
 	}
 	ok(good, "random: initial state is maximal");
@@ -402,7 +402,7 @@ test_random(void)
 	good = recount() && maximal();
 	for (i = 0; i < NFRAMES; i++)
 		good = good && shape[i] == (array[i].flags << 4 |
-		    (array[i].flags == PG_FREE ? array[i].order : 0));
+		    (array[i].flags == VPF_FREE ? array[i].order : 0));
 	ok(good, "random: all merged back to the initial state");
 	for (i = 0; i < NFRAMES; i++)
 		good = good && array[i].sf == (i ^ 0x5a5a5a5a);
@@ -453,7 +453,7 @@ test_wire(void)
 	vm_page_unwire(&m[7], 0);
 	ok(m[7].wire_count == 1, "wire and unwire");
 	vm_page_unwire(&m[7], 1);
-	ok(m[7].wire_count == 0 && m[7].flags == PG_ALLOCATED,
+	ok(m[7].wire_count == 0 && m[7].flags == VPF_ALLOCATED,
 	    "the last unwire does not free");
 	ok(m[7].sf_refs == SF_REFS_UNWIRED, "the last unwire says so in "
 	    "sf_refs");

@@ -4,7 +4,7 @@
  */
 
 /*
- * The forced flush of arch/i386/tlb.c: NC CPUs, any of which asks the others
+ * The forced flush of vm/tlb.c: NC CPUs, any of which asks the others
  * ROUNDS times, by pc_flush_wanted and an interrupt, while they idle, wake and
  * serve.  No clock ticks: nothing but the request makes a CPU flush.
  *

@@ -4,7 +4,7 @@
  */
 
 /*
- * Ready slots, steps [1] to [10] of kern/sf_pool.c: a CPU takes the first of
+ * Ready slots, steps [1] to [10] of sf_buf/sf_pool.c: a CPU takes the first of
  * its NS clean slots without the lock, while another locks the pool, takes
  * slots out of it, uses them, which leaves them in TLBs, and passes over those
  * that somebody has claimed.
@@ -26,7 +26,7 @@
 
 mtype = { READY, LOCKED, FREE };
 mtype lock = FREE;
-bit held, waiting;		/* pc_intr_held; its 1 is in the buffer */
+bit held, waiting;		/* pc_soft_masked; its 1 is in the buffer */
 bit claimed[NS], mine[NS] = 1;	/* in this pool's CLEAN or its batches */
 bit dirty[NS];			/* counts as held by a TLB */
 bit in_tlb[NS];			/* is */

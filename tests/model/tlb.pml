@@ -4,7 +4,7 @@
  */
 
 /*
- * The epoch protocol of arch/i386/tlb.c, kern/sf_pool.c and kern/sf_buf.c: NC
+ * The epoch protocol of vm/tlb.c, sf_buf/sf_pool.c and sf_buf/sf_buf.c: NC
  * CPUs, NS slots, any schedule.  docs/tlb-model.md says which line of C is
  * which step here, what is left out, and what -D switches take out a rule.
  *

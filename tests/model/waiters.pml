@@ -4,8 +4,8 @@
  */
 
 /*
- * Who waits for a slot: the protocol of nwaiters in kern/sf_buf.c over the
- * lists of kern/sf_pool.c.  NT threads, each on a CPU of its own, and NS
+ * Who waits for a slot: the protocol of nwaiters in sf_buf/sf_buf.c over the
+ * lists of sf_buf/sf_pool.c.  NT threads, each on a CPU of its own, and NS
  * slots.  docs/tlb-model.md says which line of C is which step here.
  *
  * Property, when nothing moves any more: nobody sleeps while a slot is

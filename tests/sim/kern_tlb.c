@@ -7,7 +7,7 @@
  * The kernel's epochs, with a way to start them just before they wrap.
  */
 
-#include "../../arch/i386/tlb.c"
+#include "../../vm/tlb.c"
 
 void	sim_set_epoch(uint32_t epoch, bool sleeper);
 

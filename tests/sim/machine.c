@@ -31,8 +31,9 @@
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
+#include <machine/pcpu.h>
 #include <machine/pmap.h>
-#include <machine/smp.h>
+#include <vm/tlb.h>
 #include "sim.h"
 
 #define	EFLAGS_IF	0x200u
@@ -542,12 +543,12 @@ take_interrupts(void)
 		what = cur->pending & -cur->pending;
 		cur->pending &= ~what;
 		sim_drain(cur);
-		if (cur->pc->pc_intr_held == 0) {
+		if (cur->pc->pc_soft_masked == 0) {
 			take_interrupt(what);
 			continue;
 		}
 		sim_note("interrupt 0x%x is put off", what);
-		cur->pc->pc_intr_held |= INTR_CAME(what);
+		cur->pc->pc_soft_masked |= INTR_DEFERRED(what);
 		cur->intr_on = false;
 	}
 }
@@ -799,24 +800,24 @@ enable_intr(void)
 }
 
 void
-intr_hold(void)
+intr_soft_mask(void)
 {
 	STEP("hold", NULL, 0);
-	store(&cur->pc->pc_intr_held, INTR_HELD);
+	store(&cur->pc->pc_soft_masked, INTR_SOFT_MASKED);
 }
 
-/* The decrement; and intr_replay(). */
+/* The decrement; and intr_deliver_deferred(). */
 void
-intr_release(void)
+intr_soft_unmask(void)
 {
 	uint32_t held;
 
 	STEP("release", NULL, 0);
-	held = loaded(&cur->pc->pc_intr_held) - INTR_HELD;
-	store(&cur->pc->pc_intr_held, held);
+	held = loaded(&cur->pc->pc_soft_masked) - INTR_SOFT_MASKED;
+	store(&cur->pc->pc_soft_masked, held);
 	if (held == 0)
 		return;
-	hw_store32(&cur->pc->pc_intr_held, 0);
+	hw_store32(&cur->pc->pc_soft_masked, 0);
 	take_interrupt(held >> 8);
 }
 

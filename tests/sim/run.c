@@ -14,14 +14,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sys/deadline.h>
 #include <sys/ksym.h>
 #include <sys/panic.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/tunable.h>
-#include <kern/sf_buf_var.h>
+#include <machine/ipi.h>
 #include <machine/pmap.h>
-#include <machine/smp.h>
+#include <machine/tsc.h>
+#include <sf_buf/sf_buf_var.h>
 #include <vm/kmem.h>
 #include <vm/vm_page.h>
 #include "sim.h"
@@ -109,21 +111,21 @@ cpu_ticks(void)
 }
 
 bool
-wait_expired(struct cpu_wait *w)
+deadline_passed(struct deadline *w)
 {
 	(void)w;
 	return (false);		/* the limit of steps ends it */
 }
 
 bool
-wait_is_long(struct cpu_wait *w)
+deadline_warning_due(struct deadline *w)
 {
 	(void)w;
 	return (false);
 }
 
 bool
-wait_is_over(struct cpu_wait *w)
+deadline_over(struct deadline *w)
 {
 	(void)w;
 	return (false);

@@ -10,8 +10,8 @@
 #: SEEDS=1000000		schedules that make simulate runs
 #: SEED=		the one, from 1, that it runs instead
 
-SIMKERN	= kern/sf_buf.c kern/sf_pool.c kern/sf_size.c kern/lock.c \
-	  vm/vm_page.c arch/i386/sf_buf_machdep.c tests/sim/kern_tlb.c
+SIMKERN	= sf_buf/sf_buf.c sf_buf/sf_pool.c sf_buf/size.c kern/sync/lock.c \
+	  vm/vm_page.c arch/i386/mmu/sf_pte.c tests/sim/kern_tlb.c
 SIMSRC	= $(filter-out tests/sim/kern_tlb.c,$(wildcard tests/sim/*.c))
 SIMFLAGS = -std=gnu11 -O2 -g -Wall -Wextra -fno-strict-aliasing \
 	  -fno-pie -fno-omit-frame-pointer -DDEBUG -Dprintf=sim_printf \
@@ -20,8 +20,8 @@ SIMFLAGS += $(HOSTCFLAGS_$(VARIANT))
 SIMSAN	= -fsanitize=address,undefined -fno-sanitize-recover=undefined
 SIMLD	= -no-pie -Wl,--section-start=.sf_slots=0x53d3fff0 \
 	  -Wl,--defsym=sf_slots=0x53d40000
-SIMHDR	= $(wildcard tests/sim/*.h tests/sim/include/*/*.h kern/*.h vm/*.h \
-	  sys/*.h arch/i386/include/*.h) arch/i386/tlb.c
+SIMHDR	= $(wildcard tests/sim/*.h tests/sim/include/*/*.h sf_buf/*.h vm/*.h \
+	  sys/*.h arch/i386/include/*.h) vm/tlb.c
 SIMPROGS = $(HOSTB)/sim/simulate $(HOSTB)/sim/simulate-san
 SIMTESTS = tests/sim/random.t tests/sim/exhaustive.t tests/sim/sanitized.t
 SEEDS	= 1000000

@@ -6,7 +6,7 @@
 /*
  * The simulated threads: a queue of runnable threads for each CPU, sleeping
  * and waking by wait channels with the meaning of <sys/sleepq.h>, pinning as
- * in kern/sched.c, traps and idling in the order of arch/i386/trap.c and
+ * in kern/sched/sched.c, traps and idling in the order of arch/i386/trap/trap.c and
  * sched_idle().  A sleep has no timeout here: what only a timeout would end
  * is a lost wake-up.
  *
@@ -17,13 +17,17 @@
 
 #include <sys/errno.h>
 #include <sys/lock.h>
+#include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/sleepq.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <machine/cpufunc.h>
 #include <machine/hw.h>
-#include <machine/smp.h>
+#include <machine/intr.h>
+#include <machine/ipi.h>
+#include <machine/pcpu.h>
+#include <vm/tlb.h>
 #include "sim.h"
 
 struct task tasks[NTASKS];
@@ -115,7 +119,7 @@ sleep_here(struct task *t)
 }
 
 int
-sleepq_sleep(const void *wchan, struct spinlock *l, const char *wmesg,
+sleepq_wait_spin(const void *wchan, struct spinlock *l, const char *wmesg,
     int flags, u_int timeout_ms)
 {
 	struct task *t = cur->task;
@@ -275,7 +279,7 @@ preempt(void)
 	    pc->pc_held != NULL)
 		return;
 	if (t->td.td_critnest != 0) {
-		t->td.td_owed = true;
+		t->td.td_preempt_pending = true;
 		return;
 	}
 	if (t != cur->idle && t->wchan == NULL) {
@@ -293,7 +297,7 @@ critical_exit_slow(void)
 {
 	if (!cur->intr_on)
 		return;
-	cur->task->td.td_owed = false;
+	cur->task->td.td_preempt_pending = false;
 	cur->intr_on = false;
 	preempt();
 	cur->intr_on = true;

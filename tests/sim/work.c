@@ -14,11 +14,13 @@
 
 #include <string.h>
 
+#include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
-#include <kern/sf_buf_var.h>
+#include <machine/pcpu.h>
 #include <machine/pmap.h>
-#include <machine/smp.h>
+#include <sf_buf/sf_buf_var.h>
+#include <vm/tlb.h>
 #include <vm/vm_page.h>
 #include "sim.h"
 

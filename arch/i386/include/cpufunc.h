@@ -101,52 +101,6 @@ load_cr4(uint32_t v)
 	__asm__ volatile("movl %0, %%cr4" : : "r" (v) : "memory");
 }
 
-static inline uint32_t
-read_eflags(void)
-{
-	uint32_t v;
-
-	__asm__ volatile("pushfl; popl %0" : "=r" (v) : : "memory");
-	return (v);
-}
-
-#define	EFLAGS_IF	0x00000200u
-
-static inline void
-disable_intr(void)
-{
-	__asm__ volatile("cli" : : : "memory");
-}
-
-static inline void
-enable_intr(void)
-{
-	__asm__ volatile("sti" : : : "memory");
-}
-
-static inline bool
-intr_enabled(void)
-{
-	return ((read_eflags() & EFLAGS_IF) != 0);
-}
-
-/* Interrupts off, and back to what they were. */
-static inline uint32_t
-intr_save(void)
-{
-	uint32_t flags = read_eflags();
-
-	disable_intr();
-	return (flags);
-}
-
-static inline void
-intr_restore(uint32_t flags)
-{
-	if ((flags & EFLAGS_IF) != 0)
-		enable_intr();
-}
-
 /*
  * Sleeps until an interrupt; on return they are on.  STI takes effect after
  * the instruction that follows it (SDM vol. 2, STI): none is lost between.

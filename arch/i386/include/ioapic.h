@@ -6,7 +6,7 @@
 #ifndef _MACHINE_IOAPIC_H_
 #define	_MACHINE_IOAPIC_H_
 
-/* Interrupts of devices: arch/i386/ioapic.c. */
+/* Interrupts of devices: arch/i386/pc/ioapic.c. */
 
 #include <sys/types.h>
 

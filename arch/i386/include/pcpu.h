@@ -12,24 +12,16 @@
  *
  *	(o)	the owner, with interrupts off or so that it does not matter
  *	(a)	anyone, by locked instructions
- *	(t)	the owner, by the rules in arch/i386/tlb.c
+ *	(t)	the owner, by the rules in vm/tlb.c
  *	(c)	counters, only ever added to, by the owner
  */
 
 #include <sys/types.h>
 #include <sys/sfstat.h>
 #include <sys/thread.h>
+#include <machine/ipi.h>
 
 #define	MAXCPU		255
-
-/* What a CPU may be interrupted for by another. */
-enum ipi_verb {
-	IPI_FLUSH,		/* flush the TLB, publish the epoch */
-	IPI_CALL,		/* run a function: smp_call() */
-	IPI_RESCHED,		/* look at the run queue */
-	IPI_BENCH,		/* for the schemes of tests/bench/ */
-	IPI_NVERBS
-};
 
 /*
  * The part of a CPU's pool of sf_buf slots that a miss is served from.
@@ -58,7 +50,7 @@ struct pcpu {
 	uint32_t pc_saved_flags;	/* (o) EFLAGS before the first */
 	u_int pc_intr_depth;			/* (o) handlers running */
 	volatile uint32_t pc_need_resched;	/* (o) */
-	struct thread *pc_switched_from;	/* (o) see sched_finish() */
+	struct thread *pc_switched_from;	/* (o) see sched_switched() */
 	struct thread pc_idlethread;
 	volatile uint32_t pc_online;		/* (o) 1 once it runs */
 	volatile uint32_t pc_tlb;		/* (t) seen epoch and idle */
@@ -73,8 +65,8 @@ struct pcpu {
 	struct sf_buf_stats pc_sf;		/* (c) */
 	uint32_t pc_sf_hits_seen;		/* (o) see carry_hits() */
 	struct sf_pool *pc_sf_pool;		/* set at start */
-	struct sf_ready pc_sf_ready;		/* kern/sf_pool.c */
-	volatile uint32_t pc_intr_held;		/* (o) <machine/intr.h> */
+	struct sf_ready pc_sf_ready;		/* sf_buf/sf_pool.c */
+	volatile uint32_t pc_soft_masked;		/* (o) <machine/intr.h> */
 	uint64_t pc_gdt[6];
 	uint32_t pc_tss[2][26];			/* main, double fault */
 	vm_offset_t pc_df_stack;		/* double fault's: its top */

@@ -6,7 +6,7 @@
 #ifndef _MACHINE_PMAP_H_
 #define	_MACHINE_PMAP_H_
 
-/* PAE page tables of the kernel (SDM vol. 3A 4.4).  See arch/i386/pmap.c. */
+/* PAE page tables of the kernel (SDM vol. 3A 4.4).  See arch/i386/mmu/pmap.c. */
 
 #include <sys/types.h>
 #include <machine/vmparam.h>

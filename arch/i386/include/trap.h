@@ -18,6 +18,9 @@ struct trapframe {
 void	trap(struct trapframe *tf);
 void	trap_again(uint32_t vector);	/* exception.asm */
 
+/* trap.c: this CPU's descriptor tables. */
+void	trap_init_cpu(void *pcpu);
+
 /* stack.c: for a panic. */
 #define	BACKTRACE_MAX	24
 u_int	backtrace_collect(const void *frame, uintptr_t calls[], u_int max);

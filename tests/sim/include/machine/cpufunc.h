@@ -10,11 +10,6 @@
 
 #include <sys/types.h>
 
-uint32_t intr_save(void);
-void	intr_restore(uint32_t flags);
-void	disable_intr(void);
-void	enable_intr(void);
-bool	intr_enabled(void);
 void	cpu_idle(void);
 void	cpu_spinwait(void);
 

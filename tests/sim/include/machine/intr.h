@@ -11,10 +11,17 @@
  * on the CPU that the thread is on when it is done.  tests/sim/machine.c.
  */
 
-#define	INTR_HELD	1u
-#define	INTR_CAME(vector) ((vector) << 8)
+#include <sys/types.h>
 
-void	intr_hold(void);
-void	intr_release(void);
+#define	INTR_SOFT_MASKED	1u
+#define	INTR_DEFERRED(vector) ((vector) << 8)
+
+uint32_t intr_save(void);
+void	intr_restore(uint32_t flags);
+void	disable_intr(void);
+void	enable_intr(void);
+bool	intr_enabled(void);
+void	intr_soft_mask(void);
+void	intr_soft_unmask(void);
 
 #endif /* !_MACHINE_INTR_H_ */

@@ -1,0 +1,76 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * The machine's side of sf_buf(9).  Owns the page-table entries of the
+ * sf_buf window, one for each slot; knows no pool, no page, no reference.
+ *
+ * Invariants: an entry goes from not-present to present and back, never
+ * from one frame to another; it never has G; it is supervisor, read-write
+ * and, where the CPU can, no-execute.  While it is present neither half of it
+ * is written by software, so no walker sees half an old and half a new one.
+ * (That a walker reads an aligned 8-byte entry at once is assumed: SDM
+ * vol. 3A 8.1.1 promises it of the Pentium's aligned quadword accesses.)
+ */
+
+#include <sys/types.h>
+#include <sys/systm.h>
+#include <sys/tunable.h>
+#include <machine/pmap.h>
+#include <machine/sf_pte.h>
+
+_Static_assert(SF_PTE_V == PG_V && SF_PTE_RW == PG_RW && SF_PTE_A == PG_A,
+    "bits of an sf_buf entry");
+
+uint32_t sf_pte_nx;
+
+static const char *const dmap_modes[] = { "auto", "off", NULL };
+static u_int dmap_mode;
+TUNABLE_ENUM(sf_buf_dmap, "sf_buf.dmap", dmap_mode, dmap_modes,
+    "serve pages of the direct map from it");
+
+/* sf_buf_md_init: once, at start. */
+void
+sf_buf_md_init(void)
+{
+	sf_pte_nx = (uint32_t)(pg_nx >> 32);
+}
+
+/* sf_buf_md_direct_pages: the direct map may serve the pages below this. */
+uint32_t
+sf_buf_md_direct_pages(void)
+{
+	return (dmap_mode == 0 ? atop(dmap_limit) : 0);
+}
+
+/*
+ * sf_buf_md_audit: NULL, or what is wrong with the slot's entry, which must
+ * map the page if `mapped', else nothing.  Of an unmapped entry only P is
+ * tested: stray A and D bits may appear in it (erratum KNL4).
+ */
+const char *
+sf_buf_md_audit(uint32_t slot, bool mapped, uint32_t page)
+{
+	volatile uint32_t *half = sf_buf_md_pte(slot);
+	pt_entry_t pte = (pt_entry_t)hw_load32(&half[1]) << 32 |
+	    hw_load32(&half[0]);
+
+	if (!mapped)
+		return ((pte & PG_V) != 0 ? "present, but the slot is not" :
+		    NULL);
+	if ((pte & PG_V) == 0)
+		return ("not present");
+	if ((pte & PG_FRAME) != ptoa(page / VM_PAGE_STRUCT))
+		return ("another frame");
+	if ((pte & PG_RW) == 0)
+		return ("read-only");
+	if ((pte & PG_U) != 0)
+		return ("reachable from user mode");
+	if ((pte & PG_G) != 0)
+		return ("global");
+	if ((pte & PG_NX) != pg_nx)
+		return ("wrong NX bit");
+	return (NULL);
+}

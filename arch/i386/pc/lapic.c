@@ -1,0 +1,172 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * The local APIC (SDM vol. 3A, chapter 10): interrupts between CPUs, the end
+ * of interrupts, and the timer.  Every CPU sees its own at one address.
+ * Invariant: each CPU touches only its own, and writes the two halves of
+ * the ICR with interrupts off.
+ */
+
+#include <sys/types.h>
+#include <sys/power.h>
+#include <sys/systm.h>
+#include <machine/clock.h>
+#include <machine/cpufunc.h>
+#include <machine/intr.h>
+#include <machine/lapic.h>
+#include <machine/pcpu.h>
+#include <machine/pmap.h>
+#include <machine/tsc.h>
+
+#define	MSR_APIC_BASE	0x1bu
+#define	APIC_BASE_EXTD	0x400u
+#define	LAPIC_SIZE	0x400u
+#define	LAPIC_ID	(0x20 / 4)
+#define	LAPIC_TPR	(0x80 / 4)
+#define	LAPIC_EOI	(0xb0 / 4)
+#define	LAPIC_SVR	(0xf0 / 4)
+#define	LAPIC_ICR_LO	(0x300 / 4)
+#define	LAPIC_ICR_HI	(0x310 / 4)
+#define	LAPIC_LVT_TIMER	(0x320 / 4)
+#define	LAPIC_TIMER_INIT (0x380 / 4)
+#define	LAPIC_TIMER_NOW	(0x390 / 4)
+#define	LAPIC_TIMER_DIV	(0x3e0 / 4)
+#define	SVR_ENABLE	0x100u
+#define	ICR_BUSY	0x1000u
+#define	ICR_POLLS	100000000u
+#define	LVT_MASKED	0x10000u
+#define	LVT_PERIODIC	0x20000u
+#define	TIMER_DIV_16	0x3u
+#define	CALIBRATE_US	10000u
+
+static volatile uint32_t *lapic;
+static uint32_t timer_per_tick;		/* timer counts in 1/HZ s */
+
+/*
+ * lapic_init: maps it.  Once, at start.  In the x2APIC mode its registers are
+ * MSRs, and the way back leads through a reset of all CPUs (SDM vol. 3A
+ * 10.12.5).
+ */
+void
+lapic_init(vm_paddr_t pa)
+{
+	if ((rdmsr(MSR_APIC_BASE) & APIC_BASE_EXTD) != 0) {
+		printf("lapic: left in x2APIC mode by the firmware: cannot be "
+		    "used\n");
+		machine_exit(EXIT_NOTHING);
+	}
+	lapic = pmap_mapdev(pa, LAPIC_SIZE);
+	if (lapic == NULL)
+		panic("lapic: no room to map 0x%llx", (unsigned long long)pa);
+}
+
+/* lapic_present: whether there is one to use.  Any context. */
+bool
+lapic_present(void)
+{
+	return (lapic != NULL);
+}
+
+/*
+ * lapic_enable: turns this CPU's on, for every vector, whatever the firmware
+ * left, and its timer off.  Once on each CPU.
+ */
+void
+lapic_enable(void)
+{
+	lapic[LAPIC_TPR] = 0;
+	lapic[LAPIC_LVT_TIMER] = LVT_MASKED;
+	lapic[LAPIC_SVR] = SVR_ENABLE | VECTOR_SPURIOUS;
+}
+
+/* lapic_id: the APIC id of this CPU. */
+u_int
+lapic_id(void)
+{
+	return (lapic[LAPIC_ID] >> 24);
+}
+
+/* lapic_eoi: ends the interrupt in service (SDM vol. 3A 10.8.5). */
+void
+lapic_eoi(void)
+{
+	lapic[LAPIC_EOI] = 0;
+}
+
+/*
+ * lapic_send: one command to one APIC.  Any context.  The two halves of the
+ * ICR are one command: an interrupt between them that sends another would
+ * redirect this one.  The wait is for our own APIC to take the command.
+ */
+void
+lapic_send(u_int apicid, uint32_t command)
+{
+	uint32_t flags = read_eflags();
+	u_int polls = 0;
+
+	disable_intr();
+	while ((lapic[LAPIC_ICR_LO] & ICR_BUSY) != 0)
+		KASSERT(++polls < ICR_POLLS, "lapic: the APIC of CPU %u is "
+		    "stuck sending", curcpu_id());
+	lapic[LAPIC_ICR_HI] = apicid << 24;
+	lapic[LAPIC_ICR_LO] = command;
+	if ((flags & EFLAGS_IF) != 0)
+		enable_intr();
+}
+
+/*
+ * lapic_timer_calibrate: against the TSC, which clock_init() has held
+ * against the 8254.  Once, at start; all CPUs share one bus clock.
+ */
+void
+lapic_timer_calibrate(void)
+{
+	lapic[LAPIC_TIMER_DIV] = TIMER_DIV_16;
+	lapic[LAPIC_LVT_TIMER] = LVT_MASKED;
+	lapic[LAPIC_TIMER_INIT] = 0xffffffffu;
+	DELAY(CALIBRATE_US);
+	timer_per_tick = (0xffffffffu - lapic[LAPIC_TIMER_NOW]) /
+	    CALIBRATE_US * (1000000u / HZ);
+	lapic[LAPIC_TIMER_INIT] = 0;
+	if (timer_per_tick == 0)
+		panic("lapic: the timer does not count");
+}
+
+/*
+ * lapic_timer_periodic: an interrupt every 1/HZ s here.  Interrupts off.  The
+ * timer is stopped first: a one-shot of a count or two would be periodic from
+ * the change of its mode to the new count, and an emulator that has such a
+ * timer to serve may never come to let us write that.
+ */
+void
+lapic_timer_periodic(void)
+{
+	lapic[LAPIC_TIMER_INIT] = 0;
+	lapic[LAPIC_TIMER_DIV] = TIMER_DIV_16;
+	lapic[LAPIC_LVT_TIMER] = LVT_PERIODIC | VECTOR_CLOCK;
+	lapic[LAPIC_TIMER_INIT] = timer_per_tick;
+}
+
+/*
+ * lapic_timer_oneshot: one interrupt here after so many TSC ticks, sooner if
+ * that is too far off for the timer; 0 stops the timer.  Interrupts off.
+ */
+void
+lapic_timer_oneshot(uint64_t ticks)
+{
+	uint64_t count;
+
+	/* Below this the product does not overflow; it is hours. */
+	if (ticks > UINT32_MAX * 1000ull)
+		ticks = UINT32_MAX * 1000ull;
+	count = ticks * timer_per_tick / (ticks_per_ms * 1000 / HZ);
+	if (count > 0x7fffffffu)
+		count = 0x7fffffffu;
+	if (ticks != 0 && count == 0)
+		count = 1;
+	lapic[LAPIC_LVT_TIMER] = ticks == 0 ? LVT_MASKED : VECTOR_CLOCK;
+	lapic[LAPIC_TIMER_INIT] = (uint32_t)count;
+}

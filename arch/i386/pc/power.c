@@ -1,0 +1,103 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * How the machine ends.  Each way is tried in turn, and none is believed:
+ * code goes on behind it after a bounded wait.  Contracts: <sys/cons.h>.
+ *
+ * Under QEMU both a reboot and a power-off give exit status 0, so that means
+ * nothing: only machine_exit() tells how a run went.
+ */
+
+#include <sys/types.h>
+#include <sys/monitor.h>
+#include <sys/power.h>
+#include <sys/systm.h>
+#include <machine/acpi.h>
+#include <machine/cpufunc.h>
+#include <machine/intr.h>
+#include <machine/tsc.h>
+
+#define	EXIT_PORT	0xf4		/* QEMU's isa-debug-exit */
+#define	KBC_COMMAND	0x64		/* the 8042: command, and status */
+#define	KBC_INPUT_FULL	0x02
+#define	KBC_PULSE_RESET	0xfe
+#define	KBC_POLLS	100000u
+#define	SETTLE_US	10000u		/* the UART's FIFO takes 1.4 ms */
+#define	RESET_US	100000u
+
+static void __dead2
+halt(void)
+{
+	printf("mayfly: halted\n");
+	for (;;) {
+		disable_intr();
+		cpu_halt();
+	}
+}
+
+/* Elsewhere than in QEMU nothing listens there, and it halts for good. */
+void
+machine_exit(u_int value)
+{
+	gcov_print();
+	outb(EXIT_PORT, (uint8_t)value);
+	halt();
+}
+
+static void
+reset_by_8042(void)
+{
+	for (u_int i = 0; i < KBC_POLLS; i++)
+		if ((inb(KBC_COMMAND) & KBC_INPUT_FULL) == 0)
+			break;
+	outb(KBC_COMMAND, KBC_PULSE_RESET);
+	DELAY(RESET_US);
+}
+
+/* No IDT: the exception is a triple fault, which a PC resets for. */
+static void
+reset_by_triple_fault(void)
+{
+	static const struct {
+		uint16_t limit;
+		uint32_t base;
+	} __attribute__((packed)) none;
+
+	__asm__ volatile("lidt %0; int3" : : "m" (none));
+}
+
+void
+machine_reboot(void)
+{
+	gcov_print();
+	DELAY(SETTLE_US);
+	disable_intr();
+	acpi_reset();
+	reset_by_8042();
+	reset_by_triple_fault();
+	halt();
+}
+
+void
+machine_poweroff(void)
+{
+	gcov_print();
+	DELAY(SETTLE_US);
+	disable_intr();
+	acpi_poweroff();
+	printf("poweroff: this machine does not turn itself off\n");
+	halt();
+}
+
+SAFE_COMMAND(command_reboot, "reboot", "", "reset the machine")
+{
+	machine_reboot();
+}
+
+SAFE_COMMAND(command_poweroff, "poweroff", "", "turn the machine off")
+{
+	machine_poweroff();
+}

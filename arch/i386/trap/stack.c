@@ -1,0 +1,103 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/* Shows what a CPU was doing: registers and the chain of calls. */
+
+#include <sys/types.h>
+#include <sys/ksym.h>
+#include <sys/systm.h>
+#include <machine/cpufunc.h>
+#include <machine/hw.h>
+#include <machine/intr.h>
+#include <machine/pmap.h>
+#include <machine/trap.h>
+
+#define	FRAME_MAX	16384u		/* bytes: no frame is larger */
+
+extern char boot_stack_guard[], boot_stack_top[];
+
+/* Before pmap.c has tables, the boot stack is what there is. */
+static bool
+is_readable(const uintptr_t *frame)
+{
+	vm_offset_t va = (vm_offset_t)frame;
+
+	if (va >= (vm_offset_t)boot_stack_guard + PAGE_SIZE &&
+	    va < (vm_offset_t)boot_stack_top - sizeof(*frame))
+		return (true);
+	return (pmap_is_mapped(va) && pmap_is_mapped(va + sizeof(*frame)));
+}
+
+/*
+ * backtrace_collect: the calls from a frame on, until the 0 that starts every
+ * stack, or a frame that cannot be one.  Any context.  What is noted is the
+ * call, not the return address behind it: after a call that does not return,
+ * that may already belong to the next function.  Returns how many.
+ */
+u_int
+backtrace_collect(const void *start, uintptr_t calls[], u_int max)
+{
+	const uintptr_t *frame = start, *next;
+	u_int n;
+
+	for (n = 0; n < max && is_readable(frame) && frame[1] != 0;
+	    frame = next) {
+		calls[n++] = frame[1] - 1;
+		next = (const uintptr_t *)frame[0];
+		if (next <= frame || (vm_offset_t)next - (vm_offset_t)frame >
+		    FRAME_MAX)
+			break;
+	}
+	return (n);
+}
+
+/* backtrace_print: calls with their names.  Any context but NMI. */
+void
+backtrace_print(const uintptr_t calls[], u_int n)
+{
+	char where[KSYM_STRLEN];
+
+	for (u_int i = 0; i < n; i++)
+		printf("  at %p %s\n", (const void *)calls[i],
+		    ksym_format(calls[i], where));
+}
+
+/* backtrace: the calls from a frame on.  Any context but NMI. */
+void
+backtrace(const void *frame)
+{
+	uintptr_t calls[BACKTRACE_MAX];
+
+	backtrace_print(calls,
+	    backtrace_collect(frame, calls, BACKTRACE_MAX));
+}
+
+/* backtrace_frame: the same from what a trap interrupted. */
+void
+backtrace_frame(const struct trapframe *tf)
+{
+	uintptr_t eip = tf->eip;
+
+	backtrace_print(&eip, 1);
+	backtrace((const void *)(vm_offset_t)tf->ebp);
+}
+
+void
+trapframe_print(const struct trapframe *tf)
+{
+	printf("  eip %08x eflags %08x trap %u error %x\n"
+	    "  eax %08x ebx %08x ecx %08x edx %08x\n"
+	    "  esi %08x edi %08x ebp %08x esp %08x\n", tf->eip, tf->eflags,
+	    tf->trapno, tf->err, tf->eax, tf->ebx, tf->ecx, tf->edx, tf->esi,
+	    tf->edi, tf->ebp, (uint32_t)(vm_offset_t)(tf + 1));
+}
+
+/* cpu_print_registers: the control registers of this CPU. */
+void
+cpu_print_registers(void)
+{
+	printf("  cr0 %08x cr2 %08x cr3 %08x cr4 %08x eflags %08x\n", rcr0(),
+	    rcr2(), hw_read_cr3(), rcr4(), read_eflags());
+}

@@ -1,0 +1,34 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+#ifndef _SYS_POWER_H_
+#define	_SYS_POWER_H_
+
+/* How a run ends: arch/i386/pc/power.c. */
+
+#include <sys/types.h>
+
+/* Values of isa-debug-exit; QEMU exits with (v << 1) | 1. */
+#define	EXIT_PASSED	0x10	/* 33: everything passed */
+#define	EXIT_FAILED	0x11	/* 35: a test failed */
+#define	EXIT_PANIC	0x12	/* 37 */
+#define	EXIT_NOTHING	0x13	/* 39: nothing ran, or a bad option */
+
+/* Any context. */
+void	machine_exit(u_int value) __attribute__((__noreturn__));
+void	machine_reboot(void) __attribute__((__noreturn__));
+void	machine_poweroff(void) __attribute__((__noreturn__));
+
+/* What the image of VARIANT=gcov prints before that: kern/debug/gcov.c. */
+#ifdef GCOV
+void	gcov_print(void);
+#else
+static inline void
+gcov_print(void)
+{
+}
+#endif
+
+#endif /* !_SYS_POWER_H_ */

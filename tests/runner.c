@@ -1,0 +1,425 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * Runs the in-kernel tests.  Owns the choice of cases, their order, the report
+ * and the leak fence around each: what a case takes it must give back, and
+ * it must leave its thread as it found it.  A plan is printed once, and each
+ * line by one printf(), so that nothing breaks into it.
+ */
+
+#include <sys/types.h>
+#include <sys/lock.h>
+#include <sys/monitor.h>
+#include <sys/power.h>
+#include <sys/sched.h>
+#include <sys/sf_buf.h>
+#include <sys/systm.h>
+#include <sys/test.h>
+#include <sys/thread.h>
+#include <sys/tunable.h>
+#include <machine/atomic.h>
+#include <machine/cpufunc.h>
+#include <machine/intr.h>
+#include <machine/pcpu.h>
+#include <machine/tsc.h>
+#include <vm/kmem.h>
+#include <vm/vm_page.h>
+
+#define	SLOW_MS		500u	/* from here on a case's time is told */
+
+extern const struct test *const __start_set_tests[], *const
+    __stop_set_tests[];
+
+static char wanted[TUNABLE_STRSIZE];
+TUNABLE_STR(test, "test", wanted,
+    "tests to run: all, list, or patterns with *, between commas");
+static char unwanted[TUNABLE_STRSIZE];
+TUNABLE_STR(skip, "skip", unwanted, "tests to leave out: patterns");
+static u_int repeat = 1;
+TUNABLE_UINT(repeat, "repeat", repeat, 1, 1000000, "runs of each test");
+static u_int seed = 1;
+TUNABLE_UINT(seed, "seed", seed, 0, 0xffffffffu,
+    "where the tests' random numbers start");
+
+/* Of the running case. */
+static volatile uint32_t failures;
+static const char *skip_reason;		/* NULL: it was not skipped */
+static uint32_t case_seed;
+
+void
+test_expect_eq(uint64_t a, uint64_t b, const char *as, const char *bs,
+    const char *file, int line)
+{
+	if (a == b)
+		return;
+	atomic_fetchadd_32(&failures, 1);
+	printf("# %s:%d: %s is 0x%llx, %s is 0x%llx\n", file, line, as,
+	    (unsigned long long)a, bs, (unsigned long long)b);
+}
+
+void
+test_skip(const char *reason)
+{
+	skip_reason = reason;
+}
+
+uint32_t
+test_seed(void)
+{
+	return (case_seed != 0 ? case_seed : seed);
+}
+
+/*
+ * A counter, its bits stirred (Steele, Lea and Flood, "Fast splittable
+ * pseudorandom number generators"): no state is a bad one.
+ */
+uint32_t
+test_random(uint32_t *state)
+{
+	uint32_t z = *state += 0x9e3779b9u;
+
+	z = (z ^ z >> 16) * 0x85ebca6bu;
+	z = (z ^ z >> 13) * 0xc2b2ae35u;
+	return (z ^ z >> 16);
+}
+
+/* FNV-1a, so that cases that take turns do not take the same turns. */
+static uint32_t
+seed_of(const struct test *t, u_int run)
+{
+	uint32_t h = 2166136261u;
+
+	for (const char *s = t->name; *s != '\0'; s++)
+		h = (h ^ (uint8_t)*s) * 16777619u;
+	return (h ^ (seed + run) * 0x9e3779b9u);
+}
+
+/* --- which cases --- */
+
+/* Whether the len characters of a pattern match all of s. */
+static bool
+matches(const char *pattern, size_t len, const char *s)
+{
+	const char *star = NULL, *from = NULL, *end = pattern + len;
+
+	/* On a mismatch the last star takes one character more. */
+	while (*s != '\0') {
+		if (pattern < end && *pattern == '*') {
+			star = ++pattern;
+			from = s;
+		} else if (pattern < end && *pattern == *s) {
+			pattern++;
+			s++;
+		} else if (star != NULL) {
+			pattern = star;
+			s = ++from;
+		} else
+			return (false);
+	}
+	while (pattern < end && *pattern == '*')
+		pattern++;
+	return (pattern == end);
+}
+
+static bool
+element_selects(const char *element, size_t len, const struct test *t)
+{
+	if (strlen(t->name) == len && strncmp(element, t->name, len) == 0)
+		return (true);
+	if (t->kind != TEST_PLAIN)
+		return (false);
+	if (len == 3 && strncmp(element, "all", len) == 0)
+		return (true);
+	return (matches(element, len, t->name));
+}
+
+static const char *
+element_end(const char *element)
+{
+	const char *comma = strchr(element, ',');
+
+	return (comma != NULL ? comma : element + strlen(element));
+}
+
+static bool
+list_selects(const char *patterns, const struct test *t)
+{
+	const char *end;
+
+	for (const char *p = patterns; *p != '\0'; p = end + (*end == ',')) {
+		end = element_end(p);
+		if (element_selects(p, (size_t)(end - p), t))
+			return (true);
+	}
+	return (false);
+}
+
+static bool
+selected(const char *patterns, const struct test *t)
+{
+	return (list_selects(patterns, t) && !list_selects(unwanted, t));
+}
+
+/* Where the compiler and the linker put a case must not matter. */
+static int
+compare(const struct test *a, const struct test *b)
+{
+	int order = strcmp(a->file, b->file);
+
+	return (order != 0 ? order : a->line - b->line);
+}
+
+/* The case after t by file and line; the first, if t is NULL. */
+static const struct test *
+next_case(const struct test *t)
+{
+	const struct test *const *p, *next = NULL;
+
+	for (p = __start_set_tests; p < __stop_set_tests; p++)
+		if ((t == NULL || compare(*p, t) > 0) &&
+		    (next == NULL || compare(*p, next) < 0))
+			next = *p;
+	return (next);
+}
+
+/* A pattern that names nothing is a mistake, and says so. */
+static bool
+all_name_something(const char *patterns)
+{
+	const struct test *t;
+	const char *end;
+	size_t len;
+
+	for (const char *p = patterns; *p != '\0'; p = end + (*end == ',')) {
+		end = element_end(p);
+		len = (size_t)(end - p);
+		for (t = next_case(NULL); t != NULL; t = next_case(t))
+			if (element_selects(p, len, t))
+				break;
+		if (t == NULL) {
+			printf("mayfly: no test is called %.*s; test=list "
+			    "names them\n", (int)len, p);
+			return (false);
+		}
+	}
+	return (true);
+}
+
+/* --- the fence --- */
+
+/*
+ * What a case must leave as it was.  Those up to PENDING are the state of its
+ * thread and CPU; they come first, for with a lock left held nothing else can
+ * be looked at.
+ */
+enum {
+	SPIN_LOCKS, MUTEXES, INTERRUPTS, CRITICAL, PINNED, BOUND, PENDING,
+	THREADS, SF_BUFS, FREE_PAGES, WIRED_PAGES, HEAP_BYTES, NFENCE
+};
+#define	NSTATE	(PENDING + 1)
+
+static const char *const fence_names[NFENCE] = {
+	[SPIN_LOCKS] = "spin locks held",
+	[MUTEXES] = "mutexes held",
+	[INTERRUPTS] = "interrupts enabled",
+	[CRITICAL] = "critical-section depth",
+	[PINNED] = "pin depth",
+	[BOUND] = "bound to a CPU",
+	[PENDING] = "pending signals",
+	[THREADS] = "threads",
+	[SF_BUFS] = "references of sf_bufs",
+	[FREE_PAGES] = "free pages",
+	[WIRED_PAGES] = "wired pages",
+	[HEAP_BYTES] = "heap bytes",
+};
+
+static void
+read_state(uint32_t v[NFENCE])
+{
+	const struct thread *td = curthread();
+
+	v[SPIN_LOCKS] = spin_held();
+	v[MUTEXES] = 0;
+	for (const struct mtx *m = td->td_mutexes; m != NULL; m = m->next)
+		v[MUTEXES]++;
+	v[INTERRUPTS] = intr_enabled();
+	v[CRITICAL] = td->td_critnest;
+	v[PINNED] = td->td_pinned;
+	v[BOUND] = td->td_bound != NOCPU;
+	v[PENDING] = td->td_signals;
+}
+
+/* What the direct map serves is counted in the pages themselves. */
+static uint32_t
+direct_references(void)
+{
+	const struct vm_page *m;
+	uint32_t n = 0;
+
+	for (m = vm_page_array; sf_buf_page_is_direct(m); m++)
+		n += sf_refs_any(m->sf_refs) ? m->sf_refs : 0;
+	return (n);
+}
+
+/* What waits only for a flush is free, too, and must come back. */
+static void
+read_resources(uint32_t v[NFENCE])
+{
+	v[THREADS] = thread_count();
+	v[SF_BUFS] = sf_buf_inuse() + direct_references();
+	(void)kmem_reclaim();
+	v[FREE_PAGES] = 0;
+	for (int z = 0; z < VM_NZONES; z++)
+		v[FREE_PAGES] += vm_page_zone_free((enum vm_zone)z);
+	v[WIRED_PAGES] = vm_page_wired_count();
+	v[HEAP_BYTES] = kmalloc_bytes();
+}
+
+/* Of the rest of the run at least the next case shall be judged fairly. */
+static void
+mend_state(const uint32_t was[NFENCE])
+{
+	struct thread *td = curthread();
+
+	while (spin_held() > was[SPIN_LOCKS])
+		spin_unlock(curpcpu()->pc_held);
+	if (was[INTERRUPTS] != 0)
+		enable_intr();
+	while (td->td_critnest > was[CRITICAL])
+		critical_exit();
+	while (td->td_pinned > was[PINNED])
+		sched_unpin();
+	if (td->td_bound != NOCPU && was[BOUND] == 0)
+		sched_unbind();
+	while (td->td_mutexes != NULL && was[MUTEXES] == 0)
+		mtx_unlock(td->td_mutexes);
+	if (td->td_signals != 0)
+		(void)thread_signals_take();
+}
+
+static void
+expect_same(const uint32_t was[NFENCE], const uint32_t is[NFENCE], u_int from,
+    u_int to)
+{
+	for (u_int i = from; i < to; i++) {
+		if (is[i] == was[i])
+			continue;
+		failures++;
+		printf("# leak: %s: %u before, %u after\n", fence_names[i],
+		    was[i], is[i]);
+	}
+}
+
+static void
+run_fenced(const struct test *t)
+{
+	uint32_t was[NFENCE], is[NFENCE];
+
+	read_state(was);
+	read_resources(was);
+	t->run();
+	read_state(is);
+	expect_same(was, is, 0, NSTATE);
+	mend_state(was);
+	read_resources(is);
+	expect_same(was, is, NSTATE, NFENCE);
+	EXPECT_EQ(sf_buf_audit(), 0);
+}
+
+/* --- the report --- */
+
+/* All runs of a case; the first that fails is the last. */
+static bool
+run_case(const struct test *t, u_int number)
+{
+	uint64_t start = cpu_ticks();
+	u_int run = 0, ms;
+
+	failures = 0;
+	skip_reason = NULL;
+	do {
+		case_seed = seed_of(t, run);
+		run_fenced(t);
+	} while (++run < repeat && failures == 0 && skip_reason == NULL);
+	ms = (u_int)((cpu_ticks() - start) / ticks_per_ms);
+	if (t->kind == TEST_PANICS && skip_reason == NULL) {
+		failures++;
+		printf("# it came back, without a panic\n");
+	}
+	if (ms >= SLOW_MS)
+		printf("# %s: %u ms, %u runs\n", t->name, ms, run);
+	if (failures != 0)
+		printf("# run %u of %u; to repeat: test=%s seed=%u\n"
+		    "not ok %u %s\n", run, repeat, t->name, seed + run - 1,
+		    number, t->name);
+	else
+		printf("ok %u %s%s%s\n", number, t->name, skip_reason != NULL ?
+		    " # SKIP " : "", skip_reason != NULL ? skip_reason : "");
+	return (failures == 0);
+}
+
+static u_int
+list(void)
+{
+	static const char *const notes[] = {
+		[TEST_PLAIN] = "", [TEST_HIDDEN] = " (hidden)",
+		[TEST_PANICS] = " (panics)",
+	};
+	const struct test *t;
+
+	for (t = next_case(NULL); t != NULL; t = next_case(t))
+		printf("%s%s\n", t->name, notes[t->kind]);
+	return (EXIT_NOTHING);
+}
+
+u_int
+test_run_pattern(const char *patterns)
+{
+	u_int planned = 0, number = 0, failed = 0;
+	const struct test *t;
+
+	if (strcmp(patterns, "list") == 0)
+		return (list());
+	if (!all_name_something(patterns) || !all_name_something(unwanted))
+		return (EXIT_NOTHING);
+	for (t = next_case(NULL); t != NULL; t = next_case(t))
+		planned += selected(patterns, t);
+	if (planned == 0) {
+		printf("mayfly: test= and skip= together leave no test\n");
+		return (EXIT_NOTHING);
+	}
+	printf("KTAP version 1\n1..%u\n", planned);
+	for (t = next_case(NULL); t != NULL; t = next_case(t))
+		if (selected(patterns, t) && !run_case(t, ++number))
+			failed++;
+	if (failed != 0)
+		printf("# %u of %u tests failed\n", failed, planned);
+	return (failed == 0 ? EXIT_PASSED : EXIT_FAILED);
+}
+
+bool
+test_wanted(void)
+{
+	return (wanted[0] != '\0');
+}
+
+u_int
+test_run(void)
+{
+	return (test_run_pattern(wanted));
+}
+
+COMMAND(command_test, "test", "[pattern]", "run tests: all if none is named")
+{
+	switch (test_run_pattern(argc > 1 ? argv[1] : "all")) {
+	case EXIT_PASSED:
+		printf("test: passed\n");
+		break;
+	case EXIT_FAILED:
+		printf("test: FAILED\n");
+		break;
+	}
+}
