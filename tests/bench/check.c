@@ -4,12 +4,12 @@
  */
 
 /*
- * What is measured must be right: every CPU reads every mapping of every
- * scheme, while the same few addresses are used over and over, and must find
- * the page that was asked for.
+ * Checks the schemes that are measured: while few addresses map one page after
+ * another, every CPU reads every mapping of a scheme and must find the page that
+ * was allocated.
  *
- * All other slots are held meanwhile, and the readers never sleep: so nothing
- * but the scheme itself makes a CPU forget what an address mapped before.
+ * All other slots are referenced meanwhile, and the readers never sleep, so only
+ * the scheme itself removes old translations from a CPU's TLB.
  */
 
 #include <sys/types.h>
@@ -23,8 +23,8 @@
 #include <vm/kmem.h>
 #include <vm/vm_page.h>
 
-#define	ACTIVE		8u	/* addresses: few, as TLBs are small */
-#define	ROUNDS		32u	/* each with other pages */
+#define	ACTIVE		8u	/* addresses: few, for TLBs are small */
+#define	ROUNDS		32u	/* each maps other pages than the one before */
 
 static const struct bench_scheme *scheme;
 static struct vm_page *page[ACTIVE];
@@ -74,7 +74,10 @@ run_rounds(struct vm_page **pages)
 	}
 }
 
-/* Slots to hold, so that ACTIVE are left; qenter uses its last one first. */
+/*
+ * Returns how many slots to reference so that only ACTIVE are left.  For qenter
+ * none, because it uses the address freed last first.
+ */
 static u_int
 slots_to_hold(const struct bench_scheme *s)
 {

@@ -4,9 +4,10 @@
  */
 
 /*
- * What must not grow with the number of slots, CPUs or pages, and what may:
- * operations while all slots but one are referenced, and a forced flush with
- * all other CPUs busy.  Start-up is in the line that begins every run.
+ * Costs as a function of the number of slots and CPUs.  Some must not grow with
+ * these: operations while all slots but one are referenced.  Others may: a forced
+ * flush with all other CPUs busy.  The cost of start-up is in the line that begins
+ * every run (bench.c).
  */
 
 #include <sys/types.h>
@@ -23,7 +24,10 @@
 #define	FLUSHES		16u
 #define	LOOKS		256u
 
-/* The time of n operations on pages in turn, busy CPUs' turns taken off. */
+/*
+ * Returns the time of n operations on the pages in turn, without the loops of the
+ * busy CPUs.
+ */
 static uint64_t
 ops_time(struct vm_page **pages, u_int npages, bool read, u_int n)
 {
@@ -57,7 +61,7 @@ full_case(const char *name, struct vm_page **pages, u_int npages, bool read)
 	bench_report(&r);
 }
 
-/* All slots but one are referenced; the spare pages share that. */
+/* All slots but one are referenced; the spare pages share the last one. */
 BENCH(full, "scale.full")
 {
 	u_int nheld = nsfbufs - 1, npages = nheld + SPARE_PAGES;
@@ -90,10 +94,10 @@ report_cost(const char *name, u_int npages, u_int ops, uint64_t time)
 }
 
 /*
- * What it costs to get a used slot back: to evict it and to have it cleaned.
- * A new pool's first slots are clean, and nothing is evicted for the first
- * quarter of them; later misses pay for one eviction each.  So this must be
- * the first that uses the pool.
+ * The cost to evict a slot and to have it flushed.  The first slots of a new pool
+ * are flushed, and nothing is evicted while the first quarter of them is taken;
+ * each later miss pays for one eviction.  So this benchmark must be the first that
+ * uses the pool.
  */
 BENCH(harvest, "scale.harvest")
 {
@@ -104,7 +108,7 @@ BENCH(harvest, "scale.harvest")
 
 	sf_buf_stats_read(&s);
 	if (s.misses != 0) {
-		printf("# scale.harvest is for a pool that was never used\n");
+		printf("# scale.harvest needs a pool that was never used\n");
 		return;
 	}
 	if ((pages = bench_pages(npages, false)) == NULL)
@@ -121,7 +125,10 @@ BENCH(harvest, "scale.harvest")
 	bench_pages_free(pages, npages);
 }
 
-/* Whether a batch is clean: the look at all CPUs, which are busy, and clean. */
+/*
+ * The cost to find out whether a batch is flushed: a look at all CPUs, which are
+ * busy and have flushed.
+ */
 BENCH(decide, "scale.decide")
 {
 	uint32_t stamp;
@@ -141,7 +148,7 @@ BENCH(decide, "scale.decide")
 	report_cost("decide", 0, LOOKS, t1 - t0 - (b1 - b0));
 }
 
-/* A flush that all other CPUs are asked for, and waited for. */
+/* A forced flush: asks all other CPUs to flush, and waits for them. */
 BENCH(force, "scale.force")
 {
 	struct bench_result r = { .name = "forced-flush",
