@@ -1,33 +1,33 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# mayfly: `make help` lists the targets and variables.  This file owns the flags
-# and the dependencies.  The scripts in scripts/ boot the image.  They read these
-# variables from their environment, to which make adds those set on its command
-# line:
+# mayfly: `make help` lists the targets and variables.  This file owns the
+# flags and the dependencies.  The scripts in scripts/ boot the image.  They
+# read these variables from their environment, to which make adds those set on
+# its command line:
 #
 #: SMP=4		CPUs
 #: MEM=5G		memory, with a suffix of M or G
 #: CPU=			QEMU's CPU model; empty is QEMU's own default
 #: MACHINE=pc		QEMU's machine type, pc or q35
 #: APPEND=		the kernel's command line
-#: FILE=		the boot module; empty is none, unset is the kernel itself
+#: FILE=		the boot module; empty is none, unset the kernel itself
 #: ACCEL_THREAD=multi	or single: one host thread for all CPUs
 #: SERIAL=stdio		or none: a machine without a serial port
 #: LOG=build/run.log	where make run keeps the serial port's output
-#: BOOT=kernel		what loads the kernel: kernel (QEMU itself) or iso (GRUB)
+#: BOOT=kernel		what loads it: kernel (QEMU itself) or iso (GRUB)
 #: CC=gcc		gcc or clang
 #: CROSS=		prefix of gcc, ld and nm, such as i686-linux-gnu-
 #: DEBUG=1		0 builds the release image, without -DDEBUG
 #: VARIANT=		ubsan: panics at undefined behaviour; gcov: counts lines
 #: GDBPORT=1234		TCP port at which QEMU waits for gdb
 #: SECONDS=10		time of make fuzz for each parser; 60 in test-all
-#: BENCH=		part that make performance repeats: exact, time or report; empty is all
+#: BENCH=		part of make performance: exact, time, report; empty is all
 #: V=			1 shows the commands
 #
-# build/ has the debug image and its objects, build/release/ those of the release
-# image, build/ubsan/ those of a debug image that panics at undefined behaviour
-# (VARIANT=ubsan), build/gcov/ those of one that counts how often each line is
-# executed (VARIANT=gcov).
+# build/ has the debug image and its objects, build/release/ those of the
+# release image, build/ubsan/ those of a debug image that panics at undefined
+# behaviour (VARIANT=ubsan), build/gcov/ those of one that counts how often
+# each line is executed (VARIANT=gcov).
 
 CC	= gcc
 LD	= ld
@@ -53,8 +53,8 @@ HOSTB	= $(if $(filter gcov,$(VARIANT)),$(B),build)
 # CPU, is compiled for a 486 below.
 # Stack alignment: 4 bytes, for no code here needs the 16 of the user ABI.
 STACKALIGN = $(if $(findstring clang,$(CC)),-mstack-alignment=4,-mpreferred-stack-boundary=2)
-# Location views are a fifth of gcc's debugging information, and gdb does not use
-# them.
+# Location views are a fifth of gcc's debugging information, and gdb does not
+# use them.
 DEBUGINFO = -g $(if $(findstring clang,$(CC)),,-gno-variable-location-views)
 CFLAGS	= -m32 -march=i686 -mtune=generic -mregparm=3 $(STACKALIGN) \
 	  -std=gnu11 -O2 $(DEBUGINFO) -ffreestanding -fno-pic -fno-pie \
@@ -271,7 +271,7 @@ define prove
 	exit $$status
 endef
 
-test: need-test images $(filter $(HOSTB)/host/%,$(TESTS))	## runs the host tests, then boots machines
+test: need-test images $(filter $(HOSTB)/host/%,$(TESTS))	## runs host tests, boots machines
 	$(call prove,$(TESTS),$(call rows,test),build/logs)
 
 # Two faults at a time, each in a copy of the tree.
@@ -281,7 +281,7 @@ test-the-tests: $(filter $(HOSTB)/host/%,$(TESTS))
 	@: >build/faults/0of2; : >build/faults/1of2
 	@prove -j2 -v --exec 'perl tests/faults/run' build/faults/*of2
 
-test-rows: need-test images	## boots the rows that are too large for make test
+test-rows: need-test images	## boots the rows too large for make test
 	$(call prove,,$(call rows,all))
 
 test-all: SECONDS = 60
@@ -295,7 +295,7 @@ bench: release			## runs some benchmarks; tables on the terminal
 performance: images		## runs all benchmarks; writes docs/performance
 	$(Q)BENCH=$(or $(BENCH),full) sh scripts/bench
 
-bench-budget: all release	## counts instructions, compares with the ceilings
+bench-budget: all release	## compares instructions with their ceilings
 	$(Q)sh tests/bench/budget.t
 
 test-bochs: need-test images	## boots the table's rows for Bochs
@@ -305,15 +305,15 @@ test-bochs: need-test images	## boots the table's rows for Bochs
 model:				## checks the models of the protocols with spin
 	$(Q)CC=$(CC) sh tests/model/run
 
-iso: all			## makes build/mayfly.iso: GRUB, the kernel and FILE
+iso: all			## makes build/mayfly.iso: GRUB, kernel and FILE
 	$(Q)sh scripts/iso $(B)/mayfly.iso
 	@ls -l $(B)/mayfly.iso
 
-release:			## builds build/release/mayfly.elf, without -DDEBUG
+release:			## builds the release image, without -DDEBUG
 	$(Q)$(MAKE) --no-print-directory DEBUG=0 all
 
-# With less than about 3 GB of memory scripts/qemu starts qemu-system-i386, whose
-# registers are those of gdb's `set architecture i386'.
+# With less than about 3 GB of memory scripts/qemu starts qemu-system-i386,
+# whose registers are those of gdb's `set architecture i386'.
 debug: all			## starts QEMU, which waits for gdb on GDBPORT
 	@echo 'To connect: make gdb (or scripts/gdb GDB-ARGUMENTS)'
 	$(Q)MEM=$${MEM:-512M} sh scripts/qemu \

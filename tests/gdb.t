@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# tests/gdb.t - test the gdb commands of scripts/gdbinit, at a kernel in QEMU that
-# is stopped in a case of tests/debugger_test.c.  Prints TAP.
+# tests/gdb.t - test the gdb commands of scripts/gdbinit, at a kernel in QEMU
+# that is stopped in a case of tests/debugger_test.c.  Prints TAP.
 
 cd "$(dirname "$0")/.." || exit 2
 dir=$(mktemp -d) || exit 2

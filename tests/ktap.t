@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# tests/ktap.t - check that scripts/ktap accepts the log of a complete run and no
-# other log.  Prints TAP.  The verdicts on all machines depend on scripts/ktap.
+# tests/ktap.t - check that scripts/ktap accepts the log of a complete run and
+# no other log.  Prints TAP.  The verdicts on all machines depend on
+# scripts/ktap.
 
 cd "$(dirname "$0")/.." || exit 2
 n=0

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # tests/manual.t - check the manual pages and documents.  Prints TAP.
-# man/mayfly.7 describes exactly the boot options and the monitor's commands that
-# the sources declare; mandoc finds no fault in any page; make help lists every
-# target; and the files, functions and cases that the documents name exist.
+# man/mayfly.7 describes exactly the boot options and the monitor's commands
+# that the sources declare; mandoc finds no fault in any page; make help lists
+# every target; and the files, functions and cases that the documents name
+# exist.
 
 cd "$(dirname "$0")/.." || exit 2
 n=0
@@ -21,7 +22,8 @@ result()
 	[ -z "$3" ] || printf '%s\n' "$3" | sed 's/^/# /'
 }
 
-# declared PREFIX: prints the names in declarations PREFIX(identifier, "name", ...
+# declared PREFIX: prints the names in declarations PREFIX(identifier, "name",
+# ...
 declared()
 {
 	find boot arch kern vm sf_buf tests/*.c tests/digest tests/bench \

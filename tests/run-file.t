@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# tests/run-file.t - test scripts/run-file with good and bad files.  Prints TAP.
-# Each run boots a small machine, or none.  A run that must fail has to fail with
-# the expected status and the expected message, because the status alone could
-# have another cause.
+# tests/run-file.t - test scripts/run-file with good and bad files.  Prints
+# TAP.  Each run boots a small machine, or none.  A run that must fail has to
+# fail with the expected status and the expected message, because the status
+# alone could have another cause.
 
 cd "$(dirname "$0")/.." || exit 2
 dir=$(mktemp -d) || exit 2
@@ -69,8 +69,8 @@ good 'spaces and commas in the name' "$dir/two words, a comma"
 good 'an ISO image' "$dir/two words, a comma" BOOT=iso
 good 'an empty file in an ISO image' "$dir/empty" BOOT=iso
 
-# QEMU runs one CPU at a time here, so copying 12 MB and reading it several times
-# takes over a second on any host, and progress is printed.
+# QEMU runs one CPU at a time here, so copying 12 MB and reading it several
+# times takes over a second on any host, and progress is printed.
 truncate -s 12M "$dir/12m"
 check 'the progress of a large file is printed' 0 \
     '^digest: [0-9]+ of 13 MB (copied|read)' \

@@ -61,8 +61,8 @@ bench_wanted(void)
 }
 
 /*
- * True if the pattern of len characters matches the name.  A pattern is "all", a
- * name, or the beginning of a name and a *.
+ * True if the pattern of len characters matches the name.  A pattern is "all",
+ * a name, or the beginning of a name and a *.
  */
 static bool
 matches(const char *pattern, size_t len, const char *name)
@@ -127,8 +127,8 @@ bench_ready(const struct bench_scheme *s)
 
 /*
  * bench_pages: returns an array of n wired pages, all of which the direct map
- * serves if `direct', and none of which if not; behind them is a NULL.  Prints a
- * comment and returns NULL if there are too few such pages.  Thread context.
+ * serves if `direct', and none of which if not; behind them is a NULL.  Prints
+ * a comment and returns NULL if there are too few such pages.  Thread context.
  * bench_pages_free() gives back the pages and the array.
  */
 struct vm_page **
@@ -183,8 +183,8 @@ bench_counts_sub(struct bench_counts *c, const struct bench_counts *b)
 }
 
 /*
- * bench_report: prints the result of a measurement as a line for scripts.  cost=
- * is that of one operation.
+ * bench_report: prints the result of a measurement as a line for scripts.
+ * cost= is that of one operation.
  */
 void
 bench_report(const struct bench_result *r)
@@ -264,8 +264,8 @@ spin_pausing(void *arg)
 
 /*
  * bench_busy_start: keeps the CPUs from `first' to `end' - 1 busy until
- * bench_busy_stop(), in a loop with PAUSE if `pause'.  Thread context, on none of
- * these CPUs.
+ * bench_busy_stop(), in a loop with PAUSE if `pause'.  Thread context, on none
+ * of these CPUs.
  */
 void
 bench_busy_start(u_int first, u_int end, bool pause)
@@ -322,8 +322,8 @@ bench_busy_time(uint64_t *busy)
 
 /*
  * True if the TSC counts instructions, 2^N for each, as under -icount shift=N.
- * Then EXACT_NOPS NOPs take hardly more than EXACT_NOPS * 2^N ticks, and exactly
- * as many the second time.  *shift is set to N.
+ * Then EXACT_NOPS NOPs take hardly more than EXACT_NOPS * 2^N ticks, and
+ * exactly as many the second time.  *shift is set to N.
  */
 static bool
 tsc_is_exact(u_int *shift)
@@ -354,8 +354,8 @@ list(void)
 }
 
 /*
- * bench_failed: records that a benchmark's result is wrong, so that the run ends
- * with EXIT_FAILED.
+ * bench_failed: records that a benchmark's result is wrong, so that the run
+ * ends with EXIT_FAILED.
  */
 void
 bench_failed(void)
@@ -365,8 +365,8 @@ bench_failed(void)
 
 /*
  * Prints the line that describes the machine.  frames, free and start serve to
- * compare machines and pools of different sizes; start is in instructions if the
- * TSC counts these.
+ * compare machines and pools of different sizes; start is in instructions if
+ * the TSC counts these.
  */
 static void
 report_machine(void)

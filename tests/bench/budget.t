@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # tests/bench/budget.t [-u] - count the exact number of instructions of one
-# operation, in the debug and the release image, and compare it with the ceilings
-# in tests/bench/budget.tsv.  Then check that every scheme maps the right pages.
-# Prints TAP.  With -u, instead write the counts plus 5% into that file as new
-# ceilings.
+# operation, in the debug and the release image, and compare it with the
+# ceilings in tests/bench/budget.tsv.  Then check that every scheme maps the
+# right pages.  Prints TAP.  With -u, instead write the counts plus 5% into
+# that file as new ceilings.
 #
-# Under QEMU's -icount the guest's TSC counts instructions, the same in every run.
-# With shift=2, start-up's waits take a quarter of the instructions.
+# Under QEMU's -icount the guest's TSC counts instructions, the same in every
+# run.  With shift=2, start-up's waits take a quarter of the instructions.
 
 set -u
 cd "$(dirname "$0")/../.." || exit 2

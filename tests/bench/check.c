@@ -5,11 +5,11 @@
 
 /*
  * Checks the schemes that are measured: while few addresses map one page after
- * another, every CPU reads every mapping of a scheme and must find the page that
- * was allocated.
+ * another, every CPU reads every mapping of a scheme and must find the page
+ * that was allocated.
  *
- * All other slots are referenced meanwhile, and the readers never sleep, so only
- * the scheme itself removes old translations from a CPU's TLB.
+ * All other slots are referenced meanwhile, and the readers never sleep, so
+ * only the scheme itself removes old translations from a CPU's TLB.
  */
 
 #include <sys/types.h>

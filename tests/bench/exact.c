@@ -6,9 +6,9 @@
 /*
  * Counts the instructions of one operation: allocate, take the address, free.
  * The counts are exact under -icount, where the TSC counts the instructions of
- * all CPUs.  The empty loop and the loops of the busy CPUs are subtracted; clock
- * ticks, interrupt handlers and forced flushes are not, so the counts contain the
- * cost of flushing.  tests/bench/budget.tsv has the ceilings.
+ * all CPUs.  The empty loop and the loops of the busy CPUs are subtracted;
+ * clock ticks, interrupt handlers and forced flushes are not, so the counts
+ * contain the cost of flushing.  tests/bench/budget.tsv has the ceilings.
  */
 
 #include <sys/types.h>
@@ -123,9 +123,9 @@ insns(const struct bench_scheme *s, bool read, int flags, struct vm_page **p)
 }
 
 /*
- * Returns the number of pages for misses: at least twice as many as slots, but on
- * a machine with little memory not more than half of the free ones, as long as
- * these are more than four times the slots.
+ * Returns the number of pages for misses: at least twice as many as slots, but
+ * on a machine with little memory not more than half of the free ones, as long
+ * as these are more than four times the slots.
  */
 static u_int
 miss_pages(void)

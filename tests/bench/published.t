@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# tests/bench/published.t - check that docs/performance/README.md is exactly what
-# scripts/bench-report prints for the data beside it, and that every plot in it
-# exists.  Prints TAP.
+# tests/bench/published.t - check that docs/performance/README.md is exactly
+# what scripts/bench-report prints for the data beside it, and that every plot
+# in it exists.  Prints TAP.
 
 set -u
 cd "$(dirname "$0")/../.." || exit 2

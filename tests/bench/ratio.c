@@ -115,9 +115,9 @@ share_out(const struct bench_scheme *s, struct vm_page **pages, u_int npages,
 }
 
 /*
- * Measures the throughput of all CPUs together, each with its part of the pages,
- * as a multiple of that of one CPU with all of the pages, during which the other
- * CPUs are busy in a loop.
+ * Measures the throughput of all CPUs together, each with its part of the
+ * pages, as a multiple of that of one CPU with all of the pages, during which
+ * the other CPUs are busy in a loop.
  */
 static void
 throughput(const char *name, const struct bench_scheme *s, u_int npages)

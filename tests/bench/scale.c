@@ -4,10 +4,10 @@
  */
 
 /*
- * Costs as a function of the number of slots and CPUs.  Some must not grow with
- * these: operations while all slots but one are referenced.  Others may: a forced
- * flush with all other CPUs busy.  The cost of start-up is in the line that begins
- * every run (bench.c).
+ * Costs as a function of the number of slots and CPUs.  Some must not grow
+ * with these: operations while all slots but one are referenced.  Others may:
+ * a forced flush with all other CPUs busy.  The cost of start-up is in the
+ * line that begins every run (bench.c).
  */
 
 #include <sys/types.h>
@@ -25,8 +25,8 @@
 #define	LOOKS		256u
 
 /*
- * Returns the time of n operations on the pages in turn, without the loops of the
- * busy CPUs.
+ * Returns the time of n operations on the pages in turn, without the loops of
+ * the busy CPUs.
  */
 static uint64_t
 ops_time(struct vm_page **pages, u_int npages, bool read, u_int n)
@@ -94,10 +94,10 @@ report_cost(const char *name, u_int npages, u_int ops, uint64_t time)
 }
 
 /*
- * The cost to evict a slot and to have it flushed.  The first slots of a new pool
- * are flushed, and nothing is evicted while the first quarter of them is taken;
- * each later miss pays for one eviction.  So this benchmark must be the first that
- * uses the pool.
+ * The cost to evict a slot and to have it flushed.  The first slots of a new
+ * pool are flushed, and nothing is evicted while the first quarter of them is
+ * taken; each later miss pays for one eviction.  So this benchmark must be the
+ * first that uses the pool.
  */
 BENCH(harvest, "scale.harvest")
 {
@@ -126,8 +126,8 @@ BENCH(harvest, "scale.harvest")
 }
 
 /*
- * The cost to find out whether a batch is flushed: a look at all CPUs, which are
- * busy and have flushed.
+ * The cost to find out whether a batch is flushed: a look at all CPUs, which
+ * are busy and have flushed.
  */
 BENCH(decide, "scale.decide")
 {

@@ -4,8 +4,8 @@
  */
 
 /*
- * The two schemes of the kernel itself: sf_buf(9) from slots and from the direct
- * map.
+ * The two schemes of the kernel itself: sf_buf(9) from slots and from the
+ * direct map.
  */
 
 #include <sys/types.h>

@@ -5,14 +5,14 @@
 
 /*
  * A synchronous cache of mappings, as in FreeBSD on i386, for comparison with
- * sf_buf(9): a hash of the mapped pages, a list of the unreferenced slots in the
- * order of their last use, and one lock.
+ * sf_buf(9): a hash of the mapped pages, a list of the unreferenced slots in
+ * the order of their last use, and one lock.
  *
- * If the Accessed bit of a replaced mapping shows that it was used, every CPU may
- * still have it in its TLB, and must invalidate the address before it uses the
- * new mapping.  The allocating CPU does so at once.  For a shared mapping it also
- * interrupts all other CPUs that have not yet done so, and waits for them, under
- * the lock.
+ * If the Accessed bit of a replaced mapping shows that it was used, every CPU
+ * may still have it in its TLB, and must invalidate the address before it uses
+ * the new mapping.  The allocating CPU does so at once.  For a shared mapping
+ * it also interrupts all other CPUs that have not yet done so, and waits for
+ * them, under the lock.
  */
 
 #include <sys/types.h>

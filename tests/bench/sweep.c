@@ -4,9 +4,10 @@
  */
 
 /*
- * Compares the schemes by time: with working sets from one page to far more than
- * there are slots, with pages untouched, read or zeroed, while the other CPUs are
- * busy, idle, or allocate too.  The pages of a working set are used in turn.
+ * Compares the schemes by time: with working sets from one page to far more
+ * than there are slots, with pages untouched, read or zeroed, while the other
+ * CPUs are busy, idle, or allocate too.  The pages of a working set are used
+ * in turn.
  */
 
 #include <sys/types.h>
@@ -63,8 +64,8 @@ start_workers(u_int n)
 }
 
 /*
- * Runs up to BATCHES batches and adds up their counts.  r->time becomes the time
- * of all operations at the median batch's time for one.
+ * Runs up to BATCHES batches and adds up their counts.  r->time becomes the
+ * time of all operations at the median batch's time for one.
  */
 static void
 run_batches(struct bench_result *r, u_int nworkers)
@@ -91,8 +92,8 @@ run_batches(struct bench_result *r, u_int nworkers)
 
 /*
  * Makes the measurement that r describes, and reports it.  The workers divide
- * the first r->pages of `pages' among them or, if `common', all use all of them.
- * The CPUs from nworkers to busy - 1 are busy.
+ * the first r->pages of `pages' among them or, if `common', all use all of
+ * them.  The CPUs from nworkers to busy - 1 are busy.
  */
 static void
 measure(struct bench_result *r, struct vm_page **pages, u_int nworkers,
@@ -221,8 +222,8 @@ zipf_ops(const struct bench_scheme *s, struct vm_page **pages,
 }
 
 /*
- * Measures how many operations are hits if some pages are wanted more often than
- * others.  As many operations precede the measurement, to fill the cache.
+ * Measures how many operations are hits if some pages are wanted more often
+ * than others.  As many operations precede the measurement, to fill the cache.
  */
 static void
 hit_rate(const struct bench_scheme *s, struct vm_page **pages,
@@ -246,7 +247,9 @@ hit_rate(const struct bench_scheme *s, struct vm_page **pages,
 	bench_report(&r);
 }
 
-/* Counts the hits of a cache that always evicts the least recently used page. */
+/*
+ * Counts the hits of a cache that always evicts the least recently used page.
+ */
 static void
 true_lru(const struct zipf *z)
 {

@@ -4,8 +4,8 @@
  */
 
 /*
- * Sequences of accesses that resemble those of a real system.  All arithmetic is
- * in integers, for the kernel has no floating point.
+ * Sequences of accesses that resemble those of a real system.  All arithmetic
+ * is in integers, for the kernel has no floating point.
  */
 
 #include <sys/types.h>
@@ -30,8 +30,8 @@ trace_random(uint32_t *state)
 }
 
 /*
- * zipf_init: prepares z to draw numbers from 0 to n - 1 by Zipf's law.  Number i
- * has the weight 2^28 / (i + 1); the sum fits in 32 bits for n up to 65536.
+ * zipf_init: prepares z to draw numbers from 0 to n - 1 by Zipf's law.  Number
+ * i has the weight 2^28 / (i + 1); the sum fits in 32 bits for n up to 65536.
  */
 void
 zipf_init(struct zipf *z, u_int n)
@@ -75,10 +75,10 @@ zipf_next(const struct zipf *z, uint32_t *state)
 }
 
 /*
- * lognormal_next: draws a log-normal number: the median times 2^(2 x), where x is
- * normal.  x is the sum of twelve uniform numbers minus 6, in units of 2^-16.
- * Between powers of two the exponential is interpolated linearly, which is wrong
- * by at most 6%.
+ * lognormal_next: draws a log-normal number: the median times 2^(2 x), where x
+ * is normal.  x is the sum of twelve uniform numbers minus 6, in units of
+ * 2^-16.  Between powers of two the exponential is interpolated linearly,
+ * which is wrong by at most 6%.
  */
 u_int
 lognormal_next(u_int median, uint32_t *state)

@@ -26,8 +26,8 @@ u_int	zipf_next(const struct zipf *z, uint32_t *state);
 u_int	lognormal_next(u_int median, uint32_t *state);
 
 /*
- * A cache of the numbers 0 to n - 1: the `capacity' most recently used ones have
- * a place each, from 0 to capacity - 1.
+ * A cache of the numbers 0 to n - 1: the `capacity' most recently used ones
+ * have a place each, from 0 to capacity - 1.
  */
 struct lru {
 	u_int n, capacity, held;	/* held: places in use */

@@ -4,9 +4,9 @@
  */
 
 /*
- * A window of kernel addresses for the schemes that sf_buf(9) is compared with,
- * and the synchronous TLB shootdown that they use: it invalidates one address on
- * the CPUs that need it, and the caller waits for these.
+ * A window of kernel addresses for the schemes that sf_buf(9) is compared
+ * with, and the synchronous TLB shootdown that they use: it invalidates one
+ * address on the CPUs that need it, and the caller waits for these.
  *
  * `lock' admits one shootdown at a time.  Its address is in target_va, and each
  * CPU that has invalidated it increments `acks'.  Both are stored before the
@@ -36,8 +36,8 @@ static vm_offset_t target_va;
 static volatile uint32_t acks;
 
 /*
- * bench_lock_wait: the slow path of bench_lock(), when another CPU has the lock.
- * Panics after ipi.timeout=.
+ * bench_lock_wait: the slow path of bench_lock(), when another CPU has the
+ * lock.  Panics after ipi.timeout=.
  */
 void
 bench_lock_wait(struct bench_lock *l)
@@ -54,9 +54,9 @@ bench_lock_wait(struct bench_lock *l)
 }
 
 /*
- * window_init: reserves the addresses of nslots pages for ever, and maps nothing
- * there.  Returns the first, or 0 if there are too few addresses or too many
- * CPUs.
+ * window_init: reserves the addresses of nslots pages for ever, and maps
+ * nothing there.  Returns the first, or 0 if there are too few addresses or
+ * too many CPUs.
  */
 vm_offset_t
 window_init(u_int nslots)
@@ -81,8 +81,8 @@ window_all_cpus(struct cpuset *set)
 }
 
 /*
- * Sends interrupts to the CPUs of the set except this one; by one write if these
- * are all other CPUs.  Returns the number of CPUs that will acknowledge.
+ * Sends interrupts to the CPUs of the set except this one; by one write if
+ * these are all other CPUs.  Returns the number of CPUs that will acknowledge.
  */
 static u_int
 send(const struct cpuset *set)
@@ -108,9 +108,9 @@ send(const struct cpuset *set)
 }
 
 /*
- * window_shootdown: makes the CPUs of the set except this one invalidate va, and
- * waits for them.  Panics after ipi.timeout=.  Thread context, pinned, interrupts
- * on.
+ * window_shootdown: makes the CPUs of the set except this one invalidate va,
+ * and waits for them.  Panics after ipi.timeout=.  Thread context, pinned,
+ * interrupts on.
  */
 void
 window_shootdown(const struct cpuset *set, vm_offset_t va)

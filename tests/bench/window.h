@@ -7,9 +7,9 @@
 #define	_TESTS_BENCH_WINDOW_H_
 
 /*
- * The foundation of the schemes that sf_buf(9) is compared with: kernel addresses
- * of their own, and the synchronous invalidation of one address on other CPUs.
- * window.c.
+ * The foundation of the schemes that sf_buf(9) is compared with: kernel
+ * addresses of their own, and the synchronous invalidation of one address on
+ * other CPUs.  window.c.
  */
 
 #include <sys/types.h>
@@ -70,8 +70,8 @@ window_enter(volatile uint32_t *pte, vm_paddr_t pa)
 }
 
 /*
- * Makes an entry not-present.  True if a TLB may still cache it, which the A bit
- * shows.
+ * Makes an entry not-present.  True if a TLB may still cache it, which the A
+ * bit shows.
  */
 static inline bool
 window_remove(volatile uint32_t *pte)

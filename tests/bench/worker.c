@@ -24,8 +24,9 @@ struct bench_worker bench_workers[MAXCPU];
 static volatile uint32_t nready, go, stop;
 
 /*
- * Performs a chunk of operations.  Inlined once for each touch, for the kernel's
- * own scheme and for the others, so that an operation has no test for these.
+ * Performs a chunk of operations.  Inlined once for each touch, for the
+ * kernel's own scheme and for the others, so that an operation has no test for
+ * these.
  */
 static inline __attribute__((always_inline)) void
 some_ops(struct bench_worker *w, const struct bench_scheme *s,
@@ -51,9 +52,10 @@ some_ops(struct bench_worker *w, const struct bench_scheme *s,
 }
 
 /*
- * Each copy is a function of its own, of less than 1 KB (without sanitizers) and
- * aligned to 1 KB, so that none crosses a page boundary.  For a jump across that
- * boundary the emulator must look up the target, which would cost time.
+ * Each copy is a function of its own, of less than 1 KB (without sanitizers)
+ * and aligned to 1 KB, so that none crosses a page boundary.  For a jump
+ * across that boundary the emulator must look up the target, which would cost
+ * time.
  */
 #define	OPS(name, scheme, touch)					\
 	static void __attribute__((noinline, flatten, aligned(1024)))	\
@@ -134,8 +136,8 @@ bench_workers_start(u_int n)
 }
 
 /*
- * bench_workers_stop: stops the workers and waits until they have ended.  Thread
- * context; sleeps.
+ * bench_workers_stop: stops the workers and waits until they have ended.
+ * Thread context; sleeps.
  */
 void
 bench_workers_stop(u_int n)

@@ -4,10 +4,10 @@
  */
 
 /*
- * Compares the schemes with the work that sf_buf(9) is meant for: reading a memory
- * disk, copying through a pipe, and serving files, each with fewer pages than
- * slots and with more.  The CPUs that take no part are busy.  An operation is a
- * page read, copied or sent.
+ * Compares the schemes with the work that sf_buf(9) is meant for: reading a
+ * memory disk, copying through a pipe, and serving files, each with fewer
+ * pages than slots and with more.  The CPUs that take no part are busy.  An
+ * operation is a page read, copied or sent.
  */
 
 #include <sys/types.h>
@@ -143,9 +143,9 @@ run_pipe(struct load *l)
 }
 
 /*
- * Sends a page, as with a network card that reads it from memory by itself: the
- * mapping is freed after WINDOW more pages, when this one is acknowledged.  With
- * l->touch, computes a checksum first.
+ * Sends a page, as with a network card that reads it from memory by itself:
+ * the mapping is freed after WINDOW more pages, when this one is acknowledged.
+ * With l->touch, computes a checksum first.
  */
 static void
 send_page(struct load *l, struct vm_page *m)
@@ -248,7 +248,9 @@ run_load(const char *name, struct load *l)
 	bench_report(&r);
 }
 
-/* Runs a workload with each scheme, with fewer pages than slots and with more. */
+/*
+ * Runs a workload with each scheme, with fewer pages than slots and with more.
+ */
 static void
 workload(const char *name, void (*run)(struct load *l), bool touch)
 {

@@ -1,14 +1,15 @@
 ; SPDX-License-Identifier: BSD-2-Clause
 ;
-; Imitates a loader or a firmware with one fault.  This is a Multiboot kernel whose
-; first module is the real kernel: it copies that to the addresses of its ELF
-; program headers, makes the fault, and enters it as a loader does.  It is built
-; once for each fault, with -D FAULT=name; the names are the Makefile's FAULTS.
+; Imitates a loader or a firmware with one fault.  This is a Multiboot kernel
+; whose first module is the real kernel: it copies that to the addresses of its
+; ELF program headers, makes the fault, and enters it as a loader does.  It is
+; built once for each fault, with -D FAULT=name; the names are the Makefile's
+; FAULTS.
 ;
-; It is linked at 32 MiB, and a loader puts modules behind it, so the kernel that
-; is copied to 1 MiB overwrites neither.  It finds the firmware's tables as the
-; kernel does and changes them in place.  It copies the loader's memory map before
-; it adds entries.  Throughout,
+; It is linked at 32 MiB, and a loader puts modules behind it, so the kernel
+; that is copied to 1 MiB overwrites neither.  It finds the firmware's tables
+; as the kernel does and changes them in place.  It copies the loader's memory
+; map before it adds entries.  Throughout,
 ;
 ;	ebp	points to the Multiboot information
 ;
@@ -161,8 +162,8 @@ copy_map:
 	rep	movsb
 	ret
 
-; add_range: appends an entry at edi: base eax (below 4 GiB), length edx:ecx, type
-; bl.  Advances edi.
+; add_range: appends an entry at edi: base eax (below 4 GiB), length edx:ecx,
+; type bl.  Advances edi.
 add_range:
 	mov	dword [edi + MMAP_SIZE], MMAP_WHOLE - 4
 	mov	[edi + MMAP_BASE], eax
@@ -175,8 +176,8 @@ add_range:
 	add	dword [ebp + MBI_MMAP_LENGTH], MMAP_WHOLE
 	ret
 
-; find_ram: returns in esi the entry of the RAM that starts at 1 MiB.  edi is the
-; end of the map.
+; find_ram: returns in esi the entry of the RAM that starts at 1 MiB.  edi is
+; the end of the map.
 find_ram:
 	mov	esi, map
 .next:
@@ -193,8 +194,8 @@ find_ram:
 
 ; --- the firmware's tables ---
 
-; find_madt: returns the MADT in esi, its first entry in edi, its end in ebx, and
-; the RSDT in edx.
+; find_madt: returns the MADT in esi, its first entry in edi, its end in ebx,
+; and the RSDT in edx.
 find_madt:
 	mov	esi, 0xe0000
 .rsdp:
@@ -332,7 +333,7 @@ if_fault map_overlapping
 %assign made 1
 %endif
 
-if_fault map_far				; RAM at 48 GiB, where there is none
+if_fault map_far			; RAM at 48 GiB, where there is none
 %if chosen
 	call	copy_map
 	xor	eax, eax
@@ -366,8 +367,8 @@ if_fault map_unsorted			; entries in reverse order
 %assign made 1
 %endif
 
-; One entry for all RAM from 1 MiB to the highest address, and a reserved one for
-; the hole below 4 GiB.
+; One entry for all RAM from 1 MiB to the highest address, and a reserved one
+; for the hole below 4 GiB.
 if_fault map_straddling
 %if chosen
 	call	copy_map
@@ -407,8 +408,8 @@ if_fault map_straddling
 %endif
 
 ; map_pieces: the first half of each MiB: more ranges than the kernel's limit.
-; map_small_pieces: fewer ranges, and so much RAM that the tables for it fit into
-; none of them.
+; map_small_pieces: fewer ranges, and so much RAM that the tables for it fit
+; into none of them.
 %assign pieces 80
 if_fault map_small_pieces
 %if chosen
@@ -466,8 +467,8 @@ if_fault module_nowhere
 %assign made 1
 %endif
 
-; cmdline_long: one character longer than the kernel accepts.  cmdline_endless: no
-; end within three times that length.
+; cmdline_long: one character longer than the kernel accepts.  cmdline_endless:
+; no end within three times that length.
 %assign cmdline_length 1024
 if_fault cmdline_endless
 %if chosen
@@ -584,8 +585,8 @@ if_fault madt_dead_cpu
 %assign made 1
 %endif
 
-; The last two entries become one x2APIC entry, with the id of the last or with an
-; id of more than 8 bits.
+; The last two entries become one x2APIC entry, with the id of the last or with
+; an id of more than 8 bits.
 if_fault madt_x2apic, madt_x2apic_large
 %if chosen
 	call	find_madt

@@ -4,9 +4,9 @@
  */
 
 /*
- * Fuzzes arch/i386/pc/acpi_tables.c.  The first byte selects the parser that gets
- * the rest.  If its upper bit is set, signature, length and checksum are corrected
- * first, because hardly any generated table would have correct ones.
+ * Fuzzes arch/i386/pc/acpi_tables.c.  The first byte selects the parser that
+ * gets the rest.  If its upper bit is set, signature, length and checksum are
+ * corrected first, because hardly any generated table would have correct ones.
  */
 
 #include "tests/fuzz/fuzz.h"

@@ -7,11 +7,12 @@
 #define	_TESTS_FUZZ_H_
 
 /*
- * Fuzzing: a program for each parser of foreign input.  LLVMFuzzerTestOneInput()
- * gives the parser the input, and checks the result against the parser's contract
- * by must().  The memory block ends with the input.  Built by clang with libFuzzer
- * the program generates inputs (make fuzz); built by any compiler with replay.c it
- * tries the inputs kept in corpus/ (make test).
+ * Fuzzing: a program for each parser of foreign input.
+ * LLVMFuzzerTestOneInput() gives the parser the input, and checks the result
+ * against the parser's contract by must().  The memory block ends with the
+ * input.  Built by clang with libFuzzer the program generates inputs (make
+ * fuzz); built by any compiler with replay.c it tries the inputs kept in
+ * corpus/ (make test).
  */
 
 #include <stdint.h>

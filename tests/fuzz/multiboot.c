@@ -4,8 +4,8 @@
  */
 
 /*
- * Fuzzes boot/multiboot.c.  The input is the mapped physical memory, from address
- * 0, where the Multiboot information is.
+ * Fuzzes boot/multiboot.c.  The input is the mapped physical memory, from
+ * address 0, where the Multiboot information is.
  */
 
 #include "tests/fuzz/fuzz.h"

@@ -4,9 +4,9 @@
  */
 
 /*
- * Runs a fuzzing program with the files of its corpus or, if there are arguments,
- * with these files.  An input on which the parser fails ends the program.  Prints
- * TAP.
+ * Runs a fuzzing program with the files of its corpus or, if there are
+ * arguments, with these files.  An input on which the parser fails ends the
+ * program.  Prints TAP.
  */
 
 #include <dirent.h>

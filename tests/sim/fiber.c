@@ -61,8 +61,8 @@ __asm__(
 "	.size	fiber_swap, . - fiber_swap\n");
 
 /*
- * fiber_make: makes f start at `entry', which never returns, when it is switched
- * to.  Whatever it did before is forgotten.
+ * fiber_make: makes f start at `entry', which never returns, when it is
+ * switched to.  Whatever it did before is forgotten.
  */
 void
 fiber_make(struct fiber *f, void (*entry)(void))
@@ -130,9 +130,9 @@ crashed(int sig)
 #endif
 
 /*
- * fiber_catch_crashes: from now on a wild access fails the run and does not end
- * the program.  Does nothing under the address sanitizer, whose own report is more
- * useful.
+ * fiber_catch_crashes: from now on a wild access fails the run and does not
+ * end the program.  Does nothing under the address sanitizer, whose own report
+ * is more useful.
  */
 void
 fiber_catch_crashes(void)

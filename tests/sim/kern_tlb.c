@@ -4,7 +4,8 @@
  */
 
 /*
- * The kernel's epochs, and a function that lets them start just before they wrap.
+ * The kernel's epochs, and a function that lets them start just before they
+ * wrap.
  */
 
 #include "../../vm/tlb.c"

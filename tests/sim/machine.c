@@ -7,19 +7,21 @@
  * The simulated machine.  It behaves as follows:
  *
  *  - A store goes into the CPU's buffer.  It reaches memory in order, but any
- *    number of steps later; the CPU's own loads see it at once (TSO, SDM vol. 3A
- *    8.2.2).  Locked operations, MOV CR3, INVLPG, the entry of an interrupt, IRET
- *    and a write to the local APIC drain the buffer first (8.3, 11.10).
+ *    number of steps later; the CPU's own loads see it at once (TSO, SDM vol.
+ *    3A 8.2.2).  Locked operations, MOV CR3, INVLPG, the entry of an
+ *    interrupt, IRET and a write to the local APIC drain the buffer first
+ *    (8.3, 11.10).
  *  - A TLB may load any present entry at any step, and a read makes it do so.
- *    Both set A in the same locked access that tests P.  A translation stays in
- *    the TLB until the CPU flushes it or a decision drops it.  INVLPG and MOV CR3
- *    act on one CPU, and MOV CR3 keeps global translations.  While a TLB caches
- *    an old translation it does not load a new one, which is the worst case.
- *  - Interrupts come at any step at which they are enabled, and run on the stack
- *    of the interrupted thread.  On a CPU that soft-masks them, the first one is
- *    deferred until they are unmasked.
- *  - Which CPU takes the next step, and all of the above, are decisions, drawn or
- *    given.  Invariant: a run depends on its work and its decisions only.
+ *    Both set A in the same locked access that tests P.  A translation stays
+ *    in the TLB until the CPU flushes it or a decision drops it.  INVLPG and
+ *    MOV CR3 act on one CPU, and MOV CR3 keeps global translations.  While a
+ *    TLB caches an old translation it does not load a new one, which is the
+ *    worst case.
+ *  - Interrupts come at any step at which they are enabled, and run on the
+ *    stack of the interrupted thread.  On a CPU that soft-masks them, the
+ *    first one is deferred until they are unmasked.
+ *  - Which CPU takes the next step, and all of the above, are decisions, drawn
+ *    or given.  Invariant: a run depends on its work and its decisions only.
  */
 
 #include <stdarg.h>
@@ -115,8 +117,8 @@ sim_note(const char *fmt, ...)
 }
 
 /*
- * sim_finish: ends the run: machine_run() returns.  The fibers are made again for
- * the next run.
+ * sim_finish: ends the run: machine_run() returns.  The fibers are made again
+ * for the next run.
  */
 void
 sim_finish(void)
@@ -149,8 +151,8 @@ record(enum decision_kind kind, uint32_t arg)
 }
 
 /*
- * sim_choose: returns the decision of this kind at this step; 0 if there is none.
- * In a random schedule that is `drawn', which is recorded.
+ * sim_choose: returns the decision of this kind at this step; 0 if there is
+ * none.  In a random schedule that is `drawn', which is recorded.
  */
 uint32_t
 sim_choose(enum decision_kind kind, uint32_t drawn)
@@ -267,7 +269,9 @@ deliver_due(void)
 	}
 }
 
-/* sim_ipi: sends an IPI; merges it with an earlier one that was not taken yet. */
+/*
+ * sim_ipi: sends an IPI; merges it with an earlier one that was not taken yet.
+ */
 void
 sim_ipi(struct cpu *c, u_int verb)
 {
@@ -330,8 +334,8 @@ tlb_flush(struct cpu *c)
 }
 
 /*
- * sim_check_tlb: checks the TLB of a CPU that is awake, and so may use any shared
- * mapping: it must cache no other page for a referenced slot.
+ * sim_check_tlb: checks the TLB of a CPU that is awake, and so may use any
+ * shared mapping: it must cache no other page for a referenced slot.
  */
 void
 sim_check_tlb(struct cpu *c)
@@ -344,7 +348,9 @@ sim_check_tlb(struct cpu *c)
 			    live[i].frame);
 }
 
-/* sim_read: reads at va as a program does, and checks that it sees the frame. */
+/*
+ * sim_read: reads at va as a program does, and checks that it sees the frame.
+ */
 void
 sim_read(vm_offset_t va, uint32_t frame)
 {
@@ -538,8 +544,8 @@ take_interrupt(uint32_t what)
 }
 
 /*
- * Takes the pending interrupts, one after the other.  If the CPU soft-masks them,
- * defers the first, as trap() does.
+ * Takes the pending interrupts, one after the other.  If the CPU soft-masks
+ * them, defers the first, as trap() does.
  */
 static void
 take_interrupts(void)
@@ -561,8 +567,9 @@ take_interrupts(void)
 }
 
 /*
- * sim_step: begins a step.  It is called before every access before which another
- * CPU, a TLB or an interrupt could act; the caller makes the access after it.
+ * sim_step: begins a step.  It is called before every access before which
+ * another CPU, a TLB or an interrupt could act; the caller makes the access
+ * after it.
  */
 void
 sim_step(const char *what, const volatile void *p, uint64_t v,

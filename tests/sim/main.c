@@ -145,7 +145,7 @@ share_out(bool seeds)
 	for (u_int i = 0; i < nprocs; i++) {
 		if (new_process() == 0) {
 			work_share(i, seeds);
-			exit(0);	/* writes the counters of make coverage */
+			exit(0);	/* writes make coverage's counters */
 		}
 	}
 	while (wait(NULL) > 0)

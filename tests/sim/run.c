@@ -5,8 +5,8 @@
 
 /*
  * One run: restores the kernel's variables to their state at boot, resets the
- * machine, starts the work, and returns the verdict.  Also defines the functions
- * and variables of the kernel that its simulated files use.
+ * machine, starts the work, and returns the verdict.  Also defines the
+ * functions and variables of the kernel that its simulated files use.
  */
 
 #include <stdarg.h>
@@ -42,9 +42,9 @@ uint64_t ticks_per_ms = 1000000;	/* so that no wait expires */
 uint64_t total_steps;
 
 /*
- * The arrays that the linker places in the kernel.  The slots follow the sentinel,
- * and sim.mk puts them at an address from which sf_buf_md_kva_of() computes the
- * right kernel address.
+ * The arrays that the linker places in the kernel.  The slots follow the
+ * sentinel, and sim.mk puts them at an address from which sf_buf_md_kva_of()
+ * computes the right kernel address.
  */
 static struct sf_buf slots[1 + NSLOTS] __attribute__((used,
     section(".sf_slots")));

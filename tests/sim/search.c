@@ -4,8 +4,9 @@
  */
 
 /*
- * Many runs: of a range of seeds, or of all schedules of small work up to a number
- * of decisions.  Also finds, for a failing run, a smaller one that fails too.
+ * Many runs: of a range of seeds, or of all schedules of small work up to a
+ * number of decisions.  Also finds, for a failing run, a smaller one that
+ * fails too.
  */
 
 #include <stdio.h>
@@ -28,8 +29,8 @@ count(struct figures *f, const struct work *w)
 }
 
 /*
- * search_seeds: runs the n seeds first, first + stride, ...  Returns false at the
- * first that fails, which is then in *seed.
+ * search_seeds: runs the n seeds first, first + stride, ...  Returns false at
+ * the first that fails, which is then in *seed.
  */
 bool
 search_seeds(uint64_t first, uint64_t n, uint64_t stride, struct figures *f,
@@ -149,8 +150,8 @@ print_interleaving(void)
 }
 
 /*
- * search_explain: runs one seed.  If it fails, makes the run small, prints it step
- * by step, and returns false.
+ * search_explain: runs one seed.  If it fails, makes the run small, prints it
+ * step by step, and returns false.
  */
 bool
 search_explain(uint64_t seed)
@@ -230,11 +231,11 @@ explore(u_int bound, struct figures *f)
 }
 
 /*
- * Small work: a program for each of two threads, on two CPUs.  The digits 0 and 1
- * allocate that page, with the flags that follow: n(owait), c(atch), p (CPU-
- * private).  The letters are operations: r(ead), f(ree), g(ive), t(ake), F(lush),
- * s(ignal the other thread), z (nap), m(ove to CPU 1), e (take a page from the
- * allocator and give it back).
+ * Small work: a program for each of two threads, on two CPUs.  The digits 0
+ * and 1 allocate that page, with the flags that follow: n(owait), c(atch), p
+ * (CPU- private).  The letters are operations: r(ead), f(ree), g(ive), t(ake),
+ * F(lush), s(ignal the other thread), z (nap), m(ove to CPU 1), e (take a page
+ * from the allocator and give it back).
  */
 static const char *const small[][2] = {
 	{ "0rf1rf", "1rf0rf" },
@@ -296,8 +297,9 @@ small_work(const char *const programs[2], u_int nslots, bool strict)
 
 /*
  * search_all: runs every schedule with at most `bound' decisions, of the small
- * work, or of the tiny work if `bound' is more than two; of the `parts' parts of
- * the work, only `part'.  Returns false, after printing it, if a run failed.
+ * work, or of the tiny work if `bound' is more than two; of the `parts' parts
+ * of the work, only `part'.  Returns false, after printing it, if a run
+ * failed.
  */
 bool
 search_all(u_int bound, u_int part, u_int parts, struct figures *f)

@@ -15,7 +15,7 @@
  *	thread.c	threads, sleeping, idling, traps
  *	work.c		the threads' operations, and the oracle's checks of them
  *	run.c		one run: set-up, schedule, verdict
- *	search.c	many runs: by seeds or exhaustively; makes a failing run small
+ *	search.c	many runs: by seeds, exhaustively; makes failing ones small
  *	main.c		options, processes, totals
  *
  * Everything runs on one thread of the host.  Each simulated thread has a stack
@@ -38,8 +38,8 @@
 /*
  * Decisions: the deviations from the plain schedule.  In that, the running CPU
  * runs until it waits, stores are visible at once, interrupts are not delayed,
- * the clock stands still and TLBs load only entries that a program reads through.
- * A run is determined by its work and its list of decisions.
+ * the clock stands still and TLBs load only entries that a program reads
+ * through.  A run is determined by its work and its list of decisions.
  */
 enum decision_kind {
 	D_SWITCH,	/* another CPU takes the next step: arg */
@@ -207,7 +207,7 @@ struct work {
 	bool strict, direct;
 	uint32_t epoch;
 	bool wired;		/* pages have a wiring of their own */
-	bool sleeper;		/* the last CPU was idle for half of all epochs */
+	bool sleeper;		/* the last CPU idled for half of all epochs */
 	u_int nops[NTHREADS];
 	struct op ops[NTHREADS][NOPS];
 };

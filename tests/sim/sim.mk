@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # The simulation of tests/sim: unchanged kernel sources, compiled for the host
-# with the headers of tests/sim/include.  The Makefile includes this file.  There
-# are two programs: one with the sanitizers and one without, which is several
-# times as fast.
+# with the headers of tests/sim/include.  The Makefile includes this file.
+# There are two programs: one with the sanitizers and one without, which is
+# several times as fast.
 #
 # All variables of the kernel's files are in one section, whose initial contents
 # the program restores before each run.

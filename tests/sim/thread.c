@@ -4,13 +4,14 @@
  */
 
 /*
- * The simulated threads: a queue of runnable threads for each CPU; sleeping and
- * waking on wait channels, with the contract of <sys/sleepq.h>; pinning as in
- * kern/sched/sched.c; traps and idling in the order of arch/i386/trap/trap.c and
- * sched_idle().  Sleeps have no timeouts here, so that a lost wake-up is not
- * hidden by one.
+ * The simulated threads: a queue of runnable threads for each CPU; sleeping
+ * and waking on wait channels, with the contract of <sys/sleepq.h>; pinning as
+ * in kern/sched/sched.c; traps and idling in the order of
+ * arch/i386/trap/trap.c and sched_idle().  Sleeps have no timeouts here, so
+ * that a lost wake-up is not hidden by one.
  *
- * As in the kernel, a thread changes its CPU only when it is woken or asks for it.
+ * As in the kernel, a thread changes its CPU only when it is woken or asks for
+ * it.
  */
 
 #include <string.h>
@@ -43,8 +44,8 @@ number(const struct task *t)
 }
 
 /*
- * Switches to the next task of this CPU's queue, or to its idle task; returns when
- * the calling task runs again.  Interrupts off.
+ * Switches to the next task of this CPU's queue, or to its idle task; returns
+ * when the calling task runs again.  Interrupts off.
  */
 static void
 run_next(void)
@@ -82,7 +83,10 @@ enqueue(struct cpu *c, struct task *t)
 		sim_ipi(c, IPI_RESCHED);
 }
 
-/* Makes a task that was asleep runnable, on its CPU or, by a decision, another. */
+/*
+ * Makes a task that was asleep runnable, on its CPU or, by a decision,
+ * another.
+ */
 static void
 ready(struct task *t)
 {
@@ -97,7 +101,10 @@ ready(struct task *t)
 	enqueue(&cpus[to], t);
 }
 
-/* Ends a sleep.  A task that has not left its CPU yet will see that wchan is NULL. */
+/*
+ * Ends a sleep.  A task that has not left its CPU yet will see that wchan is
+ * NULL.
+ */
 static void
 wake(struct task *t, int error)
 {
@@ -217,10 +224,11 @@ others_wait(const struct task *me)
 }
 
 /*
- * thread_busy: keeps its CPU busy, with interrupts enabled, until another thread
- * is queued on this CPU or every other thread sleeps, ended or is busy too.  The
- * clock may stand still meanwhile.  So if a flush request gets lost, its sender
- * waits for this CPU and this CPU for the sender, and the run ends as a hang.
+ * thread_busy: keeps its CPU busy, with interrupts enabled, until another
+ * thread is queued on this CPU or every other thread sleeps, ended or is busy
+ * too.  The clock may stand still meanwhile.  So if a flush request gets lost,
+ * its sender waits for this CPU and this CPU for the sender, and the run ends
+ * as a hang.
  */
 void
 thread_busy(void)
@@ -233,7 +241,9 @@ thread_busy(void)
 	t->busy = false;
 }
 
-/* thread_wake_nap: ends a nap; false if the thread does not nap.  Any context. */
+/*
+ * thread_wake_nap: ends a nap; false if the thread does not nap.  Any context.
+ */
 bool
 thread_wake_nap(u_int thread)
 {
@@ -246,7 +256,9 @@ thread_wake_nap(u_int thread)
 	return (true);
 }
 
-/* thread_move: moves the calling thread to another CPU, as sched_bind() does. */
+/*
+ * thread_move: moves the calling thread to another CPU, as sched_bind() does.
+ */
 void
 thread_move(u_int cpu)
 {
@@ -391,9 +403,9 @@ thread_loop(void)
 }
 
 /*
- * threads_stuck: called when every CPU halts and no interrupt is on its way.  Ends
- * a nap or frees a shared mapping, if there is one.  If not, and threads still
- * sleep, their wake-up was lost; if all have ended, starts the checker.
+ * threads_stuck: called when every CPU halts and no interrupt is on its way.
+ * Ends a nap or frees a shared mapping, if there is one.  If not, and threads
+ * still sleep, their wake-up was lost; if all have ended, starts the checker.
  */
 void
 threads_stuck(void)
@@ -431,8 +443,8 @@ task_make(u_int i, u_int id, u_int cpu, void (*entry)(void))
 }
 
 /*
- * threads_reset: makes n threads, spread over the CPUs, that run fn, and the idle
- * tasks and the checker.
+ * threads_reset: makes n threads, spread over the CPUs, that run fn, and the
+ * idle tasks and the checker.
  */
 void
 threads_reset(u_int n, void (*fn)(u_int thread))

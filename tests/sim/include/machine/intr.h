@@ -8,8 +8,8 @@
 
 /*
  * Interrupts, soft-masked or turned off, with the interface of
- * arch/i386/include/intr.h.  Each call is one step, which takes effect on the CPU
- * on which the thread is after it.  tests/sim/machine.c.
+ * arch/i386/include/intr.h.  Each call is one step, which takes effect on the
+ * CPU on which the thread is after it.  tests/sim/machine.c.
  */
 
 #include <sys/types.h>
