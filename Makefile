@@ -21,7 +21,7 @@
 #: VARIANT=		ubsan: panics at undefined behaviour; gcov: counts lines
 #: GDBPORT=1234		TCP port at which QEMU waits for gdb
 #: SECONDS=10		time of make fuzz for each parser; 60 in test-all
-#: BENCH=		part of make performance: exact, time, report; empty is all
+#: BENCH=		what make performance makes: exact, time, report
 #: V=			1 shows the commands
 #
 # build/ has the debug image and its objects, build/release/ those of the

@@ -64,22 +64,22 @@ full_case(const char *name, struct vm_page **pages, u_int npages, bool read)
 /* All slots but one are referenced; the spare pages share the last one. */
 BENCH(full, "scale.full")
 {
-	u_int nheld = nsfbufs - 1, npages = nheld + SPARE_PAGES;
+	u_int nkept = nsfbufs - 1, npages = nkept + SPARE_PAGES;
 	struct vm_page **pages = bench_pages(npages, false);
-	struct sf_buf **held;
+	struct sf_buf **kept;
 
 	if (pages == NULL)
 		return;
-	held = bench_array(nheld * sizeof(struct sf_buf *));
-	for (u_int i = 0; i < nheld; i++)
-		held[i] = sf_buf_alloc(pages[i], 0);
-	full_case("full-hit", pages, nheld < SPARE_PAGES ? nheld :
+	kept = bench_array(nkept * sizeof(struct sf_buf *));
+	for (u_int i = 0; i < nkept; i++)
+		kept[i] = sf_buf_alloc(pages[i], 0);
+	full_case("full-hit", pages, nkept < SPARE_PAGES ? nkept :
 	    SPARE_PAGES, false);
-	full_case("full-miss-untouched", pages + nheld, SPARE_PAGES, false);
-	full_case("full-miss-read", pages + nheld, SPARE_PAGES, true);
-	for (u_int i = 0; i < nheld; i++)
-		sf_buf_free(held[i]);
-	kmem_free(held, nheld * sizeof(struct sf_buf *));
+	full_case("full-miss-untouched", pages + nkept, SPARE_PAGES, false);
+	full_case("full-miss-read", pages + nkept, SPARE_PAGES, true);
+	for (u_int i = 0; i < nkept; i++)
+		sf_buf_free(kept[i]);
+	kmem_free(kept, nkept * sizeof(struct sf_buf *));
 	bench_pages_free(pages, npages);
 }
 
@@ -133,17 +133,17 @@ BENCH(decide, "scale.decide")
 {
 	uint32_t stamp;
 	uint64_t t0, t1, b0, b1;
-	bool clean = true;
+	bool flushed = true;
 
 	bench_busy_start(1, mp_ncpus, true);
 	stamp = tlb_close();
 	tlb_flush_all_wait();
 	t0 = bench_busy_time(&b0);
 	for (u_int i = 0; i < LOOKS; i++)
-		clean = tlb_is_clean(stamp) && clean;
+		flushed = tlb_is_clean(stamp) && flushed;
 	t1 = bench_busy_time(&b1);
 	bench_busy_stop();
-	if (!clean)
+	if (!flushed)
 		bench_failed();
 	report_cost("decide", 0, LOOKS, t1 - t0 - (b1 - b0));
 }

@@ -149,8 +149,8 @@ lru_use(struct lru *l, u_int number, bool *hit)
 	uint32_t p = l->place[number];
 
 	*hit = p != 0;
-	if (p == 0 && l->held < l->capacity) {
-		p = ++l->held;
+	if (p == 0 && l->nused < l->capacity) {
+		p = ++l->nused;
 	} else {
 		if (p == 0) {
 			p = l->oldest;

@@ -30,7 +30,7 @@ u_int	lognormal_next(u_int median, uint32_t *state);
  * have a place each, from 0 to capacity - 1.
  */
 struct lru {
-	u_int n, capacity, held;	/* held: places in use */
+	u_int n, capacity, nused;	/* nused: places in use */
 	uint32_t *place;	/* of each number: its place + 1; 0 if none */
 	uint32_t *holds;	/* of each place: its number */
 	uint32_t *newer, *older; /* of each place + 1: a place + 1; 0 if none */

@@ -15,7 +15,7 @@
  *	thread.c	threads, sleeping, idling, traps
  *	work.c		the threads' operations, and the oracle's checks of them
  *	run.c		one run: set-up, schedule, verdict
- *	search.c	many runs: by seeds, exhaustively; makes failing ones small
+ *	search.c	many runs: by seeds, exhaustively; shrinks failing ones
  *	main.c		options, processes, totals
  *
  * Everything runs on one thread of the host.  Each simulated thread has a stack
