@@ -1,31 +1,32 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# mayfly: `make help` lists what there is.  Owns the flags and what is built
-# from what; what boots the image is in scripts/, which find these in their
-# environment, where make puts what its command line sets:
+# mayfly: `make help` lists the targets and variables.  This file owns the
+# flags and the dependencies.  The scripts in scripts/ boot the image.  They
+# read these variables from their environment, to which make adds those set on
+# its command line:
 #
 #: SMP=4		CPUs
 #: MEM=5G		memory, with a suffix of M or G
 #: CPU=			QEMU's CPU model; empty is QEMU's own default
 #: MACHINE=pc		QEMU's machine type, pc or q35
 #: APPEND=		the kernel's command line
-#: FILE=		the boot module; empty is none, unset the kernel
+#: FILE=		the boot module; empty is none, unset the kernel itself
 #: ACCEL_THREAD=multi	or single: one host thread for all CPUs
 #: SERIAL=stdio		or none: a machine without a serial port
-#: LOG=build/run.log	where make run keeps what the serial port said
-#: BOOT=kernel		who loads it: kernel (QEMU itself) or iso (GRUB)
+#: LOG=build/run.log	where make run keeps the serial port's output
+#: BOOT=kernel		what loads it: kernel (QEMU itself) or iso (GRUB)
 #: CC=gcc		gcc or clang
 #: CROSS=		prefix of gcc, ld and nm, such as i686-linux-gnu-
 #: DEBUG=1		0 builds the release image, without -DDEBUG
-#: VARIANT=		ubsan: panics where C defines nothing; gcov: counts lines
-#: GDBPORT=1234		where QEMU waits for gdb
-#: SECONDS=10		how long make fuzz takes for each parser; 60 in test-all
-#: BENCH=		what make performance repeats: exact, time or report; empty is all
+#: VARIANT=		ubsan: panics at undefined behaviour; gcov: counts lines
+#: GDBPORT=1234		TCP port at which QEMU waits for gdb
+#: SECONDS=10		time of make fuzz for each parser; 60 in test-all
+#: BENCH=		what make performance makes: exact, time, report
 #: V=			1 shows the commands
 #
-# build/ holds the debug image and its objects, build/release/ the release
-# image's, build/ubsan/ those of a debug image that panics where it does what C
-# does not define (VARIANT=ubsan), build/gcov/ those of one that counts how often
+# build/ has the debug image and its objects, build/release/ those of the
+# release image, build/ubsan/ those of a debug image that panics at undefined
+# behaviour (VARIANT=ubsan), build/gcov/ those of one that counts how often
 # each line is executed (VARIANT=gcov).
 
 CC	= gcc
@@ -44,15 +45,16 @@ $(error VARIANT=$(VARIANT): neither ubsan nor gcov)
 endif
 B	= build$(VARIANT:%=/%)
 I	= build/include
-# Programs for the host: of two kinds, too.
+# Programs for the host, with line counters or without.
 HOSTB	= $(if $(filter gcov,$(VARIANT)),$(B),build)
 
-# Arguments go in registers: -mregparm=3; the assembly files know.
-# The least CPU with PAE is a P6.  What runs before that is known runs on all.
-# 4 bytes: nothing here needs the 16 of the user's ABI.
+# -mregparm=3 passes arguments in registers; the assembly files rely on it.
+# -march=i686: the oldest CPU with PAE is a P6.  boot/early.c, which checks the
+# CPU, is compiled for a 486 below.
+# Stack alignment: 4 bytes, for no code here needs the 16 of the user ABI.
 STACKALIGN = $(if $(findstring clang,$(CC)),-mstack-alignment=4,-mpreferred-stack-boundary=2)
-# Location views are a fifth of gcc's debugging information; gdb has no use
-# for them.
+# Location views are a fifth of gcc's debugging information, and gdb does not
+# use them.
 DEBUGINFO = -g $(if $(findstring clang,$(CC)),,-gno-variable-location-views)
 CFLAGS	= -m32 -march=i686 -mtune=generic -mregparm=3 $(STACKALIGN) \
 	  -std=gnu11 -O2 $(DEBUGINFO) -ffreestanding -fno-pic -fno-pie \
@@ -65,10 +67,10 @@ CFLAGS_gcov = -DGCOV -O0 -fprofile-arcs -ftest-coverage -fprofile-info-section \
 	  -fprofile-update=atomic
 CFLAGS_ubsan = -fsanitize=undefined -fno-sanitize-recover=all
 CFLAGS_boot/early.c = -march=i486 -fno-sanitize=all -fprofile-update=single
-CFLAGS_kern/gcov.c = -O2 -fno-profile-arcs -fno-test-coverage
-CFLAGS_kern/ubsan.c = -fno-sanitize=all
-# clang does not know the pragma in it, and needs none.
-CFLAGS_kern/string.c = -Wno-unknown-pragmas
+CFLAGS_kern/debug/gcov.c = -O2 -fno-profile-arcs -fno-test-coverage
+CFLAGS_kern/debug/ubsan.c = -fno-sanitize=all
+# This file has a pragma that only gcc knows and needs.
+CFLAGS_kern/lib/string.c = -Wno-unknown-pragmas
 LDFLAGS	= -m elf_i386 -nostdlib -z noexecstack \
 	  --compress-debug-sections=zlib -T linker.ld
 KSYMS	= NM='$(CROSS)nm' sh scripts/ksyms
@@ -77,7 +79,7 @@ HOSTCFLAGS = -std=gnu11 -Wall -Wextra -g \
 	  -fno-sanitize-recover=all)
 HOSTCFLAGS_gcov = -O0 --coverage -fdata-sections
 
-# The storeys, from the ground up, and the tests.
+# The folders of the kernel, from the lowest storey up, and the tests.
 DIRS	= boot arch/i386/mmu arch/i386/trap arch/i386/smp arch/i386/pc \
 	  kern/lib kern/sync kern/sched kern/debug kern/console kern \
 	  vm sf_buf tests tests/digest tests/bench
@@ -90,19 +92,20 @@ OBJS	= $(CSRC:%.c=$(B)/%.o) $(ASRC:%.asm=$(B)/%.o)
 FAULTS	= $(shell sed -n 's/,/ /g; s/^if_fault //p' tests/boot/chain.asm | \
 	  sed 's/;.*//' | tr -s ' \t' '\n\n' | sort -u)
 CHAINS	= $(FAULTS:%=$(B)/tests/%.elf)
-# Rows of the table of machines, by the set that they are in.
+# $(call rows,SET): the rows of the table of machines that are in SET.
 rows	= $(shell awk -F '\t' '!/^\#/ && $$NF == "$(1)" { print $$1 }' \
 	  tests/matrix.tsv)
 HOSTT	= $(patsubst tests/host/%.c,$(HOSTB)/host/%,$(wildcard tests/host/*.c))
 PARSERS	= acpi cmdline lineedit multiboot
 
-# What make test runs before the machines: programs that print TAP.
+# Programs that print TAP, which make test runs before the machines.
 TESTS	= tests/run-file.t $(HOSTT)
 TESTS	+= $(PARSERS:%=$(HOSTB)/host/fuzz_%)
 TESTS	+= tests/pairwise.t tests/ktap.t
 TESTS	+= tests/monitor.t tests/manual.t
 TESTS	+= tests/bench/budget.t tests/bench/published.t
-# What make test-all makes: make test, and what takes longer or needs more.
+# The targets of make test-all: make test, and those that take longer or need
+# more tools.
 ALLTARGETS = test test-rows
 ALLTARGETS += test-bochs
 ALLTARGETS += test-gdb
@@ -114,7 +117,8 @@ ALLTARGETS += test-the-tests
 TOOLS	= $(firstword $(CROSS)$(CC)) $(CROSS)$(LD) $(CROSS)nm $(NASM)
 TESTTOOLS = $(TOOLS) @test
 
-# One make at a time builds: two would take each other's half-written files.
+# The lock admits one make at a time: two would read each other's half-written
+# files.
 all:				## builds the kernel (plain make does)
 	@sh scripts/need flock
 	@mkdir -p build
@@ -136,8 +140,9 @@ $(B)/mayfly.elf: $(OBJS) $(B)/ksyms.o linker.ld
 	    echo 'the second link moved a function' >&2; exit 1; }
 	$(Q)mv $@.tmp $@
 
-# The first link has an empty table; its functions make the second's.  The
-# table lies behind all else, so nothing moves, which the second link checks.
+# The first link has an empty symbol table; the table for the second link is
+# made from its functions.  The table lies behind all else, so no function moves
+# in the second link; the rule for mayfly.elf above checks that.
 $(B)/ksyms.asm: $(OBJS) linker.ld scripts/ksyms
 	@echo "SYM $@"
 	$(Q)$(KSYMS) >$(B)/ksyms0.asm
@@ -151,8 +156,8 @@ $(B)/ksyms.o: $(B)/ksyms.asm
 $(I)/machine:
 	$(Q)mkdir -p $(I) && ln -sfn ../../arch/i386/include $@
 
-# All objects are built by one compiler with one set of flags: another CC=
-# builds them anew.
+# All objects are built by one compiler with one set of flags: with another CC=
+# all are built again.
 FLAGS	= $(CROSS)$(CC) $(CFLAGS)
 $(B)/flags: force
 	@sh scripts/need $(TOOLS)
@@ -169,14 +174,14 @@ $(B)/%.o: %.asm $(B)/flags
 	@echo "ASM $<"
 	$(Q)$(NASM) -f elf32 -g -o $@ $<
 
-# Loaders and firmware with a fault each, for BOOT=.
+# Images that act as a faulty loader or firmware, one for each fault, for BOOT=.
 $(CHAINS): $(B)/tests/%.elf: tests/boot/chain.asm $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(NASM) -f elf32 -D FAULT=$* -o $(@:.elf=.chain.o) $<
 	$(Q)$(CROSS)$(LD) -m elf_i386 -z noexecstack -z max-page-size=4096 \
 	    -Ttext=0x2000000 -o $@ $(@:.elf=.chain.o)
 
-# For editors: one object for each source, with its flags.
+# For editors: a JSON object for each source, with its flags.
 compile_commands.json: $(CSRC) $(B)/flags
 	@printf '%s\n' $(foreach f,$(CSRC),'$(f) $(CFLAGS_$(f))') | \
 	    FLAGS='$(FLAGS)' awk 'BEGIN { \
@@ -207,8 +212,8 @@ $(HOSTB)/host/acpi_test: HOSTINC = -Itests/host/include -I. -I$(I)
 $(HOSTB)/host/acpi_test: | $(I)/machine
 $(HOSTB)/host/acpi_test: arch/i386/pc/acpi_tables.c arch/i386/include/acpi.h
 
-# The parsers of foreign input, against what is kept of it; and against what
-# libFuzzer thinks of.
+# The parsers of foreign input, each built twice: to replay the inputs kept in
+# tests/fuzz/corpus, and for libFuzzer, which generates inputs.
 FUZZINC	= -Itests/host/include -I. -I$(I)
 FUZZSRC	= arch/i386/pc/acpi_tables.c boot/multiboot.c kern/console/lineedit.c kern/tunable.c
 $(HOSTB)/host/fuzz_%: tests/fuzz/%.c tests/fuzz/replay.c tests/fuzz/fuzz.h \
@@ -226,7 +231,7 @@ build/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(FUZZSRC) | $(I)/machine
 	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 	    -o $@ $<
 
-fuzz: $(PARSERS:%=build/fuzz/%)	## looks for input that a parser does not bear
+fuzz: $(PARSERS:%=build/fuzz/%)	## searches for input on which a parser fails
 	$(Q)sh scripts/fuzz $(or $(SECONDS),10) $(PARSERS)
 
 need-test:
@@ -237,14 +242,16 @@ run debug gdb iso: export KERNEL = $(B)/mayfly.elf
 run: all			## boots FILE as a module and digests it
 	$(Q)sh scripts/run-file
 
-# All images, whatever DEBUG= says: the table of machines has rows for each.
+# Builds all images, whatever DEBUG= says: the table of machines has rows for
+# each.
 images:
 	$(Q)$(MAKE) --no-print-directory DEBUG=1 all
 	$(Q)$(MAKE) --no-print-directory DEBUG=0 all
 	$(Q)$(MAKE) --no-print-directory DEBUG=1 VARIANT=ubsan all
 
-# $(call prove,TESTS,ROWS,REMOVE), where REMOVE is what goes first.  One make at
-# a time tests: all of them use these files.
+# $(call prove,TESTS,ROWS,REMOVE): removes the directory REMOVE, then runs the
+# tests and rows.  The lock admits one make at a time, for all of them use these
+# files.
 define prove
 	@exec 9>build/testing; flock -n 9 || { \
 	    echo 'tests are running in this tree already' >&2; exit 1; }; \
@@ -264,65 +271,65 @@ define prove
 	exit $$status
 endef
 
-test: need-test images $(filter $(HOSTB)/host/%,$(TESTS))	## tests: host programs, then machines
+test: need-test images $(filter $(HOSTB)/host/%,$(TESTS))	## runs host tests, boots machines
 	$(call prove,$(TESTS),$(call rows,test),build/logs)
 
-# Two at a time, each in a copy of the tree.
+# Two faults at a time, each in a copy of the tree.
 test-the-tests: need-test images $(HOSTB)/sim/simulate	## plants faults that the tests must catch
 test-the-tests: $(filter $(HOSTB)/host/%,$(TESTS))
 	@rm -rf build/faults && mkdir -p build/faults
 	@: >build/faults/0of2; : >build/faults/1of2
 	@prove -j2 -v --exec 'perl tests/faults/run' build/faults/*of2
 
-test-rows: need-test images	## the rows that are too large for make test
+test-rows: need-test images	## boots the rows too large for make test
 	$(call prove,,$(call rows,all))
 
 test-all: SECONDS = 60
-test-all:			## all tests there are
+test-all:			## runs all tests
 	$(Q)MAKE='$(MAKE) SECONDS=$(SECONDS)' sh scripts/test-all $(ALLTARGETS)
 
-bench: release			## measures a part; tables on the terminal
+bench: release			## runs some benchmarks; tables on the terminal
 	$(if $(BENCH),$(error BENCH=$(BENCH): that is for make performance))
 	$(Q)BENCH=quick sh scripts/bench
 
-performance: images		## measures all, into docs/performance
+performance: images		## runs all benchmarks; writes docs/performance
 	$(Q)BENCH=$(or $(BENCH),full) sh scripts/bench
 
-bench-budget: all release	## instructions of each operation, and ceilings
+bench-budget: all release	## compares instructions with their ceilings
 	$(Q)sh tests/bench/budget.t
 
-test-bochs: need-test images	## the rows of the table that boot in Bochs
+test-bochs: need-test images	## boots the table's rows for Bochs
 	@sh scripts/need bochs
 	$(call prove,,$(call rows,bochs))
 
-model:				## the protocols' models, checked by spin
+model:				## checks the models of the protocols with spin
 	$(Q)CC=$(CC) sh tests/model/run
 
-iso: all			## build/mayfly.iso: GRUB, the kernel and FILE
+iso: all			## makes build/mayfly.iso: GRUB, kernel and FILE
 	$(Q)sh scripts/iso $(B)/mayfly.iso
 	@ls -l $(B)/mayfly.iso
 
-release:			## build/release/mayfly.elf, without -DDEBUG
+release:			## builds the release image, without -DDEBUG
 	$(Q)$(MAKE) --no-print-directory DEBUG=0 all
 
-# Less than about 3 GB of memory keeps scripts/qemu on qemu-system-i386, whose
-# registers agree with the architecture that gdb is told.
-debug: all			## QEMU waits for gdb on GDBPORT
+# With less than about 3 GB of memory scripts/qemu starts qemu-system-i386,
+# whose registers are those of gdb's `set architecture i386'.
+debug: all			## starts QEMU, which waits for gdb on GDBPORT
 	@echo 'To connect: make gdb (or scripts/gdb GDB-ARGUMENTS)'
 	$(Q)MEM=$${MEM:-512M} sh scripts/qemu \
 	    -gdb "tcp:localhost:$${GDBPORT:-1234}" -S
 
-gdb: all			## gdb at what make debug started
+gdb: all			## connects gdb to the kernel of make debug
 	$(Q)sh scripts/gdb
 
-test-gdb: need-test images	## gdb's commands, at a running kernel
+test-gdb: need-test images	## tests gdb's commands at a running kernel
 	@sh scripts/need gdb
 	$(call prove,tests/gdb.t,)
 
 clean:				## removes build/ and compile_commands.json
 	rm -rf build compile_commands.json
 
-help:				## this list
+help:				## prints this list
 	@echo 'Targets:'
 	@sed -n 's/^\([a-z-]*\):[^#]*## /    \1	/p' Makefile $(wildcard tests/*/*.mk) | expand -t 24
 	@echo 'Variables and their defaults:'

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# gdb's commands of scripts/gdbinit, at a kernel in QEMU that is stopped where
-# tests/debugger_test.c has something to look at, as TAP.
+# tests/gdb.t - test the gdb commands of scripts/gdbinit, at a kernel in QEMU
+# that is stopped in a case of tests/debugger_test.c.  Prints TAP.
 
 cd "$(dirname "$0")/.." || exit 2
 dir=$(mktemp -d) || exit 2
@@ -41,21 +41,21 @@ check()
 		echo "ok $n - $1"
 	else
 		echo "not ok $n - $1"
-		echo "# no line like: $2"
+		echo "# the output has no line like: $2"
 	fi
 }
-check 'threads: who runs' '^ +1  main +TDS_RUNNING  [01]$'
-check 'threads: who sleeps' \
+check 'threads: a running one' '^ +1  main +TDS_RUNNING  [01]$'
+check 'threads: a sleeping one' \
     '^ +[0-9]+  sleeper +TDS_SLEEPING  [01]  the debugger \(0x'
 check 'cpus' '^cpu [01]  APIC [01]  runs main'
 check 'an idle CPU' '^cpu [01]  APIC [01]  runs idle [01]$'
 check 'symbols and lines' '^#0 +debugger_look \(.*tests/debugger_test.c:[0-9]+'
 check 'their callers' '^#1 .* in look \(.*tests/debugger_test.c:[0-9]+'
 check 'sf_bufs' '^sf_buf [0-9]+  page 0x[0-9a-f]+  references 2  mapped$'
-check 'how many' '^1 of 64 in use$'
+check 'sf_bufs: the number in use' '^1 of 64 in use$'
 check 'page, by its address' '^frame 0x[0-9a-f]+ at 0x[0-9a-f]+: VM_ZONE_[A-Z]+, allocated, wired 1, direct references 0, last by .*<look[+]'
 check 'page, by its frame' '^frame 0x0 at 0x0: VM_ZONE_LOW, reserved, wired 0, direct references 0,'
-check 'page, none' '^there is no frame 0xfffff$'
+check 'page, of a frame that is not there' '^there is no frame 0xfffff$'
 check 'whatis-at' '^debugger_look in section [.]text$'
 check 'controls' '^cr0 8[0-9a-f]{7} cr2 '
 n=$((n + 1))

@@ -1,14 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# That scripts/ktap accepts a log of a complete run and no other, as TAP: all
-# other verdicts on machines rest on it.
+# tests/ktap.t - check that scripts/ktap accepts the log of a complete run and
+# no other log.  Prints TAP.  The verdicts on all machines depend on
+# scripts/ktap.
 
 cd "$(dirname "$0")/.." || exit 2
 n=0
 
-# check NAME VERDICT LOG - the log is printf's format; an empty verdict is
-# that it is good.
+# check NAME VERDICT LOG: one test, which passes if scripts/ktap prints VERDICT,
+# nothing for a good log.  LOG is a format of printf.
 check()
 {
 	n=$((n + 1))
@@ -40,7 +41,7 @@ check 'one twice' 'the numbers of the tests are not 1 to 2' \
 check 'one out of range' 'the numbers of the tests are not 1 to 2' \
     '1..2\nok 1 a\nok 3 c\n'
 check 'one failed' 'the log holds a "not ok"' '1..2\nok 1 a\nnot ok 2 b\n'
-check 'one failed in a part' 'the log holds a "not ok"' \
+check 'one failed in a subtest' 'the log holds a "not ok"' \
     '1..1\n  not ok 1 a\nok 1 b\n'
 check 'given up' 'the log holds a "Bail out!"' '1..1\nok 1 a\nBail out!\n'
 check 'all skipped' 'every test was skipped' '1..1\nok 1 a # SKIP x\n'

@@ -1,15 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# The manual pages, as TAP: man/mayfly.7 describes the boot options and the
-# monitor's commands that the sources declare, no fewer and no more, and
-# mandoc finds no fault in any page; make help lists every target; and the
-# files, functions and cases that the documents name are there.
+# tests/manual.t - check the manual pages and documents.  Prints TAP.
+# man/mayfly.7 describes exactly the boot options and the monitor's commands
+# that the sources declare; mandoc finds no fault in any page; make help lists
+# every target; and the files, functions and cases that the documents name
+# exist.
 
 cd "$(dirname "$0")/.." || exit 2
 n=0
 
-# result STATUS NAME DETAILS
+# result STATUS NAME DETAILS: prints a test's result; a STATUS of 0 is ok.
 result()
 {
 	n=$((n + 1))
@@ -21,7 +22,8 @@ result()
 	[ -z "$3" ] || printf '%s\n' "$3" | sed 's/^/# /'
 }
 
-# declared PREFIX - the names in declarations PREFIX(identifier, "name", ...
+# declared PREFIX: prints the names in declarations PREFIX(identifier, "name",
+# ...
 declared()
 {
 	find boot arch kern vm sf_buf tests/*.c tests/digest tests/bench \
@@ -30,13 +32,15 @@ declared()
 	    sed 's/.*"\(.*\)"/\1/' | sort
 }
 
-# described MACRO - the names in the lists of man/mayfly.7
+# described MACRO: prints the names in the lists of man/mayfly.7 that are marked
+# up with the macro: Cm for options, Ic for commands.
 described()
 {
 	sed -n "s/^\\.It $1 \\([a-z0-9._]*\\).*/\\1/p" man/mayfly.7 | sort
 }
 
-# compare NAME LEAST DECLARED DESCRIBED
+# compare NAME LEAST DECLARED DESCRIBED: one test, which passes if the two lists
+# have the same names and at least LEAST of them.
 compare()
 {
 	missing=$(printf '%s\n' "$3" | grep -vxF -e "$4")
@@ -52,13 +56,13 @@ compare 'boot options' 12 "$(declared 'TUNABLE_(UINT|BOOL|STR|ENUM)')" \
 compare 'commands of the monitor' 12 \
     "$(declared '(SAFE_|)COMMAND')" "$(described Ic)"
 
-# Targets that only others need.
+# The targets left out are only prerequisites of others.
 compare 'targets that make help lists' 15 \
     "$(sed -n 's/^\.PHONY: //p' Makefile tests/*/*.mk | tr ' ' '\n' |
 	grep -vxE 'force|images|need-test|objects' | sort)" \
     "$(make -s help | sed -n '1,/^Var/s/^    \([a-z-]*\) .*/\1/p' | sort)"
 
-# Of a name that is cut off by a * the directory must be there.
+# Of a name that ends in a * only the directory must exist.
 documents='README.md docs/*.md man/*.[0-9]'
 sources=$(find arch boot kern sf_buf vm sys tests linker.ld -type f \
     ! -path '*/corpus/*')
@@ -83,7 +87,8 @@ gone=$(grep -oE '^\| 0x[0-9a-f]+ \| 0x[0-9a-f]+' docs/address-space.md |
 [ -z "$gone" ]
 result $? 'addresses of docs/address-space.md' "$gone"
 
-# It looks for the pages that ours refer to where they are not installed.
+# mandoc looks for the pages that these refer to among the installed ones; those
+# of this tree are not installed.
 for page in man/*.[0-9]; do
 	faults=$(mandoc -T lint "$page" 2>&1 |
 	    grep -v 'referenced manual not found')

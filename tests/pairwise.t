@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# That the rows of tests/matrix.tsv cover its axes pairwise, as TAP; and that
-# scripts/pairwise would tell if one of them were gone.
+# tests/pairwise.t - check that the rows of tests/matrix.tsv cover its axes
+# pairwise, and that scripts/pairwise notices a missing row.  Prints TAP.
 
 cd "$(dirname "$0")/.." || exit 2
 short=$(mktemp) || exit 2
@@ -14,7 +14,7 @@ out=$(sh scripts/pairwise) || not='not '
 echo "${not}ok 1 - all pairs are covered"
 printf '%s\n' "$out" | sed 's/^/# /'
 
-# The first row that covers anything.
+# Removes the first row that runs all tests.
 tab=$(printf '\t')
 not='not '
 sed "1,/${tab}test=all/{/${tab}test=all/d;}" tests/matrix.tsv >"$short"

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# scripts/run-file with good and bad files, as TAP.  Each boots a small
-# machine, or none.  A run that must fail has to fail with the right status
-# and to say why: a status alone could have another cause.
+# tests/run-file.t - test scripts/run-file with good and bad files.  Prints
+# TAP.  Each run boots a small machine, or none.  A run that must fail has to
+# fail with the expected status and the expected message, because the status
+# alone could have another cause.
 
 cd "$(dirname "$0")/.." || exit 2
 dir=$(mktemp -d) || exit 2
@@ -14,8 +15,8 @@ export SMP=2 MEM=64M LOG="$dir/log"
 unset CPU MACHINE APPEND BOOT KERNEL FILE
 n=0
 
-# check NAME STATUS PATTERN COMMAND... - one test: COMMAND ends with STATUS,
-# and a line of what it says matches PATTERN.
+# check NAME STATUS PATTERN COMMAND...: one test, which passes if COMMAND exits
+# with STATUS and a line of its output matches PATTERN.
 check()
 {
 	name=$1 want=$2 pattern=$3
@@ -33,16 +34,17 @@ check()
 	LC_ALL=C tr -cd '\n\t\040-\176' <"$dir/out" | tail -n 12 | sed 's/^/# /'
 }
 
-# good NAME FILE VARIABLE=VALUE... - the digests must agree.
+# good NAME FILE VARIABLE=VALUE...: passes if all digests of FILE agree.
 good()
 {
 	name=$1 file=$2
 	shift 2
-	check "$name" 0 '^run: sha256sum says the same$' \
+	check "$name" 0 '^run: all digests agree with sha256sum$' \
 	    env FILE="$file" "$@" sh scripts/run-file
 }
 
-# bad NAME STATUS PATTERN FILE VARIABLE=VALUE...
+# bad NAME STATUS PATTERN FILE VARIABLE=VALUE...: passes if the run exits with
+# STATUS and prints a line like PATTERN.
 bad()
 {
 	name=$1 want=$2 pattern=$3 file=$4
@@ -67,9 +69,10 @@ good 'spaces and commas in the name' "$dir/two words, a comma"
 good 'an ISO image' "$dir/two words, a comma" BOOT=iso
 good 'an empty file in an ISO image' "$dir/empty" BOOT=iso
 
-# One CPU at a time: ten times 12 MB take a second on any machine.
+# QEMU runs one CPU at a time here, so copying 12 MB and reading it several
+# times takes over a second on any host, and progress is printed.
 truncate -s 12M "$dir/12m"
-check 'a large file shows how far it is' 0 \
+check 'the progress of a large file is printed' 0 \
     '^digest: [0-9]+ of 13 MB (copied|read)' \
     env FILE="$dir/12m" SMP=4 MEM=128M ACCEL_THREAD=single \
     sh scripts/run-file
@@ -81,15 +84,15 @@ bad 'a directory' 2 'is a directory' "$dir"
 bad 'a device' 2 'not a file that can be read' /dev/zero
 bad 'the memory holds the file but not its copy' 1 \
     'fits in memory only once' "$dir/40m"
-bad 'the same from an ISO image' 1 'fits in memory only once' "$dir/40m" \
-    BOOT=iso
+bad 'the memory holds the file of an ISO image but not its copy' 1 \
+    'fits in memory only once' "$dir/40m" BOOT=iso
 bad 'the memory does not hold the file' 2 'does not fit in MEM=64M' \
     "$dir/100m"
 bad 'GRUB finds no room for the file' 1 'could not load' "$dir/63m" BOOT=iso
 bad 'a file of 1 GiB' 2 '1 GiB or more' "$dir/1g"
 bad 'an option that the kernel does not know' 1 'found nothing to do' \
     "$dir/small" APPEND=nonsense=1
-bad 'a panic whose monitor nobody would end' 1 'panicked' "$dir/small" \
+bad 'a panic without a terminal for the monitor' 1 'panicked' "$dir/small" \
     APPEND='panic=monitor test=panic.in_an_interrupt'
 bad 'no CPU' 2 'SMP=0: not a number' "$dir/small" SMP=0
 bad 'more memory than a number holds' 2 'not a size' "$dir/small" \
@@ -99,7 +102,7 @@ bad 'a log that cannot be written' 2 'cannot be written' "$dir/small" \
 bad 'a kernel that is not there' 2 'no such kernel' "$dir/small" \
     KERNEL="$dir/none"
 
-# With the module that it has by default, the kernel itself.
+# The image has the default module, which is the kernel itself.
 small_iso()
 {
 	sh scripts/iso "$dir/iso" && size=$(wc -c <"$dir/iso") &&
@@ -113,7 +116,8 @@ else
 	printf '%s\n' "$out" | tail -n 5 | sed 's/^/# /'
 fi
 
-# The superuser may read everything: become nobody, where that may read us.
+# The superuser may read every file, so the run becomes the user nobody (65534),
+# if that user may read this tree.
 chmod 755 "$dir"
 chmod 000 "$dir/small"
 n=$((n + 1))

@@ -4,12 +4,12 @@
  */
 
 /*
- * Runs the benchmarks that bench= names, and what they have in common:
- * pages, CPUs that are busy or waited for, and the line that a measurement
- * ends in.
+ * Runs the benchmarks that bench= names.  Owns what they have in common: the
+ * pages, the busy CPUs, waiting for CPUs, and the line that reports a
+ * measurement.
  *
- * Lines for scripts begin with "bench: " and hold words name=value; all
- * others are for people.
+ * Lines for scripts begin with "bench: " and consist of words name=value; all
+ * other lines are for people.
  */
 
 #include <sys/types.h>
@@ -30,7 +30,7 @@
 #include <vm/kmem.h>
 #include <vm/vm_page.h>
 
-#define	SPIN_INSNS	4u	/* of one turn of spin() */
+#define	SPIN_INSNS	4u	/* instructions in a turn of spin_pausing() */
 #define	EXACT_NOPS	1000u
 #define	MAXSCHEMES	8u
 #define	MAX_SHIFT	10u
@@ -42,7 +42,7 @@ static char wanted[TUNABLE_STRSIZE];
 TUNABLE_STR(bench, "bench", wanted,
     "benchmarks to run: all, list, or names and beginnings*, between commas");
 
-/* One for each CPU, on a cache line of its own. */
+/* The state of each busy CPU, on a cache line of its own. */
 static struct spinner {
 	volatile uint32_t turns;
 	struct thread *td;
@@ -52,7 +52,7 @@ static u_int busy_first, busy_end;
 
 static bool failed;
 static bool exact;		/* the TSC counts instructions */
-u_int bench_tsc_shift;		/* TSC ticks of an instruction, as 2^N */
+u_int bench_tsc_shift;		/* an instruction lasts 2^this TSC ticks */
 
 bool
 bench_wanted(void)
@@ -60,7 +60,10 @@ bench_wanted(void)
 	return (wanted[0] != '\0');
 }
 
-/* One pattern, of len characters: all, a name, or its beginning and a *. */
+/*
+ * True if the pattern of len characters matches the name.  A pattern is "all",
+ * a name, or the beginning of a name and a *.
+ */
 static bool
 matches(const char *pattern, size_t len, const char *name)
 {
@@ -84,7 +87,10 @@ selected(const struct bench *b)
 	return (matches(p, strlen(p), b->name));
 }
 
-/* bench_array: zeroed memory, for kmem_free().  Thread context. */
+/*
+ * bench_array: returns zeroed memory, which the caller gives back by
+ * kmem_free(); panics if there is none.  Thread context.
+ */
 void *
 bench_array(size_t size)
 {
@@ -94,7 +100,10 @@ bench_array(size_t size)
 	return (array);
 }
 
-/* bench_ready: initialises a scheme, once; false if it cannot be used. */
+/*
+ * bench_ready: initialises a scheme if that was not done before; returns false
+ * if it cannot be used.
+ */
 bool
 bench_ready(const struct bench_scheme *s)
 {
@@ -117,9 +126,10 @@ bench_ready(const struct bench_scheme *s)
 }
 
 /*
- * bench_pages: n wired pages that the direct map serves, or that it does
- * not, and NULL behind them; NULL, and a word about it, if there are not so
- * many.  Thread context.  bench_pages_free() gives them back.
+ * bench_pages: returns an array of n wired pages, all of which the direct map
+ * serves if `direct', and none of which if not; behind them is a NULL.  Prints
+ * a comment and returns NULL if there are too few such pages.  Thread context.
+ * bench_pages_free() gives back the pages and the array.
  */
 struct vm_page **
 bench_pages(u_int n, bool direct)
@@ -142,7 +152,7 @@ bench_pages(u_int n, bool direct)
 			vm_page_free(pages[i]);
 		}
 		kmem_free(pages, (n + 1) * sizeof(*pages));
-		printf("# not so many as %u pages that the direct map %s\n", n,
+		printf("# fewer than %u pages that the direct map %s\n", n,
 		    direct ? "serves" : "does not serve");
 		return (NULL);
 	}
@@ -159,7 +169,7 @@ bench_pages_free(struct vm_page **pages, u_int n)
 	kmem_free(pages, (n + 1) * sizeof(*pages));
 }
 
-/* bench_counts_sub: what was counted since b. */
+/* bench_counts_sub: subtracts b, the counts at an earlier time, from c. */
 void
 bench_counts_sub(struct bench_counts *c, const struct bench_counts *b)
 {
@@ -172,7 +182,10 @@ bench_counts_sub(struct bench_counts *c, const struct bench_counts *b)
 	c->sleeps -= b->sleeps;
 }
 
-/* bench_report: the line that scripts read; cost is for one operation. */
+/*
+ * bench_report: prints the result of a measurement as a line for scripts.
+ * cost= is that of one operation.
+ */
 void
 bench_report(const struct bench_result *r)
 {
@@ -194,7 +207,7 @@ bench_report(const struct bench_result *r)
 	    (unsigned long long)c->sleeps);
 }
 
-/* bench_sort: the least first, in place; for a few. */
+/* bench_sort: sorts n numbers in place, the least first; meant for few. */
 void
 bench_sort(uint64_t *v, u_int n)
 {
@@ -209,8 +222,8 @@ bench_sort(uint64_t *v, u_int n)
 }
 
 /*
- * bench_await: spins until other CPUs have raised *p to `least'.  If they do
- * not in time, that is a panic, which says `what' *p is.  Thread context.
+ * bench_await: spins until other CPUs have raised *p to `least'.  Panics after
+ * ipi.timeout=, naming what *p counts.  Thread context.
  */
 void
 bench_await(volatile uint32_t *p, uint32_t least, const char *what)
@@ -224,9 +237,7 @@ bench_await(volatile uint32_t *p, uint32_t least, const char *what)
 	}
 }
 
-/*
- * A CPU that is busy: never idle, and interrupts are on.
- */
+/* Keeps a CPU busy, with interrupts on, until spin_stop is set. */
 static void
 spin(void *arg)
 {
@@ -238,9 +249,9 @@ spin(void *arg)
 }
 
 /*
- * The same where CPUs take turns, as under -icount: PAUSE passes the turn on.
- * It counts its own, of SPIN_INSNS instructions each, so that what all CPUs
- * executed can be told from what they executed here.
+ * As spin(), for machines whose CPUs run one at a time, as under -icount: PAUSE
+ * lets the next CPU run.  Counts the turns of its loop, of SPIN_INSNS
+ * instructions each, so that busy_insns() can subtract them.
  */
 static void
 spin_pausing(void *arg)
@@ -252,9 +263,9 @@ spin_pausing(void *arg)
 }
 
 /*
- * bench_busy_start: makes the CPUs from `first' to `end' - 1 busy until
- * bench_busy_stop(), with PAUSE in the loop or without.  Thread context, on
- * none of these.
+ * bench_busy_start: keeps the CPUs from `first' to `end' - 1 busy until
+ * bench_busy_stop(), in a loop with PAUSE if `pause'.  Thread context, on none
+ * of these CPUs.
  */
 void
 bench_busy_start(u_int first, u_int end, bool pause)
@@ -292,9 +303,10 @@ busy_insns(void)
 }
 
 /*
- * bench_busy_time: under -icount, the instructions that all CPUs executed
- * since start, and in *busy what of these the busy CPUs spent being busy.
- * Both are of one moment: if others ran in between, it looks again.
+ * bench_busy_time: under -icount, returns the number of instructions that all
+ * CPUs have executed since start-up, and in *busy the part of it that the busy
+ * CPUs executed in their loops.  Reads both again if a busy CPU ran between the
+ * two, so that they belong to the same moment.
  */
 uint64_t
 bench_busy_time(uint64_t *busy)
@@ -309,8 +321,9 @@ bench_busy_time(uint64_t *busy)
 }
 
 /*
- * Whether the TSC counts instructions, as under -icount shift=N, 2^N for each:
- * then so many NOPs take so many ticks, and the same each time.
+ * True if the TSC counts instructions, 2^N for each, as under -icount shift=N.
+ * Then EXACT_NOPS NOPs take hardly more than EXACT_NOPS * 2^N ticks, and
+ * exactly as many the second time.  *shift is set to N.
  */
 static bool
 tsc_is_exact(u_int *shift)
@@ -340,7 +353,10 @@ list(void)
 	return (EXIT_NOTHING);
 }
 
-/* bench_failed: what was measured was not right; the run's status says so. */
+/*
+ * bench_failed: records that a benchmark's result is wrong, so that the run
+ * ends with EXIT_FAILED.
+ */
 void
 bench_failed(void)
 {
@@ -348,8 +364,9 @@ bench_failed(void)
 }
 
 /*
- * The line that tells what machine it was: memory and the start's cost, in
- * instructions where these are counted, are for how they grow.
+ * Prints the line that describes the machine.  frames, free and start serve to
+ * compare machines and pools of different sizes; start is in instructions if
+ * the TSC counts these.
  */
 static void
 report_machine(void)

@@ -7,32 +7,35 @@
 #define	_TESTS_BENCH_BENCH_H_
 
 /*
- * In-kernel benchmarks.  A scheme is a way to map pages for a moment, behind
- * a table of three functions; a benchmark measures schemes and prints one
- * line, by bench_report(), for each measurement.
+ * In-kernel benchmarks.  A scheme is a way to map pages for a short time,
+ * called through a table of functions.  A benchmark measures schemes and prints
+ * one line for each measurement, with bench_report().
  */
 
 #include <sys/types.h>
 #include <sys/bench.h>
 #include <sys/sf_buf.h>
 
-/* What a measurement cost beside time. */
+/* Events counted during a measurement. */
 struct bench_counts {
 	uint64_t hits;
 	uint64_t misses;
 	uint64_t pte_writes;
 	uint64_t invlpgs;	/* local invalidations */
-	uint64_t ipis;		/* writes to an ICR, to invalidate */
-	uint64_t interrupted;	/* CPUs, by these */
+	uint64_t ipis;		/* writes to an ICR that ask for invalidation */
+	uint64_t interrupted;	/* CPUs interrupted by these */
 	uint64_t sleeps;
 };
 
 /*
- * alloc, kva, free: as sf_buf(9) has them; a handle is the scheme's own,
- * whatever its type says.  stats: sums since start.  direct: it is for pages
- * of the direct map, the others for any but those.  init: once, before use,
- * with the slots to have; false if there cannot be.  reset: nothing is cached
- * afterwards.  Both may be NULL.
+ * alloc, kva, free: as those of sf_buf(9), but the handle is a structure of the
+ *	scheme, in spite of its type.
+ * stats: returns sums since start-up.
+ * direct: true if the scheme maps only pages that the direct map serves, false
+ *	if it maps only the others.
+ * init: called once, before use, with the number of slots wanted; returns false
+ *	if the scheme cannot be used.  May be NULL.
+ * reset: forgets all cached mappings.  May be NULL.
  */
 struct bench_scheme {
 	const char *name;
@@ -45,11 +48,11 @@ struct bench_scheme {
 	bool	direct;
 };
 
-extern const struct bench_scheme bench_sf_buf;	/* the kernel's own */
-extern const struct bench_scheme bench_direct;	/* the same, direct map */
+extern const struct bench_scheme bench_sf_buf;	/* the kernel's, from slots */
+extern const struct bench_scheme bench_direct;	/* and from the direct map */
 /*
- * Both once more, without stats, for loops that call them as a caller does:
- * the compiler sees the functions, and puts in line what is meant to be.
+ * The functions of both, for loops that call them as any caller does: the
+ * compiler knows the functions and inlines those that are meant to be inlined.
  */
 static const struct bench_scheme bench_in_line = {
 	.alloc = sf_buf_alloc, .kva = sf_buf_kva, .free = sf_buf_free,
@@ -65,11 +68,11 @@ bench_is_own(const struct bench_scheme *s)
 
 enum bench_touch { TOUCH_NONE, TOUCH_READ, TOUCH_ZERO };
 
-/* What a measurement was of, and what came of it. */
+/* The parameters and the result of a measurement. */
 struct bench_result {
 	const char *name;
 	const struct bench_scheme *scheme;
-	u_int cpus;		/* of the machine, or that are not idle */
+	u_int cpus;		/* CPUs of the machine, or those not idle */
 	u_int workers;		/* CPUs that allocate; 0 means 1 */
 	u_int pages;
 	enum bench_touch touch;
@@ -79,7 +82,7 @@ struct bench_result {
 	struct bench_counts counts;
 };
 
-/* Benchmarks sit in a linker set; bench.c runs those that bench= names. */
+/* A linker set has all benchmarks; bench.c runs those that bench= names. */
 struct bench {
 	const char *name;
 	void (*run)(void);

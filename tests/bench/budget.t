@@ -1,13 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# tests/bench/budget.t [-u] - count the instructions of one operation, exactly,
-# in both images, and hold them against tests/bench/budget.tsv; then see that
-# every scheme that is compared maps the right pages.  Speaks TAP.
-# With -u write what was reached, and 5%, into that file as the ceilings.
+# tests/bench/budget.t [-u] - count the exact number of instructions of one
+# operation, in the debug and the release image, and compare it with the
+# ceilings in tests/bench/budget.tsv.  Then check that every scheme maps the
+# right pages.  Prints TAP.  With -u, instead write the counts plus 5% into
+# that file as new ceilings.
 #
-# QEMU's -icount makes the guest's TSC count instructions, the same in every
-# run; with a shift of 2 the start-up's waits take a quarter of the time.
+# Under QEMU's -icount the guest's TSC counts instructions, the same in every
+# run.  With shift=2, start-up's waits take a quarter of the instructions.
 
 set -u
 cd "$(dirname "$0")/../.." || exit 2
@@ -15,7 +16,7 @@ table=tests/bench/budget.tsv
 out=build/bench
 mkdir -p "$out"
 
-# One boot: BUILD SMP; the cases that are of so many CPUs.
+# boot BUILD SMP: boots an image on SMP CPUs, with the benchmarks for that many.
 boot()
 {
 	case $1 in
@@ -37,7 +38,8 @@ for smp in 1 2 4; do
 	wait
 done
 
-# case, cpus, build, cost, hits, misses of each measurement of a good run.
+# Prints case, cpus, build, cost, hits and misses of each measurement, from the
+# logs of those boots that ended well.
 costs()
 {
 	for build in debug release; do
@@ -52,7 +54,7 @@ costs()
 }
 costs >"$out/budget.costs"
 
-# The ceilings are gcc's.
+# The ceilings hold for code compiled by gcc.
 compiler=$(cut -d' ' -f1 build/flags)
 case $compiler in
 *clang*)	skip=" # SKIP the ceilings are for gcc" ;;
@@ -71,7 +73,8 @@ if [ "${1:-}" = -u ]; then
 	exit
 fi
 
-# A miss that was found again, or a hit that was not, measures nothing.
+# A case of misses must have few hits and a case of hits no misses, else it
+# measured something else.
 awk -F '\t' -v skip="$skip" '
 FILENAME == ARGV[1] {
 	cost[$1, $2, $3] = $4; hits[$1, $2, $3] = $5; misses[$1, $2, $3] = $6

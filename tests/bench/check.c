@@ -4,12 +4,12 @@
  */
 
 /*
- * What is measured must be right: every CPU reads every mapping of every
- * scheme, while the same few addresses are used over and over, and must find
- * the page that was asked for.
+ * Checks the schemes that are measured: while few addresses map one page after
+ * another, every CPU reads every mapping of a scheme and must find the page
+ * that was allocated.
  *
- * All other slots are held meanwhile, and the readers never sleep: so nothing
- * but the scheme itself makes a CPU forget what an address mapped before.
+ * All other slots are referenced meanwhile, and the readers never sleep, so
+ * only the scheme itself removes old translations from a CPU's TLB.
  */
 
 #include <sys/types.h>
@@ -23,8 +23,8 @@
 #include <vm/kmem.h>
 #include <vm/vm_page.h>
 
-#define	ACTIVE		8u	/* addresses: few, as TLBs are small */
-#define	ROUNDS		32u	/* each with other pages */
+#define	ACTIVE		8u	/* addresses: few, for TLBs are small */
+#define	ROUNDS		32u	/* each maps other pages than the one before */
 
 static const struct bench_scheme *scheme;
 static struct vm_page *page[ACTIVE];
@@ -74,9 +74,12 @@ run_rounds(struct vm_page **pages)
 	}
 }
 
-/* Slots to hold, so that ACTIVE are left; qenter uses its last one first. */
+/*
+ * Returns how many slots to reference so that only ACTIVE are left.  For qenter
+ * none, because it uses the address freed last first.
+ */
 static u_int
-slots_to_hold(const struct bench_scheme *s)
+slots_to_keep(const struct bench_scheme *s)
 {
 	if (s == &bench_qenter || s->direct)
 		return (0);
@@ -85,14 +88,14 @@ slots_to_hold(const struct bench_scheme *s)
 }
 
 static void
-check_pages(struct vm_page **pages, u_int nheld)
+check_pages(struct vm_page **pages, u_int nkept)
 {
-	struct sf_buf **held = bench_array((nheld + 1) * sizeof(*held)), *sf;
+	struct sf_buf **kept = bench_array((nkept + 1) * sizeof(*kept)), *sf;
 	struct thread *tds[MAXCPU];
 
 	round = wrong = 0;
-	for (u_int i = 0; i < nheld; i++)
-		held[i] = scheme->alloc(pages[2 * ACTIVE + i], 0);
+	for (u_int i = 0; i < nkept; i++)
+		kept[i] = scheme->alloc(pages[2 * ACTIVE + i], 0);
 	for (u_int i = 0; i < 2 * ACTIVE; i++, scheme->free(sf)) {
 		sf = scheme->alloc(pages[i], 0);
 		*(volatile uint32_t *)scheme->kva(sf) = tag_of(pages[i]);
@@ -104,22 +107,22 @@ check_pages(struct vm_page **pages, u_int nheld)
 	run_rounds(pages);
 	for (u_int i = 1; i < mp_ncpus; i++)
 		thread_join(tds[i]);
-	for (u_int i = 0; i < nheld; i++)
-		scheme->free(held[i]);
-	kmem_free(held, (nheld + 1) * sizeof(*held));
+	for (u_int i = 0; i < nkept; i++)
+		scheme->free(kept[i]);
+	kmem_free(kept, (nkept + 1) * sizeof(*kept));
 }
 
 static void
 check(const struct bench_scheme *s)
 {
-	u_int nheld = slots_to_hold(s), npages = 2 * ACTIVE + nheld;
+	u_int nkept = slots_to_keep(s), npages = 2 * ACTIVE + nkept;
 	struct vm_page **pages;
 
 	if (!bench_ready(s) || nsfbufs <= ACTIVE ||
 	    (pages = bench_pages(npages, s->direct)) == NULL)
 		return;
 	scheme = s;
-	check_pages(pages, nheld);
+	check_pages(pages, nkept);
 	bench_pages_free(pages, npages);
 	printf("# %s: %u readings on each of %u CPUs, %u wrong\n", s->name,
 	    ROUNDS * ACTIVE, mp_ncpus, wrong);

@@ -4,11 +4,11 @@
  */
 
 /*
- * What one operation, allocate + address + free, costs in instructions:
- * exact under -icount shift=0, where the TSC counts those of all CPUs.  Taken
- * off are the empty loop and what busy CPUs did for being busy; what they
- * did in interrupts is not, nor are the clock's ticks and forced flushes:
- * cleaning is in.  tests/bench/budget.tsv holds the ceilings.
+ * Counts the instructions of one operation: allocate, take the address, free.
+ * The counts are exact under -icount, where the TSC counts the instructions of
+ * all CPUs.  The empty loop and the loops of the busy CPUs are subtracted;
+ * clock ticks, interrupt handlers and forced flushes are not, so the counts
+ * contain the cost of flushing.  tests/bench/budget.tsv has the ceilings.
  */
 
 #include <sys/types.h>
@@ -29,8 +29,9 @@
 #define	MISS_PAGES	16384u
 
 /*
- * What is measured, of pages with NULL behind the last: inlined, so that
- * nothing but the calls is in the way.
+ * The loop that is measured, over pages with a NULL behind the last.  It is
+ * inlined into functions of constant arguments, so that it has no instructions
+ * beyond the operations and the step to the next page.
  */
 static inline __attribute__((always_inline)) void
 loop(const struct bench_scheme *s, bool read, int flags,
@@ -61,8 +62,8 @@ loop_empty(struct vm_page **p)
 }
 
 /*
- * The compiler sees the flags, too, as it does in a caller; each loop stands
- * in a function of its own, so that none takes another's registers.
+ * The flags are constants, as they are in a caller.  Each loop is a function of
+ * its own, so that the loops do not share registers.
  */
 
 static __attribute__((noinline)) void
@@ -106,7 +107,7 @@ run_loop(const struct bench_scheme *s, bool read, int flags,
 		loop(s, false, flags, p);
 }
 
-/* With s NULL, of the empty loop. */
+/* Counts the instructions of a loop; of the empty loop if s is NULL. */
 static uint64_t
 insns(const struct bench_scheme *s, bool read, int flags, struct vm_page **p)
 {
@@ -121,7 +122,11 @@ insns(const struct bench_scheme *s, bool read, int flags, struct vm_page **p)
 	return (t1 - t0 - (b1 - b0));
 }
 
-/* Twice as many as slots at least; of a small machine's not more than half. */
+/*
+ * Returns the number of pages for misses: at least twice as many as slots, but
+ * on a machine with little memory not more than half of the free ones, as long
+ * as these are more than four times the slots.
+ */
 static u_int
 miss_pages(void)
 {
@@ -135,7 +140,7 @@ miss_pages(void)
 	return (n);
 }
 
-/* n operations on the first few of these pages, in turn. */
+/* Returns a list of n pages: the npages given ones, repeated in turn. */
 static struct vm_page **
 repeat(struct vm_page **pages, u_int npages, u_int n)
 {
@@ -146,7 +151,10 @@ repeat(struct vm_page **pages, u_int npages, u_int n)
 	return (list);
 }
 
-/* A miss: far more pages than slots, in turn, so that none is found again. */
+/*
+ * Measures hits or misses, and reports.  A miss uses far more pages than slots,
+ * in turn, so that no page is still mapped when its turn comes again.
+ */
 static void
 measure(const char *name, const struct bench_scheme *s, bool hit,
     enum bench_touch touch, int flags, u_int cpus)
@@ -165,7 +173,10 @@ measure(const char *name, const struct bench_scheme *s, bool hit,
 	list = repeat(pages, npages, r.ops);
 	bench_busy_start(1, cpus, true);
 	sched_pin();
-	/* Into its stride; and ticks clean what others had left before that. */
+	/*
+	 * Warms up.  In the pause between the two runs the CPUs' clock ticks
+	 * flush the slots that earlier benchmarks had left unflushed.
+	 */
 	run_loop(s, touch != TOUCH_NONE, flags, list);
 	DELAY(3 * 1000000 / HZ);
 	run_loop(s, touch != TOUCH_NONE, flags, list);
@@ -181,7 +192,7 @@ measure(const char *name, const struct bench_scheme *s, bool hit,
 	bench_pages_free(pages, npages);
 }
 
-/* Every CPU at it, on pages of its own; each counts as long as it works. */
+/* All CPUs allocate at once, each on its own part of the pages. */
 static struct vm_page **parts[MAXCPU];
 static volatile uint32_t nready, go;
 
@@ -214,8 +225,9 @@ run_parts(void)
 }
 
 /*
- * So two CPUs get done as much more than one as an operation then costs less
- * than twice, memory left out.
+ * The cost of a miss while all CPUs miss at once.  If it equals the cost on one
+ * CPU, n CPUs perform n times as many operations, apart from the effects of
+ * caches and memory, which are not counted.
  */
 BENCH(all_cpus, "exact.miss-all-cpus")
 {
@@ -260,7 +272,7 @@ EXACT(miss_shared, "miss-read-shared", &bench_sf_buf, false, TOUCH_READ, 0,
     mp_ncpus)
 EXACT(direct_map, "direct", &bench_direct, true, TOUCH_NONE, 0, 1)
 
-/* What the others cost, counted the same way. */
+/* Measures another scheme in the same way. */
 static void
 baseline(const struct bench_scheme *s)
 {

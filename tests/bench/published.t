@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# tests/bench/published.t - whether docs/performance/README.md is what
-# scripts/bench-report makes of the data beside it, and not written by hand;
-# and whether every plot in it is there.  Speaks TAP.
+# tests/bench/published.t - check that docs/performance/README.md is exactly
+# what scripts/bench-report prints for the data beside it, and that every plot
+# in it exists.  Prints TAP.
 
 set -u
 cd "$(dirname "$0")/../.." || exit 2
@@ -12,10 +12,10 @@ made=build/bench/published.md
 mkdir -p build/bench
 sh scripts/bench-report "$kept" >"$made"
 if cmp -s "$made" "$kept/README.md"; then
-	echo 'ok 1 - the tables are what the data says'
+	echo 'ok 1 - the published tables agree with the data'
 else
-	echo 'not ok 1 - the tables are what the data says'
-	echo "# make performance BENCH=report makes $kept/README.md anew"
+	echo 'not ok 1 - the published tables agree with the data'
+	echo "# make performance BENCH=report makes $kept/README.md again"
 	diff "$made" "$kept/README.md" | head -n 20 | sed 's/^/# /'
 fi
 missing=
@@ -25,6 +25,6 @@ done
 if [ -z "$missing" ] && grep -q '\.svg' "$kept/README.md"; then
 	echo 'ok 2 - every plot is there'
 else
-	echo "not ok 2 - every plot is there: not$missing"
+	echo "not ok 2 - every plot is there: missing$missing"
 fi
 echo 1..2

@@ -4,9 +4,10 @@
  */
 
 /*
- * Ratios of times, each of a pair of short runs right after one another, many
- * times: what slows the host for longer than that slows both.  Reported are
- * the median and the quartiles of the pairs, and the greatest.
+ * Ratios of throughput.  Each is of a pair of short runs, one right after the
+ * other, so that other work on the host, which usually lasts longer, slows both
+ * alike.  The report gives the median and the quartiles of many pairs, and the
+ * greatest ratio.
  */
 
 #include <sys/types.h>
@@ -22,10 +23,10 @@
 #define	HIT_SET		64u
 #define	PAIRS		31u	/* odd */
 #define	RUN_MS		10u
-#define	WARM_MS		20u	/* before a run: slots move to who uses them */
+#define	WARM_MS		20u	/* before a run: slots move to their users */
 #define	CHUNK		64u	/* operations between looks at the clock */
 
-/* Operations in 2^20 ticks by n workers at once. */
+/* Returns the operations that n workers together perform in 2^20 ticks. */
 static uint64_t
 rate(u_int n)
 {
@@ -43,7 +44,7 @@ rate(u_int n)
 
 #define	HUNDREDTHS(v)	(u_int)((v) / 100), (u_int)((v) % 100)
 
-/* The line that scripts read: in hundredths, from PAIRS ratios. */
+/* Prints the line for scripts.  `ratios' has PAIRS ratios, in hundredths. */
 static void
 report(const char *name, const char *scheme, u_int nworkers, u_int npages,
     uint64_t *ratios)
@@ -58,7 +59,10 @@ report(const char *name, const char *scheme, u_int nworkers, u_int npages,
 	    HUNDREDTHS(ratios[PAIRS - 1]));
 }
 
-/* How many times as fast the kernel's own is, the other CPUs busy. */
+/*
+ * Measures how many times as fast as s the kernel's own scheme is on one CPU,
+ * with the other CPUs busy.
+ */
 static void
 faster_than(const struct bench_scheme *s, struct vm_page **pages)
 {
@@ -97,7 +101,7 @@ BENCH(faster, "ratio.faster")
 	bench_pages_free(pages, SET);
 }
 
-/* The pages, shared out among n CPUs. */
+/* Divides the pages among n workers. */
 static void
 share_out(const struct bench_scheme *s, struct vm_page **pages, u_int npages,
     u_int n)
@@ -111,9 +115,9 @@ share_out(const struct bench_scheme *s, struct vm_page **pages, u_int npages,
 }
 
 /*
- * What all CPUs get done in the time in which one gets 1 done, the others busy
- * with something else, of the same pages, which that has all, and of which
- * each of those has its part.
+ * Measures the throughput of all CPUs together, each with its part of the
+ * pages, as a multiple of that of one CPU with all of the pages, during which
+ * the other CPUs are busy in a loop.
  */
 static void
 throughput(const char *name, const struct bench_scheme *s, u_int npages)
@@ -136,8 +140,9 @@ throughput(const char *name, const struct bench_scheme *s, u_int npages)
 }
 
 /*
- * Twice: slots that one CPU had go to another, each time that one works alone
- * and then all do, until those of different CPUs lie side by side.
+ * sf_buf's misses are measured twice.  Each change between one CPU at work and
+ * all of them moves slots between the CPUs' pools, so that in the second
+ * measurement neighbouring slots belong to different CPUs.
  */
 BENCH(throughput_of_all, "ratio.throughput")
 {

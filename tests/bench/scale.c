@@ -4,9 +4,10 @@
  */
 
 /*
- * What must not grow with the number of slots, CPUs or pages, and what may:
- * operations while all slots but one are referenced, and a forced flush with
- * all other CPUs busy.  Start-up is in the line that begins every run.
+ * Costs as a function of the number of slots and CPUs.  Some must not grow
+ * with these: operations while all slots but one are referenced.  Others may:
+ * a forced flush with all other CPUs busy.  The cost of start-up is in the
+ * line that begins every run (bench.c).
  */
 
 #include <sys/types.h>
@@ -23,7 +24,10 @@
 #define	FLUSHES		16u
 #define	LOOKS		256u
 
-/* The time of n operations on pages in turn, busy CPUs' turns taken off. */
+/*
+ * Returns the time of n operations on the pages in turn, without the loops of
+ * the busy CPUs.
+ */
 static uint64_t
 ops_time(struct vm_page **pages, u_int npages, bool read, u_int n)
 {
@@ -57,25 +61,25 @@ full_case(const char *name, struct vm_page **pages, u_int npages, bool read)
 	bench_report(&r);
 }
 
-/* All slots but one are referenced; the spare pages share that. */
+/* All slots but one are referenced; the spare pages share the last one. */
 BENCH(full, "scale.full")
 {
-	u_int nheld = nsfbufs - 1, npages = nheld + SPARE_PAGES;
+	u_int nkept = nsfbufs - 1, npages = nkept + SPARE_PAGES;
 	struct vm_page **pages = bench_pages(npages, false);
-	struct sf_buf **held;
+	struct sf_buf **kept;
 
 	if (pages == NULL)
 		return;
-	held = bench_array(nheld * sizeof(struct sf_buf *));
-	for (u_int i = 0; i < nheld; i++)
-		held[i] = sf_buf_alloc(pages[i], 0);
-	full_case("full-hit", pages, nheld < SPARE_PAGES ? nheld :
+	kept = bench_array(nkept * sizeof(struct sf_buf *));
+	for (u_int i = 0; i < nkept; i++)
+		kept[i] = sf_buf_alloc(pages[i], 0);
+	full_case("full-hit", pages, nkept < SPARE_PAGES ? nkept :
 	    SPARE_PAGES, false);
-	full_case("full-miss-untouched", pages + nheld, SPARE_PAGES, false);
-	full_case("full-miss-read", pages + nheld, SPARE_PAGES, true);
-	for (u_int i = 0; i < nheld; i++)
-		sf_buf_free(held[i]);
-	kmem_free(held, nheld * sizeof(struct sf_buf *));
+	full_case("full-miss-untouched", pages + nkept, SPARE_PAGES, false);
+	full_case("full-miss-read", pages + nkept, SPARE_PAGES, true);
+	for (u_int i = 0; i < nkept; i++)
+		sf_buf_free(kept[i]);
+	kmem_free(kept, nkept * sizeof(struct sf_buf *));
 	bench_pages_free(pages, npages);
 }
 
@@ -90,10 +94,10 @@ report_cost(const char *name, u_int npages, u_int ops, uint64_t time)
 }
 
 /*
- * What it costs to get a used slot back: to evict it and to have it cleaned.
- * A new pool's first slots are clean, and nothing is evicted for the first
- * quarter of them; later misses pay for one eviction each.  So this must be
- * the first that uses the pool.
+ * The cost to evict a slot and to have it flushed.  The first slots of a new
+ * pool are flushed, and nothing is evicted while the first quarter of them is
+ * taken; each later miss pays for one eviction.  So this benchmark must be the
+ * first that uses the pool.
  */
 BENCH(harvest, "scale.harvest")
 {
@@ -104,7 +108,7 @@ BENCH(harvest, "scale.harvest")
 
 	sf_buf_stats_read(&s);
 	if (s.misses != 0) {
-		printf("# scale.harvest is for a pool that was never used\n");
+		printf("# scale.harvest needs a pool that was never used\n");
 		return;
 	}
 	if ((pages = bench_pages(npages, false)) == NULL)
@@ -121,27 +125,30 @@ BENCH(harvest, "scale.harvest")
 	bench_pages_free(pages, npages);
 }
 
-/* Whether a batch is clean: the look at all CPUs, which are busy, and clean. */
+/*
+ * The cost to find out whether a batch is flushed: a look at all CPUs, which
+ * are busy and have flushed.
+ */
 BENCH(decide, "scale.decide")
 {
 	uint32_t stamp;
 	uint64_t t0, t1, b0, b1;
-	bool clean = true;
+	bool flushed = true;
 
 	bench_busy_start(1, mp_ncpus, true);
 	stamp = tlb_close();
 	tlb_flush_all_wait();
 	t0 = bench_busy_time(&b0);
 	for (u_int i = 0; i < LOOKS; i++)
-		clean = tlb_is_clean(stamp) && clean;
+		flushed = tlb_is_clean(stamp) && flushed;
 	t1 = bench_busy_time(&b1);
 	bench_busy_stop();
-	if (!clean)
+	if (!flushed)
 		bench_failed();
 	report_cost("decide", 0, LOOKS, t1 - t0 - (b1 - b0));
 }
 
-/* A flush that all other CPUs are asked for, and waited for. */
+/* A forced flush: asks all other CPUs to flush, and waits for them. */
 BENCH(force, "scale.force")
 {
 	struct bench_result r = { .name = "forced-flush",

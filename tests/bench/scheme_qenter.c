@@ -4,10 +4,10 @@
  */
 
 /*
- * What there was before sf_buf(9), to measure it beside: an address is taken
- * from a stack of free ones, the page is entered, and when it is freed the
- * entry is removed and the address invalidated on all CPUs, who are waited
- * for: pmap_qenter(9) and pmap_qremove(9) on every use.
+ * The scheme before sf_buf(9), for comparison: pmap_qenter(9) and
+ * pmap_qremove(9) on every use.  An allocation takes an address from a stack of
+ * free ones and enters the page.  A free removes the entry, invalidates the
+ * address on all CPUs, and waits for them.
  */
 
 #include <sys/types.h>

@@ -3,7 +3,10 @@
  * Copyright (c) 2026 The mayfly authors
  */
 
-/* The kernel's own sf_buf(9), from its pool and from the direct map. */
+/*
+ * The two schemes of the kernel itself: sf_buf(9) from slots and from the
+ * direct map.
+ */
 
 #include <sys/types.h>
 #include <sys/sf_buf.h>

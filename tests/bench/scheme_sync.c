@@ -4,12 +4,15 @@
  */
 
 /*
- * The synchronous cache of mappings, as FreeBSD's i386 has it, to measure
- * sf_buf(9) beside: a hash of the mapped pages, a list of the unreferenced
- * ones in the order of their last use, one lock.  When a mapping is replaced
- * that was used, by its Accessed bit, each CPU that has not invalidated the
- * address since must: this one at once, and for a shared mapping all others,
- * who are interrupted and waited for, under the lock.
+ * A synchronous cache of mappings, as in FreeBSD on i386, for comparison with
+ * sf_buf(9): a hash of the mapped pages, a list of the unreferenced slots in
+ * the order of their last use, and one lock.
+ *
+ * If the Accessed bit of a replaced mapping shows that it was used, every CPU
+ * may still have it in its TLB, and must invalidate the address before it uses
+ * the new mapping.  The allocating CPU does so at once.  For a shared mapping
+ * it also interrupts all other CPUs that have not yet done so, and waits for
+ * them, under the lock.
  */
 
 #include <sys/types.h>
@@ -31,7 +34,7 @@ struct sync_buf {
 	volatile uint32_t *pte;
 	vm_offset_t kva;
 	u_int refs;
-	struct cpuset synced;	/* CPUs whose TLBs hold no older mapping */
+	struct cpuset synced;	/* CPUs whose TLBs cache no older mapping */
 };
 
 static struct sync_buf *bufs, **hash, *free_head, **free_tail;
@@ -90,7 +93,7 @@ free_remove(struct sync_buf *b)
 		free_tail = b->free_prev;
 }
 
-/* Whether `set' holds all of `of'; only so many words as there are CPUs. */
+/* True if `set' contains `of'.  Compares the words of existing CPUs only. */
 static inline bool
 covers(const struct cpuset *set, const struct cpuset *of)
 {
@@ -100,7 +103,10 @@ covers(const struct cpuset *set, const struct cpuset *of)
 	return (true);
 }
 
-/* Makes the mapping right here, and if it is shared everywhere. */
+/*
+ * Invalidates older mappings of the address on this CPU and, unless the request
+ * is CPU-private, on all others.
+ */
 static inline void
 make_current(struct sync_buf *b, int flags)
 {
@@ -135,7 +141,10 @@ map(struct sync_buf *b, struct vm_page *m)
 	counts.pte_writes++;
 }
 
-/* The least recently used slot; sleeps if all are referenced. */
+/*
+ * Returns the least recently used of the unreferenced slots.  If all are
+ * referenced, sleeps until one is not; NULL with SFB_NOWAIT.
+ */
 static inline struct sync_buf *
 get_slot(int flags)
 {
@@ -226,7 +235,7 @@ sync_init(u_int nslots)
 	return (true);
 }
 
-/* Forgets all mappings, so that each measurement starts alike. */
+/* Forgets all mappings, so that each measurement starts with an empty cache. */
 static void
 sync_reset(void)
 {

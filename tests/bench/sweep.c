@@ -4,10 +4,10 @@
  */
 
 /*
- * The schemes side by side in time: working sets from one page to far more
- * than there are slots, untouched, read or zeroed, while the other CPUs are
- * busy, idle, or at the same work.  The pages of a working set are used in
- * turn.
+ * Compares the schemes by time: with working sets from one page to far more
+ * than there are slots, with pages untouched, read or zeroed, while the other
+ * CPUs are busy, idle, or allocate too.  The pages of a working set are used
+ * in turn.
  */
 
 #include <sys/types.h>
@@ -24,13 +24,13 @@
 
 #define	MAX_PAGES	65536u
 #define	SMALL_SET	64u	/* fits the pool */
-#define	LARGE_SET	16384u	/* does not, with nsfbufs= below it */
+#define	LARGE_SET	16384u	/* does not fit, if nsfbufs= is less */
 #define	BATCHES		5u
 #define	BATCH_MS	10u
 #define	CHUNK		8u	/* operations between looks at the clock */
 #define	WARM_MS		200u
-#define	LIMIT_MS	200u	/* then there are no more batches */
-#define	HITRATE_MAX	64u	/* times nsfbufs pages */
+#define	LIMIT_MS	200u	/* no batch begins after this time */
+#define	HITRATE_MAX	64u	/* pages per slot, at most */
 #define	HITRATE_OPS	200000u
 
 static bool full;
@@ -42,8 +42,8 @@ static const struct bench_scheme *const schemes[] = {
 };
 
 /*
- * Each worker touches its pages once first, but not for longer than WARM_MS;
- * the first one's is looked at.
+ * Starts n workers, and lets them warm up until the first has used each of its
+ * pages once, but for WARM_MS at most.
  */
 static void
 start_workers(u_int n)
@@ -55,12 +55,18 @@ start_workers(u_int n)
 	until = cpu_ticks() + WARM_MS * ticks_per_ms;
 	while (w->ops < w->npages && cpu_ticks() < until)
 		bench_work(w);
-	/* Waiting for CPUs that the host has no time for takes long. */
+	/*
+	 * The operations are slow: they wait for CPUs that the host does not
+	 * run.  So look at the clock after each.
+	 */
 	if (w->ops < w->npages && w->ops < WARM_MS)
 		w->chunk = 1;
 }
 
-/* Time and counts of BATCHES batches: the median's time for one operation. */
+/*
+ * Runs up to BATCHES batches and adds up their counts.  r->time becomes the
+ * time of all operations at the median batch's time for one.
+ */
 static void
 run_batches(struct bench_result *r, u_int nworkers)
 {
@@ -85,9 +91,9 @@ run_batches(struct bench_result *r, u_int nworkers)
 }
 
 /*
- * One measurement: r says what of; pages: r->pages of them, which the workers
- * share out, or all use when `common'.  The CPUs from nworkers to busy - 1
- * are busy.
+ * Makes the measurement that r describes, and reports it.  The workers divide
+ * the first r->pages of `pages' among them or, if `common', all use all of
+ * them.  The CPUs from nworkers to busy - 1 are busy.
  */
 static void
 measure(struct bench_result *r, struct vm_page **pages, u_int nworkers,
@@ -124,8 +130,8 @@ struct sweep {
 	int flags;
 	u_int workers;
 	bool common;		/* all workers use the same pages */
-	u_int busy;		/* CPUs that work or are busy */
-	bool full;		/* every set and touch, not one of each kind */
+	u_int busy;		/* workers and busy CPUs together */
+	bool full;		/* every set and touch, not only two sets */
 };
 
 static bool
@@ -137,7 +143,7 @@ is_wanted(const struct sweep *w, u_int set, enum bench_touch touch, u_int most)
 	    set == LARGE_SET)));
 }
 
-/* Working sets by touches, of one scheme. */
+/* Measures one scheme with each working set and each touch. */
 static void
 sweep_scheme(const struct sweep *w, const struct bench_scheme *s)
 {
@@ -193,7 +199,7 @@ BENCH(common, "sweep.common")
 	    .common = true, .busy = 1 });
 }
 
-/* What two CPUs at once, and all of them, get done more than one. */
+/* The throughput of one CPU, of two at once, and of all at once. */
 BENCH(threads, "sweep.threads")
 {
 	for (u_int n = 1; n <= mp_ncpus; n = n < 2 || n == mp_ncpus ? n + 1 :
@@ -216,9 +222,8 @@ zipf_ops(const struct bench_scheme *s, struct vm_page **pages,
 }
 
 /*
- * How many are found again when some pages are wanted more often than
- * others, and how many would be if always the least recently used went.  As
- * many operations go before: nothing is found in an empty cache.
+ * Measures how many operations are hits if some pages are wanted more often
+ * than others.  As many operations precede the measurement, to fill the cache.
  */
 static void
 hit_rate(const struct bench_scheme *s, struct vm_page **pages,
@@ -242,6 +247,9 @@ hit_rate(const struct bench_scheme *s, struct vm_page **pages,
 	bench_report(&r);
 }
 
+/*
+ * Counts the hits of a cache that always evicts the least recently used page.
+ */
 static void
 true_lru(const struct zipf *z)
 {

@@ -4,8 +4,8 @@
  */
 
 /*
- * Accesses that look like those of a real system, in integers alone, for the
- * kernel has no floating point.
+ * Sequences of accesses that resemble those of a real system.  All arithmetic
+ * is in integers, for the kernel has no floating point.
  */
 
 #include <sys/types.h>
@@ -14,7 +14,10 @@
 #include <tests/bench/trace.h>
 #include <vm/kmem.h>
 
-/* xorshift32 (Marsaglia 2003); *state is never 0. */
+/*
+ * trace_random: returns the next random number, by xorshift32 (Marsaglia 2003).
+ * *state must not be 0, and never becomes 0.
+ */
 uint32_t
 trace_random(uint32_t *state)
 {
@@ -26,7 +29,10 @@ trace_random(uint32_t *state)
 	return (*state = x);
 }
 
-/* Weights 2^28 / (i + 1): their sum fits 32 bits for n up to 65536. */
+/*
+ * zipf_init: prepares z to draw numbers from 0 to n - 1 by Zipf's law.  Number
+ * i has the weight 2^28 / (i + 1); the sum fits in 32 bits for n up to 65536.
+ */
 void
 zipf_init(struct zipf *z, u_int n)
 {
@@ -47,7 +53,10 @@ zipf_free(struct zipf *z)
 	kmem_free(z->sums, z->n * sizeof(*z->sums));
 }
 
-/* The first whose sum is above a random part of the whole. */
+/*
+ * zipf_next: draws a number: the first whose sum of weights is above a random
+ * part of the sum of all.
+ */
 u_int
 zipf_next(const struct zipf *z, uint32_t *state)
 {
@@ -66,9 +75,10 @@ zipf_next(const struct zipf *z, uint32_t *state)
 }
 
 /*
- * A log-normal number: the median times 2^(2 x), x normal: the sum of twelve
- * uniform numbers less 6, in units of 2^-16.  Between powers of two it is
- * linear, which is off by 6% at most.
+ * lognormal_next: draws a log-normal number: the median times 2^(2 x), where x
+ * is normal.  x is the sum of twelve uniform numbers minus 6, in units of
+ * 2^-16.  Between powers of two the exponential is interpolated linearly,
+ * which is wrong by at most 6%.
  */
 u_int
 lognormal_next(u_int median, uint32_t *state)
@@ -128,15 +138,19 @@ lru_link(struct lru *l, uint32_t p)
 	l->newest = p;
 }
 
-/* Uses a number; its place from now on.  *hit: it was held before. */
+/*
+ * lru_use: makes `number' the most recently used one, and returns its place.
+ * *hit is true if it had a place already; if not, it may take over the place of
+ * the least recently used number.
+ */
 u_int
 lru_use(struct lru *l, u_int number, bool *hit)
 {
 	uint32_t p = l->place[number];
 
 	*hit = p != 0;
-	if (p == 0 && l->held < l->capacity) {
-		p = ++l->held;
+	if (p == 0 && l->nused < l->capacity) {
+		p = ++l->nused;
 	} else {
 		if (p == 0) {
 			p = l->oldest;

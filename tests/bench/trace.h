@@ -6,14 +6,17 @@
 #ifndef _TESTS_BENCH_TRACE_H_
 #define	_TESTS_BENCH_TRACE_H_
 
-/* Made-up accesses, the same in every run, and true LRU.  trace.c. */
+/*
+ * Pseudo-random sequences of accesses, the same in every run, and a cache with
+ * true LRU replacement.  trace.c.
+ */
 
 #include <sys/types.h>
 
-/* Zipf's distribution of 0 to n - 1, exponent 1. */
+/* Zipf's distribution over 0 to n - 1, with exponent 1. */
 struct zipf {
 	u_int n;
-	uint32_t *sums;		/* of the weights up to each */
+	uint32_t *sums;		/* of each number: its weight and those below */
 };
 
 uint32_t trace_random(uint32_t *state);
@@ -23,14 +26,14 @@ u_int	zipf_next(const struct zipf *z, uint32_t *state);
 u_int	lognormal_next(u_int median, uint32_t *state);
 
 /*
- * Numbers 0 to n - 1, of which the `capacity' used last are held, each in a
- * place of its own from 0 to capacity - 1.
+ * A cache of the numbers 0 to n - 1: the `capacity' most recently used ones
+ * have a place each, from 0 to capacity - 1.
  */
 struct lru {
-	u_int n, capacity, held;
-	uint32_t *place;	/* of each number, plus 1; 0: not held */
-	uint32_t *holds;	/* which number, of each place */
-	uint32_t *newer, *older; /* places, plus 1 */
+	u_int n, capacity, nused;	/* nused: places in use */
+	uint32_t *place;	/* of each number: its place + 1; 0 if none */
+	uint32_t *holds;	/* of each place: its number */
+	uint32_t *newer, *older; /* of each place + 1: a place + 1; 0 if none */
 	uint32_t newest, oldest;
 };
 

@@ -5,13 +5,12 @@
 
 /*
  * A window of kernel addresses for the schemes that sf_buf(9) is compared
- * with, and their way to keep TLBs right: at once, one address at a time, on
- * the CPUs that need it, and the caller waits until they have done it.
+ * with, and the synchronous TLB shootdown that they use: it invalidates one
+ * address on the CPUs that need it, and the caller waits for these.
  *
- * One shootdown is under way at a time, under `lock'; its address is in
- * target_va and the CPUs that are done with it count up `acks'.  Both are
- * stored before the interrupts are sent, by stores that the write to the APIC
- * drains (hw_send_ipi()).
+ * `lock' admits one shootdown at a time.  Its address is in target_va, and each
+ * CPU that has invalidated it increments `acks'.  Both are stored before the
+ * interrupts are sent; the write to the APIC drains the stores (hw_send_ipi()).
  */
 
 #include <sys/types.h>
@@ -36,7 +35,10 @@ static struct bench_lock lock;
 static vm_offset_t target_va;
 static volatile uint32_t acks;
 
-/* bench_lock_wait: the rest of bench_lock(), when somebody else has it. */
+/*
+ * bench_lock_wait: the slow path of bench_lock(), when another CPU has the
+ * lock.  Panics after ipi.timeout=.
+ */
 void
 bench_lock_wait(struct bench_lock *l)
 {
@@ -52,8 +54,9 @@ bench_lock_wait(struct bench_lock *l)
 }
 
 /*
- * window_init: addresses for nslots pages, which are ours for good, without
- * pages.  0 if there are not so many, or too many CPUs.
+ * window_init: reserves the addresses of nslots pages for ever, and maps
+ * nothing there.  Returns the first, or 0 if there are too few addresses or
+ * too many CPUs.
  */
 vm_offset_t
 window_init(u_int nslots)
@@ -77,7 +80,10 @@ window_all_cpus(struct cpuset *set)
 		set->word[i / 32] |= 1u << (i % 32);
 }
 
-/* Sends the interrupts; how many CPUs will acknowledge. */
+/*
+ * Sends interrupts to the CPUs of the set except this one; by one write if
+ * these are all other CPUs.  Returns the number of CPUs that will acknowledge.
+ */
 static u_int
 send(const struct cpuset *set)
 {
@@ -102,8 +108,9 @@ send(const struct cpuset *set)
 }
 
 /*
- * window_shootdown: invalidates va on the CPUs of the set but this one, and
- * waits until they have.  Thread context, pinned, interrupts on.
+ * window_shootdown: makes the CPUs of the set except this one invalidate va,
+ * and waits for them.  Panics after ipi.timeout=.  Thread context, pinned,
+ * interrupts on.
  */
 void
 window_shootdown(const struct cpuset *set, vm_offset_t va)
@@ -123,7 +130,7 @@ window_shootdown(const struct cpuset *set, vm_offset_t va)
 	bench_unlock(&lock);
 }
 
-/* bench_ipi: what IPI_BENCH asks.  Interrupts off. */
+/* bench_ipi: handles IPI_BENCH: invalidates target_va.  Interrupts off. */
 void
 bench_ipi(void)
 {
@@ -131,7 +138,10 @@ bench_ipi(void)
 	(void)atomic_fetchadd_32(&acks, 1);
 }
 
-/* window_flush_all: when entries were removed and nobody was told. */
+/*
+ * window_flush_all: makes all CPUs flush, after entries were removed without a
+ * shootdown.
+ */
 void
 window_flush_all(void)
 {

@@ -7,8 +7,9 @@
 #define	_TESTS_BENCH_WINDOW_H_
 
 /*
- * What the schemes to compare with stand on: kernel addresses of their own,
- * and the synchronous invalidation of one address on other CPUs.  window.c.
+ * The foundation of the schemes that sf_buf(9) is compared with: kernel
+ * addresses of their own, and the synchronous invalidation of one address on
+ * other CPUs.  window.c.
  */
 
 #include <sys/types.h>
@@ -20,13 +21,14 @@
 #include <machine/pmap.h>
 
 #define	WINDOW_MAXCPU	64u
-#define	SYNC_SLOTS	6656u	/* at most: FreeBSD's own limit */
-#define	QENTER_SLOTS	256u	/* used at once */
+#define	SYNC_SLOTS	6656u	/* of the scheme sync: FreeBSD's limit */
+#define	QENTER_SLOTS	256u	/* of the scheme qenter */
 
 /*
- * A lock that its holder spins for and waits under with interrupts on, as
- * FreeBSD's adaptive mutex would: neither pre-empted nor deaf to the others'
- * invalidations.
+ * A spin lock for which a CPU waits, and under which it waits for other CPUs,
+ * with interrupts on, like FreeBSD's adaptive mutex.  So the holder is not
+ * pre-empted (it is in a critical section), but still takes the interrupts of
+ * other CPUs' shootdowns.
  */
 struct bench_lock {
 	volatile uint32_t locked;
@@ -34,7 +36,7 @@ struct bench_lock {
 
 void	bench_lock_wait(struct bench_lock *l);
 
-/* Inline, as FreeBSD's are, for the sake of the instruction counts. */
+/* Inline, as in FreeBSD, so that the instruction counts are comparable. */
 static inline void
 bench_lock(struct bench_lock *l)
 {
@@ -57,7 +59,7 @@ struct cpuset {
 	uint32_t word[WINDOW_MAXCPU / 32];
 };
 
-/* Not-present to present: high word first, as sf_buf_md_enter() has it. */
+/* Makes an entry present: high word first, as sf_buf_md_enter() does. */
 static inline void
 window_enter(volatile uint32_t *pte, vm_paddr_t pa)
 {
@@ -67,7 +69,10 @@ window_enter(volatile uint32_t *pte, vm_paddr_t pa)
 	hw_store32(pte, (uint32_t)e);
 }
 
-/* Present to not-present; true if some TLB may hold it, by the A bit. */
+/*
+ * Makes an entry not-present.  True if a TLB may still cache it, which the A
+ * bit shows.
+ */
 static inline bool
 window_remove(volatile uint32_t *pte)
 {

@@ -4,10 +4,10 @@
  */
 
 /*
- * Workers: the benchmark fills in bench_workers[], and starts them.  The first
- * has no thread: the benchmark, on CPU 0, works for it and takes the time, as
- * the clocks of other CPUs are not looked at.  Meanwhile nobody but a worker's
- * own CPU writes to its entry, and anyone may read its `ops'.
+ * Workers: the benchmark fills in bench_workers[] and starts them.  The first
+ * worker has no thread: the benchmark itself, on CPU 0, performs its operations
+ * and measures the time, so that all times are read on one CPU.  While workers
+ * run, only a worker's own CPU writes to its entry; any CPU may read its `ops'.
  */
 
 #include <sys/types.h>
@@ -24,8 +24,9 @@ struct bench_worker bench_workers[MAXCPU];
 static volatile uint32_t nready, go, stop;
 
 /*
- * Inlined, once for each touch, and for the kernel's own and the others: an
- * operation does not ask which it is.
+ * Performs a chunk of operations.  Inlined once for each touch, for the
+ * kernel's own scheme and for the others, so that an operation has no test for
+ * these.
  */
 static inline __attribute__((always_inline)) void
 some_ops(struct bench_worker *w, const struct bench_scheme *s,
@@ -51,9 +52,10 @@ some_ops(struct bench_worker *w, const struct bench_scheme *s,
 }
 
 /*
- * Each in a function of its own, of less than 1 KB but with a sanitizer, so
- * that none lies across a boundary of pages: there an emulator has to look up
- * where a jump goes.
+ * Each copy is a function of its own, of less than 1 KB (without sanitizers)
+ * and aligned to 1 KB, so that none crosses a page boundary.  For a jump
+ * across that boundary the emulator must look up the target, which would cost
+ * time.
  */
 #define	OPS(name, scheme, touch)					\
 	static void __attribute__((noinline, flatten, aligned(1024)))	\
@@ -69,7 +71,10 @@ OPS(other_none, w->scheme, TOUCH_NONE)
 OPS(other_read, w->scheme, TOUCH_READ)
 OPS(other_zero, w->scheme, TOUCH_ZERO)
 
-/* bench_work: a chunk of operations, on the worker's own CPU, pinned. */
+/*
+ * bench_work: performs a chunk of operations.  The caller is pinned to the
+ * worker's CPU.
+ */
 void
 bench_work(struct bench_worker *w)
 {
@@ -86,8 +91,8 @@ bench_work(struct bench_worker *w)
 }
 
 /*
- * bench_work_for: the first worker's chunks, until so many milliseconds are
- * over; returns the ticks that it took.
+ * bench_work_for: performs the first worker's operations for `ms' milliseconds;
+ * returns the TSC ticks that it took.
  */
 uint64_t
 bench_work_for(u_int ms)
@@ -113,8 +118,8 @@ run(void *arg)
 }
 
 /*
- * bench_workers_start: all of n but the first begin, at once.  Thread context,
- * on CPU 0.
+ * bench_workers_start: starts the workers 1 to n - 1, all at the same time; the
+ * first, 0, is the caller's.  Thread context, on CPU 0.
  */
 void
 bench_workers_start(u_int n)
@@ -130,7 +135,10 @@ bench_workers_start(u_int n)
 	atomic_store_rel_32(&go, 1);
 }
 
-/* bench_workers_stop: they have ended.  Thread context; sleeps. */
+/*
+ * bench_workers_stop: stops the workers and waits until they have ended.
+ * Thread context; sleeps.
+ */
 void
 bench_workers_stop(u_int n)
 {
@@ -139,7 +147,7 @@ bench_workers_stop(u_int n)
 		thread_join(bench_workers[i].td);
 }
 
-/* bench_workers_ops: what the first n have done, so far. */
+/* bench_workers_ops: returns the operations done so far by n workers. */
 uint32_t
 bench_workers_ops(u_int n)
 {

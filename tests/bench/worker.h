@@ -6,7 +6,10 @@
 #ifndef _TESTS_BENCH_WORKER_H_
 #define	_TESTS_BENCH_WORKER_H_
 
-/* CPUs that use pages in turn by a scheme, until they are stopped: worker.c. */
+/*
+ * Workers: each maps pages in turn with a scheme, on a CPU of its own, until it
+ * is stopped.  worker.c.
+ */
 
 #include <sys/types.h>
 #include <machine/pcpu.h>
@@ -14,10 +17,10 @@
 
 struct thread;
 
-/* One CPU at it, by its number; the first is the caller's. */
+/* The worker of a CPU; bench_workers[] is indexed by the CPU's number. */
 struct bench_worker {
 	const struct bench_scheme *scheme;
-	struct vm_page **pages;	/* in a row */
+	struct vm_page **pages;	/* an array of npages */
 	u_int npages, next;
 	u_int chunk;		/* operations between looks at the clock */
 	enum bench_touch touch;

@@ -4,10 +4,10 @@
  */
 
 /*
- * What sf_buf(9) is for, over the same schemes: reading a memory disk, copying
- * through a pipe, and serving files, each from fewer pages than there are
- * slots and from more.  The CPUs that take no part are busy.  An operation is
- * a page read, copied or sent.
+ * Compares the schemes with the work that sf_buf(9) is meant for: reading a
+ * memory disk, copying through a pipe, and serving files, each with fewer
+ * pages than slots and with more.  The CPUs that take no part are busy.  An
+ * operation is a page read, copied or sent.
  */
 
 #include <sys/types.h>
@@ -37,7 +37,7 @@ static const struct bench_scheme *const schemes[] = {
 	&bench_qenter, &bench_sync, &bench_sf_buf, &bench_direct, NULL
 };
 
-/* One run: its pages, and how it goes on; run() does a few operations. */
+/* One run of a workload, and its state; run() performs a few operations. */
 struct load {
 	const struct bench_scheme *scheme;
 	struct vm_page **pages;
@@ -68,7 +68,7 @@ copy_out(struct load *l, struct vm_page *m, uint8_t *to)
 	l->scheme->free(sf);
 }
 
-/* dd: the disk's blocks in order, copied to the reader. */
+/* Copies a block of the disk to the reader, as dd(1) does; blocks in order. */
 static void
 run_disk(struct load *l)
 {
@@ -79,7 +79,10 @@ run_disk(struct load *l)
 	l->ops += BLOCK_PAGES;
 }
 
-/* Until the two ends of the pipe are no longer so many pages apart. */
+/*
+ * Waits while the two ends of the pipe are exactly `apart' pages apart: 0 is an
+ * empty pipe, RING a full one.  False if the run was stopped meanwhile.
+ */
 static bool
 wait_while(struct load *l, uint32_t apart)
 {
@@ -96,7 +99,7 @@ wait_while(struct load *l, uint32_t apart)
 	return (true);
 }
 
-/* The writer copies into a page of its own, and hands it on. */
+/* The pipe's writer: copies into its next page and puts that into the ring. */
 static void
 write_page(struct load *l)
 {
@@ -139,7 +142,11 @@ run_pipe(struct load *l)
 	l->ops += RING;
 }
 
-/* Sends a page, as a card would that takes it from memory by itself. */
+/*
+ * Sends a page, as with a network card that reads it from memory by itself:
+ * the mapping is freed after WINDOW more pages, when this one is acknowledged.
+ * With l->touch, computes a checksum first.
+ */
 static void
 send_page(struct load *l, struct vm_page *m)
 {
@@ -155,7 +162,7 @@ send_page(struct load *l, struct vm_page *m)
 		sum += data[i];
 }
 
-/* A request: a file, by its popularity; its pages may be in the cache. */
+/* Serves a request for a file drawn by popularity, from the page cache. */
 static void
 run_web(struct load *l)
 {
@@ -241,7 +248,9 @@ run_load(const char *name, struct load *l)
 	bench_report(&r);
 }
 
-/* With fewer pages than slots, and with more; each scheme. */
+/*
+ * Runs a workload with each scheme, with fewer pages than slots and with more.
+ */
 static void
 workload(const char *name, void (*run)(struct load *l), bool touch)
 {

@@ -1,24 +1,25 @@
 ; SPDX-License-Identifier: BSD-2-Clause
 ;
-; A loader that does one thing wrong, or a firmware that did: a Multiboot
-; kernel whose first module is the kernel proper, which it copies to where its
-; ELF program headers want it and enters as a loader would, but for one fault.
-; Built once for each: -D FAULT=name, by the Makefile's list FAULTS.
+; Imitates a loader or a firmware with one fault.  This is a Multiboot kernel
+; whose first module is the real kernel: it copies that to the addresses of its
+; ELF program headers, makes the fault, and enters it as a loader does.  It is
+; built once for each fault, with -D FAULT=name; the names are the Makefile's
+; FAULTS.
 ;
-; It is linked at 32 MiB, and a loader puts modules behind it, so that what is
-; copied to 1 MiB overwrites neither.  The firmware's tables are found as the
-; kernel finds them, and changed where they are; what the loader said is copied
-; first where it gets longer.  In all of it
+; It is linked at 32 MiB, and a loader puts modules behind it, so the kernel
+; that is copied to 1 MiB overwrites neither.  It finds the firmware's tables
+; as the kernel does and changes them in place.  It copies the loader's memory
+; map before it adds entries.  Throughout,
 ;
-;	ebp	the Multiboot information
+;	ebp	points to the Multiboot information
 ;
-; A machine on which the fault cannot be made ends with status 65.
+; On a machine where the fault cannot be made it exits with status 65.
 
 %ifndef FAULT
 %error "FAULT is not given"
 %endif
 
-; if_fault name, ...: whether the image is one of these.
+; if_fault name, ...: sets `chosen' to 1 if FAULT is one of these, else to 0.
 %macro if_fault 1-*
 %assign %%is 0
 %rep %0
@@ -45,15 +46,15 @@ INFO_MODS equ	1 << 3
 INFO_MMAP equ	1 << 6
 MOD_START equ	0
 MOD_END	equ	4
-MMAP_SIZE equ	0			; of an entry, this word left out
+MMAP_SIZE equ	0			; of the entry, without this field
 MMAP_BASE equ	4
 MMAP_LENGTH equ	12
 MMAP_TYPE equ	20
-MMAP_WHOLE equ	24			; what QEMU and GRUB give
+MMAP_WHOLE equ	24			; bytes of QEMU's and GRUB's entries
 RAM	equ	1
 RESERVED equ	2
 
-E_ENTRY	equ	24			; System V ABI, ELF header, 32 bits
+E_ENTRY	equ	24			; System V ABI, 32-bit ELF header
 E_PHOFF	equ	28
 E_PHENTSIZE equ	42
 E_PHNUM	equ	44
@@ -77,7 +78,7 @@ X2APIC	equ	9			; 5.2.12.12
 X2APIC_LEN equ	16
 
 EXIT_PORT equ	0xf4			; isa-debug-exit
-EXIT_NOT_MADE equ 0x20			; status 65, which no kernel gives
+EXIT_NOT_MADE equ 0x20			; status 65, not used by the kernel
 
 	section .text
 	align	4
@@ -121,7 +122,7 @@ not_made:
 	hlt
 	jmp	not_made
 
-; load: copies the segments of the ELF file at edx, which it keeps.
+; load: copies the segments of the ELF file at edx.  Preserves edx.
 load:
 	movzx	eax, word [edx + E_PHNUM]
 	mov	ebx, [edx + E_PHOFF]
@@ -147,9 +148,10 @@ load:
 	jnz	.next
 	ret
 
-; --- what the loader says ---
+; --- the loader's information ---
 
-; copy_map: the memory map into ours, which has room behind it; edi: its end.
+; copy_map: copies the memory map to `map', which has room for more entries.
+; Returns its end in edi.
 copy_map:
 	mov	esi, [ebp + MBI_MMAP_ADDR]
 	mov	ecx, [ebp + MBI_MMAP_LENGTH]
@@ -160,7 +162,8 @@ copy_map:
 	rep	movsb
 	ret
 
-; add_range eax: base, edx:ecx: length, bl: type; at edi, below 4 GiB.
+; add_range: appends an entry at edi: base eax (below 4 GiB), length edx:ecx,
+; type bl.  Advances edi.
 add_range:
 	mov	dword [edi + MMAP_SIZE], MMAP_WHOLE - 4
 	mov	[edi + MMAP_BASE], eax
@@ -173,7 +176,8 @@ add_range:
 	add	dword [ebp + MBI_MMAP_LENGTH], MMAP_WHOLE
 	ret
 
-; find_ram: esi: the entry of the RAM that starts at 1 MiB.
+; find_ram: returns in esi the entry of the RAM that starts at 1 MiB.  edi is
+; the end of the map.
 find_ram:
 	mov	esi, map
 .next:
@@ -188,9 +192,10 @@ find_ram:
 	jne	not_made
 	ret
 
-; --- what the firmware says ---
+; --- the firmware's tables ---
 
-; find_madt: esi: the MADT, edi: its first entry, ebx: its end, edx: the RSDT.
+; find_madt: returns the MADT in esi, its first entry in edi, its end in ebx,
+; and the RSDT in edx.
 find_madt:
 	mov	esi, 0xe0000
 .rsdp:
@@ -220,7 +225,8 @@ find_madt:
 	add	ebx, esi
 	ret
 
-; last_cpu: edi: the last LAPIC entry; eax: how many there are.
+; last_cpu: returns the last LAPIC entry in edi, and in eax their number.  Takes
+; edi and ebx from find_madt; preserves esi.
 last_cpu:
 	xor	eax, eax
 .next:
@@ -240,7 +246,7 @@ last_cpu:
 	jb	not_made
 	ret
 
-; fix_checksum: of the table at esi.
+; fix_checksum: corrects the checksum of the table at esi.
 fix_checksum:
 	mov	byte [esi + TABLE_CHECKSUM], 0
 	mov	ecx, [esi + TABLE_LENGTH]
@@ -290,7 +296,7 @@ if_fault map_cut
 %assign made 1
 %endif
 
-if_fault map_empty			; entries of length 0, and no other
+if_fault map_empty			; all entries have the length 0
 %if chosen
 	call	copy_map
 	mov	esi, map
@@ -304,8 +310,8 @@ if_fault map_empty			; entries of length 0, and no other
 %assign made 1
 %endif
 
-; Half of the RAM once more, across the end of the first half, and within it
-; 1 MiB that is reserved: that wins, also for the zones.
+; Adds an entry for the middle half of the RAM, which is listed already, and one
+; for 1 MiB of it that is reserved; the kernel must not use that as RAM.
 if_fault map_overlapping
 %if chosen
 	call	copy_map
@@ -327,7 +333,7 @@ if_fault map_overlapping
 %assign made 1
 %endif
 
-if_fault map_far				; RAM at 48 GiB, which there is not
+if_fault map_far			; RAM at 48 GiB, where there is none
 %if chosen
 	call	copy_map
 	xor	eax, eax
@@ -340,7 +346,7 @@ if_fault map_far				; RAM at 48 GiB, which there is not
 %assign made 1
 %endif
 
-if_fault map_unsorted			; the other way round
+if_fault map_unsorted			; entries in reverse order
 %if chosen
 	call	copy_map
 	mov	esi, map
@@ -361,8 +367,8 @@ if_fault map_unsorted			; the other way round
 %assign made 1
 %endif
 
-; All RAM from 1 MiB to the highest address in one entry, and the hole below
-; 4 GiB in another, which is reserved.
+; One entry for all RAM from 1 MiB to the highest address, and a reserved one
+; for the hole below 4 GiB.
 if_fault map_straddling
 %if chosen
 	call	copy_map
@@ -383,7 +389,7 @@ if_fault map_straddling
 .found:
 	cmp	dword [ebx + MMAP_BASE], 0
 	jne	not_made
-	mov	ecx, [ebx + MMAP_LENGTH]	; the sum of the two, and the hole
+	mov	ecx, [ebx + MMAP_LENGTH]	; both lengths and the hole's
 	mov	edx, [ebx + MMAP_LENGTH + 4]
 	add	edx, 1
 	sub	ecx, [esi + MMAP_BASE]
@@ -401,8 +407,9 @@ if_fault map_straddling
 %assign made 1
 %endif
 
-; Of each MiB the first half: more ranges than the kernel remembers; or fewer,
-; with much RAM above the direct map, whose tables fit none of them.
+; map_pieces: the first half of each MiB: more ranges than the kernel's limit.
+; map_small_pieces: fewer ranges, and so much RAM that the tables for it fit
+; into none of them.
 %assign pieces 80
 if_fault map_small_pieces
 %if chosen
@@ -460,7 +467,8 @@ if_fault module_nowhere
 %assign made 1
 %endif
 
-; One character too long for the kernel, or no end in sight.
+; cmdline_long: one character longer than the kernel accepts.  cmdline_endless:
+; no end within three times that length.
 %assign cmdline_length 1024
 if_fault cmdline_endless
 %if chosen
@@ -519,7 +527,7 @@ if_fault madt_too_short
 %assign made 1
 %endif
 
-if_fault madt_length0			; of the second entry
+if_fault madt_length0			; the second entry has the length 0
 %if chosen
 	call	find_madt
 	mov	byte [edi + LAPIC_LEN + 1], 0
@@ -535,7 +543,7 @@ if_fault madt_entry_too_long
 %assign made 1
 %endif
 
-if_fault madt_duplicate			; the last CPU is the first
+if_fault madt_duplicate			; the last CPU has the first's id
 %if chosen
 	call	find_madt
 	mov	dl, [edi + LAPIC_ID]
@@ -547,7 +555,7 @@ if_fault madt_duplicate			; the last CPU is the first
 %assign made 1
 %endif
 
-if_fault madt_disabled			; the last one
+if_fault madt_disabled			; the last CPU is not enabled
 %if chosen
 	call	find_madt
 	call	last_cpu
@@ -556,7 +564,7 @@ if_fault madt_disabled			; the last one
 %assign made 1
 %endif
 
-if_fault madt_broadcast			; the last one's id is everybody's
+if_fault madt_broadcast			; the last CPU has the broadcast id
 %if chosen
 	call	find_madt
 	call	last_cpu
@@ -565,7 +573,7 @@ if_fault madt_broadcast			; the last one's id is everybody's
 %assign made 1
 %endif
 
-; The last one, which -smp N,maxcpus=N+1 leaves out, is said to be there.
+; The last CPU, which -smp N,maxcpus=N+1 leaves out, is marked as enabled.
 if_fault madt_dead_cpu
 %if chosen
 	call	find_madt
@@ -577,8 +585,8 @@ if_fault madt_dead_cpu
 %assign made 1
 %endif
 
-; The last two become one of the other kind, with the id of the last, or one
-; that takes more than 8 bits.
+; The last two entries become one x2APIC entry, with the id of the last or with
+; an id of more than 8 bits.
 if_fault madt_x2apic, madt_x2apic_large
 %if chosen
 	call	find_madt
@@ -609,7 +617,7 @@ if_fault rsdt_checksum
 %assign made 1
 %endif
 
-if_fault rsdt_nowhere			; its first entry
+if_fault rsdt_nowhere			; its first entry is out of range
 %if chosen
 	call	find_madt
 	mov	esi, edx

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Which lines the tests execute: docs/testing.md.  Included by the Makefile.
-# With gcc alone: what counts, and what reads it, are gcc's.
+# make coverage shows which lines the tests execute: see docs/testing.md.  It
+# needs gcc, which inserts the counters, and gcov, which reads them.  The
+# Makefile includes this file.
 
 COVERAGE = $(filter build/host/%,$(TESTS:$(HOSTB)/host/%=build/host/%))
 
-coverage: need-test		## runs tests with counters; lines by file
+coverage: need-test		## runs tests; prints which lines they run
 	$(Q)$(MAKE) --no-print-directory DEBUG=1 VARIANT=gcov CC=gcc all \
 	    $(COVERAGE:build/%=build/gcov/%) build/gcov/sim/simulate
 	$(Q)sh tests/coverage/run $(COVERAGE:build/%=build/gcov/%)

@@ -4,9 +4,9 @@
  */
 
 /*
- * Fuzzes arch/i386/pc/acpi_tables.c.  The first byte says which parser gets the
- * rest, and by its upper bit whether length and checksum are made good first:
- * nearly no table would get past them otherwise.
+ * Fuzzes arch/i386/pc/acpi_tables.c.  The first byte selects the parser that
+ * gets the rest.  If its upper bit is set, signature, length and checksum are
+ * corrected first, because hardly any generated table would have correct ones.
  */
 
 #include "tests/fuzz/fuzz.h"
@@ -99,7 +99,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	if (len == 0)
 		return (0);
-	t = malloc(len > 1 ? len - 1 : 1);	/* ends where the table does */
+	/* As large as the table, so that a read past its end is detected. */
+	t = malloc(len > 1 ? len - 1 : 1);
 	memcpy(t, data + 1, len - 1);
 	parsers[data[0] % NPARSERS](t, len - 1, (data[0] & MAKE_GOOD) != 0);
 	free(t);

@@ -3,14 +3,14 @@
  * Copyright (c) 2026 The mayfly authors
  */
 
-/* Fuzzes kern/tunable.c: the input is the command line. */
+/* Fuzzes kern/tunable.c.  The input is the command line. */
 
 #include "tests/fuzz/fuzz.h"
 #include "kern/tunable.c"
 
 static const char *const colors[] = { "red", "green", "blue", NULL };
 
-/* What the options set, and what they start with. */
+/* The variables that the options set, and their defaults. */
 static struct values {
 	u_int num, any, color;
 	bool flag;
@@ -23,7 +23,7 @@ TUNABLE_BOOL(flag, "flag", v.flag, "a flag");
 TUNABLE_STR(str, "str", v.str, "a string");
 TUNABLE_ENUM(color, "color", v.color, colors, "a color");
 
-/* A whole sentence, or as much of one as fits; and nothing but text. */
+/* An error is a sentence of text, or as much of one as fits. */
 static void
 check_error(const char *err, size_t size)
 {

@@ -7,11 +7,12 @@
 #define	_TESTS_FUZZ_H_
 
 /*
- * One program for each parser of what the kernel did not make.  It gives the
- * parser the input of LLVMFuzzerTestOneInput(), whose block ends with it, and
- * must() hold the result against what the parser's contract says.  Built by
- * clang with libFuzzer it looks for inputs (make fuzz); by any compiler, with
- * replay.c, it tries those that are kept in corpus/ (make test).
+ * Fuzzing: a program for each parser of foreign input.
+ * LLVMFuzzerTestOneInput() gives the parser the input, and checks the result
+ * against the parser's contract by must().  The memory block ends with the
+ * input.  Built by clang with libFuzzer the program generates inputs (make
+ * fuzz); built by any compiler with replay.c it tries the inputs kept in
+ * corpus/ (make test).
  */
 
 #include <stdint.h>

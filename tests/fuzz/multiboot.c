@@ -4,14 +4,14 @@
  */
 
 /*
- * Fuzzes boot/multiboot.c.  The input is all of the physical memory that is
- * mapped, from address 0 on, where the Multiboot information is.
+ * Fuzzes boot/multiboot.c.  The input is the mapped physical memory, from
+ * address 0, where the Multiboot information is.
  */
 
 #include "tests/fuzz/fuzz.h"
 #include "boot/multiboot.c"
 
-#define	KERN_START	0x1000u		/* low, so that modules meet it */
+#define	KERN_START	0x1000u		/* low, so that modules overlap it */
 #define	KERN_END	0x3000u
 #define	LIMIT		(1ull << 36)
 
@@ -19,7 +19,7 @@ static const uint8_t *memory;
 static size_t memory_len;
 static void *lent;
 
-/* Each time a block of its own, so that the sanitizer sees what is outside. */
+/* Returns a new block each time, so that accesses beyond it are detected. */
 static const void *
 map(vm_paddr_t pa, vm_size_t len)
 {
@@ -45,7 +45,7 @@ check_ram(const struct physmem *mem)
 	}
 }
 
-/* What is not RAM is in none of the ranges, not even a part of its page. */
+/* No range of RAM contains any part of what the map calls something else. */
 static void
 check_against_map(const struct bootinfo *bi)
 {

@@ -4,8 +4,9 @@
  */
 
 /*
- * Gives a fuzzing program the files of its corpus, or those that are named.
- * An input that it does not bear ends the program.  TAP output.
+ * Runs a fuzzing program with the files of its corpus or, if there are
+ * arguments, with these files.  An input on which the parser fails ends the
+ * program.  Prints TAP.
  */
 
 #include <dirent.h>
@@ -25,7 +26,7 @@ try_file(const char *path)
 	}
 	len = fread(data, 1, 1 << 20, f);
 	fclose(f);
-	/* So that the sanitizer sees a read past the end. */
+	/* A block of the exact size, so that a read past it is detected. */
 	exact = malloc(len == 0 ? 1 : len);
 	memcpy(exact, data, len);
 	free(data);

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Every schedule of small work with at most two decisions.
+# tests/sim/exhaustive.t - run every schedule of the small work with at most two
+# decisions.  Prints TAP.
 exec build/sim/simulate -j 1 -x 2

@@ -4,8 +4,8 @@
  */
 
 /*
- * Stacks of the simulated threads, and the change from one to another: a few
- * instructions, for it happens every few steps.
+ * Fibers: the stacks of the simulated threads, and the switch from one to
+ * another, which takes only a few instructions, for it happens every few steps.
  */
 
 #include <signal.h>
@@ -38,7 +38,7 @@ static size_t main_size;
 
 void	fiber_swap(void **save, void *sp);
 
-/* What a call preserves goes on the old stack, and comes off the new one. */
+/* Saves the callee-saved registers on the old stack; loads those of the new. */
 __asm__(
 "	.text\n"
 "	.type	fiber_swap, @function\n"
@@ -61,8 +61,8 @@ __asm__(
 "	.size	fiber_swap, . - fiber_swap\n");
 
 /*
- * fiber_make: f starts at entry, which never returns, when it is switched to;
- * whatever it did before is gone.
+ * fiber_make: makes f start at `entry', which never returns, when it is
+ * switched to.  Whatever it did before is forgotten.
  */
 void
 fiber_make(struct fiber *f, void (*entry)(void))
@@ -79,7 +79,7 @@ fiber_make(struct fiber *f, void (*entry)(void))
 	ASAN_UNPOISON_MEMORY_REGION(f->stack, STACK_SIZE);
 #endif
 	sp = (void **)(f->stack + STACK_SIZE);
-	*--sp = NULL;			/* where entry would return to */
+	*--sp = NULL;			/* entry's return address */
 	*--sp = (void *)entry;
 	for (u_int i = 0; i < 6; i++)
 		*--sp = NULL;
@@ -87,7 +87,7 @@ fiber_make(struct fiber *f, void (*entry)(void))
 	f->fake = NULL;
 }
 
-/* fiber_switch: comes back when somebody switches to `from'. */
+/* fiber_switch: runs `to'; returns when another fiber switches to `from'. */
 void
 fiber_switch(struct fiber *from, struct fiber *to)
 {
@@ -103,7 +103,7 @@ fiber_switch(struct fiber *from, struct fiber *to)
 #endif
 }
 
-/* fiber_entered: the first thing that a new fiber does. */
+/* fiber_entered: must be called first in a new fiber. */
 void
 fiber_entered(void)
 {
@@ -111,7 +111,7 @@ fiber_entered(void)
 	const void *stack;
 	size_t size;
 
-	/* The very first one comes from the main stack. */
+	/* The first switch of all comes from the main stack. */
 	__sanitizer_finish_switch_fiber(NULL, &stack, &size);
 	if (main_stack == NULL) {
 		main_stack = stack;
@@ -124,14 +124,15 @@ fiber_entered(void)
 static void
 crashed(int sig)
 {
-	/* The stack may be anywhere, but the fibers are made anew anyway. */
+	/* The stack does not matter: the next run makes the fibers again. */
 	sim_fail("crash: signal %d", sig);
 }
 #endif
 
 /*
- * fiber_catch_crashes: from here on a wild access fails the run, and not the
- * program.  Where the address sanitizer runs, it says more.
+ * fiber_catch_crashes: from now on a wild access fails the run and does not
+ * end the program.  Does nothing under the address sanitizer, whose own report
+ * is more useful.
  */
 void
 fiber_catch_crashes(void)

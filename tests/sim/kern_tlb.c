@@ -4,7 +4,8 @@
  */
 
 /*
- * The kernel's epochs, with a way to start them just before they wrap.
+ * The kernel's epochs, and a function that lets them start just before they
+ * wrap.
  */
 
 #include "../../vm/tlb.c"
@@ -12,9 +13,9 @@
 void	sim_set_epoch(uint32_t epoch, bool sleeper);
 
 /*
- * sim_set_epoch: as if so many batches had been closed, and all TLBs flushed;
- * but the last CPU has idled since nearly half of all epochs ago: what it
- * published then looks like one to come.
+ * sim_set_epoch: sets the state after `epoch' batches were closed and all TLBs
+ * flushed.  With `sleeper', the last CPU has been idle for nearly half of all
+ * epochs, so that the epoch which it published last looks like a future one.
  */
 void
 sim_set_epoch(uint32_t epoch, bool sleeper)

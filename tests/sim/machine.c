@@ -4,23 +4,24 @@
  */
 
 /*
- * The simulated machine.  What it owns and how it behaves:
+ * The simulated machine.  It behaves as follows:
  *
- *  - A store goes into the CPU's buffer, from which it reaches memory in
- *    order and when it likes; the CPU's own loads see it before (TSO, SDM
- *    vol. 3A 8.2.2).  Locked operations, MOV CR3, INVLPG, the entry of an
- *    interrupt, IRET and a write to the local APIC empty the buffer first
+ *  - A store goes into the CPU's buffer.  It reaches memory in order, but any
+ *    number of steps later; the CPU's own loads see it at once (TSO, SDM vol.
+ *    3A 8.2.2).  Locked operations, MOV CR3, INVLPG, the entry of an
+ *    interrupt, IRET and a write to the local APIC drain the buffer first
  *    (8.3, 11.10).
- *  - A TLB may load any present entry at any step, and so may a read; both set
- *    A in the same locked access that looks at P.  It keeps what it has until
- *    the CPU flushes it, or it feels like dropping it.  INVLPG and MOV CR3 act
- *    on one CPU, and MOV CR3 spares G.  A TLB keeps an old translation rather
- *    than a new one, which is the worse choice.
- *  - Interrupts come at any step that has them enabled, on the stack of whom
- *    they interrupt.  Where a CPU holds them off the first is taken at the
- *    release.
+ *  - A TLB may load any present entry at any step, and a read makes it do so.
+ *    Both set A in the same locked access that tests P.  A translation stays
+ *    in the TLB until the CPU flushes it or a decision drops it.  INVLPG and
+ *    MOV CR3 act on one CPU, and MOV CR3 keeps global translations.  While a
+ *    TLB caches an old translation it does not load a new one, which is the
+ *    worst case.
+ *  - Interrupts come at any step at which they are enabled, and run on the
+ *    stack of the interrupted thread.  On a CPU that soft-masks them, the
+ *    first one is deferred until they are unmasked.
  *  - Which CPU takes the next step, and all of the above, are decisions, drawn
- *    or given.  Invariant: a run depends on its workload and decisions only.
+ *    or given.  Invariant: a run depends on its work and its decisions only.
  */
 
 #include <stdarg.h>
@@ -38,7 +39,7 @@
 
 #define	EFLAGS_IF	0x200u
 #define	NEVER		0xffffffffu
-#define	MAXINTERRUPTS	40u	/* of clocks and devices, in a run */
+#define	MAXINTERRUPTS	40u	/* clock and device interrupts in a run */
 
 struct cpu cpus[NCPUS];
 struct cpu *cur;
@@ -61,7 +62,7 @@ static struct fiber main_fiber;
 static uint64_t random_state;
 static enum sim_mode mode;
 static struct noise noise;
-static uint32_t next_event;	/* random: when the next one comes */
+static uint32_t next_event;	/* when the next random event comes */
 static uint32_t next_due;	/* when a store or an IPI arrives */
 static bool calm;
 static u_int ninterrupts;
@@ -88,7 +89,7 @@ draw64(void)
 	return (x * 0x2545f4914f6cdd1dull);
 }
 
-/* sim_draw: 0 to n - 1. */
+/* sim_draw: returns a random number from 0 to n - 1. */
 uint32_t
 sim_draw(uint32_t n)
 {
@@ -115,7 +116,10 @@ sim_note(const char *fmt, ...)
 	putchar('\n');
 }
 
-/* Back to machine_run(); the fibers are made anew for the next run. */
+/*
+ * sim_finish: ends the run: machine_run() returns.  The fibers are made again
+ * for the next run.
+ */
 void
 sim_finish(void)
 {
@@ -147,8 +151,8 @@ record(enum decision_kind kind, uint32_t arg)
 }
 
 /*
- * sim_choose: the answer to a question that the machine asks at this step: 0
- * is the plain one; `drawn' is what a random schedule takes.
+ * sim_choose: returns the decision of this kind at this step; 0 if there is
+ * none.  In a random schedule that is `drawn', which is recorded.
  */
 uint32_t
 sim_choose(enum decision_kind kind, uint32_t drawn)
@@ -182,9 +186,8 @@ is_pte(const volatile void *p)
 }
 
 /*
- * A store reaches an entry.  While it is present only P may go, and not under
- * a reference; what it maps must be a page, which a mix of two halves is not:
- * pages of the simulation share their low halves.
+ * Checks a store to an entry.  A present entry may only become not-present, or
+ * change its A and D bits, and must stay present while the slot is referenced.
  */
 static void
 check_pte(u_int slot, uint64_t old, uint64_t new)
@@ -232,7 +235,7 @@ commit_first(struct cpu *c)
 	commit(p, v);
 }
 
-/* sim_drain: everything in the store buffer becomes visible. */
+/* sim_drain: makes all stores in the store buffer visible. */
 void
 sim_drain(struct cpu *c)
 {
@@ -240,9 +243,9 @@ sim_drain(struct cpu *c)
 		commit_first(c);
 }
 
-/* Stores and IPIs whose time has come. */
+/* Makes stores visible, and IPIs pending, whose time has come. */
 static void
-settle(void)
+deliver_due(void)
 {
 	struct cpu *c;
 
@@ -266,7 +269,9 @@ settle(void)
 	}
 }
 
-/* sim_ipi: on its way; one that is not taken yet stands for both. */
+/*
+ * sim_ipi: sends an IPI; merges it with an earlier one that was not taken yet.
+ */
 void
 sim_ipi(struct cpu *c, u_int verb)
 {
@@ -288,7 +293,7 @@ sim_ipi(struct cpu *c, u_int verb)
 	}
 }
 
-/* sim_pte_here: an entry as this CPU's loads see it. */
+/* sim_pte_here: returns an entry as this CPU's loads see it. */
 uint64_t
 sim_pte_here(u_int slot)
 {
@@ -328,7 +333,10 @@ tlb_flush(struct cpu *c)
 			c->tlb[i] = 0;
 }
 
-/* sim_check_tlb: a CPU that may touch any shared mapping now. */
+/*
+ * sim_check_tlb: checks the TLB of a CPU that is awake, and so may use any
+ * shared mapping: it must cache no other page for a referenced slot.
+ */
 void
 sim_check_tlb(struct cpu *c)
 {
@@ -340,7 +348,9 @@ sim_check_tlb(struct cpu *c)
 			    live[i].frame);
 }
 
-/* sim_read: what a program's read at va sees must be the frame. */
+/*
+ * sim_read: reads at va as a program does, and checks that it sees the frame.
+ */
 void
 sim_read(vm_offset_t va, uint32_t frame)
 {
@@ -386,7 +396,7 @@ switch_cpu(struct cpu *to)
 	fiber_switch(&from->task->fiber, &to->task->fiber);
 }
 
-/* sim_switch_task: this CPU runs another task; interrupts are off. */
+/* sim_switch_task: switches this CPU to another task.  Interrupts off. */
 void
 sim_switch_task(struct task *to)
 {
@@ -397,7 +407,7 @@ sim_switch_task(struct task *to)
 	fiber_switch(&from->fiber, &to->fiber);
 }
 
-/* sim_give_way: the running CPU waits: another goes on, if one can. */
+/* sim_give_way: lets another CPU run, if one can, because this one waits. */
 void
 sim_give_way(void)
 {
@@ -475,7 +485,7 @@ random_event(void)
 		arg = sim_draw(nthreads);
 	else if (k == D_DEVICE)
 		arg = work_device_draw() << 4 | cpu;
-	/* No storm of interrupts, in which nobody gets any further. */
+	/* With more interrupts, no thread might make progress. */
 	if ((k == D_DEVICE || k == D_TICK) && ninterrupts++ >= MAXINTERRUPTS)
 		return;
 	if (k == D_SWITCH && (&cpus[cpu] == cur || !runnable(&cpus[cpu])))
@@ -484,7 +494,7 @@ random_event(void)
 	event(k, arg);
 }
 
-/* What could be decided here, for who explores. */
+/* Reports all events that are possible at this step to sim_offer(). */
 static void
 offer(void)
 {
@@ -511,12 +521,12 @@ given_events(void)
 	while (at[c] < ngiven[c] && given[c][at[c]].step <= cur->steps) {
 		d = &given[c][at[c]];
 		if (d->step == cur->steps && d->kind >= D_EVENTS)
-			break;		/* will be asked for */
+			break;		/* sim_choose() will find it */
 		at[c]++;
 		nleft--;
 		if (d->step == cur->steps)
 			event((enum decision_kind)d->kind, d->arg);
-		/* We may be another thread's stack, but the CPU is the same. */
+		/* Another CPU may have run meanwhile; now c runs again. */
 	}
 	if (sim_offer != NULL && nleft == 0)
 		offer();
@@ -533,7 +543,10 @@ take_interrupt(uint32_t what)
 	cur->intr_on = true;
 }
 
-/* One at a time; where the CPU holds them off, the first for later: trap(). */
+/*
+ * Takes the pending interrupts, one after the other.  If the CPU soft-masks
+ * them, defers the first, as trap() does.
+ */
 static void
 take_interrupts(void)
 {
@@ -547,15 +560,16 @@ take_interrupts(void)
 			take_interrupt(what);
 			continue;
 		}
-		sim_note("interrupt 0x%x is put off", what);
+		sim_note("interrupt 0x%x is deferred", what);
 		cur->pc->pc_soft_masked |= INTR_DEFERRED(what);
 		cur->intr_on = false;
 	}
 }
 
 /*
- * sim_step: before every access that another CPU, a TLB or an interrupt could
- * fall in front of.  The caller makes the access on return.
+ * sim_step: begins a step.  It is called before every access before which
+ * another CPU, a TLB or an interrupt could act; the caller makes the access
+ * after it.
  */
 void
 sim_step(const char *what, const volatile void *p, uint64_t v,
@@ -572,7 +586,7 @@ sim_step(const char *what, const volatile void *p, uint64_t v,
 			random_event();
 	}
 	if (now >= next_due)
-		settle();
+		deliver_due();
 	if (cur->pending != 0 && cur->intr_on)
 		take_interrupts();
 	if (now > MAXSTEPS)
@@ -587,7 +601,7 @@ sim_step(const char *what, const volatile void *p, uint64_t v,
 #define	STEP(what, p, v) \
 	sim_step(what, p, v, __builtin_return_address(0))
 
-/* What this CPU sees at p, its own stores first. */
+/* Returns the value at p as this CPU sees it, with its buffered stores. */
 static uint32_t
 loaded(const volatile uint32_t *p)
 {
@@ -604,7 +618,7 @@ hw_load32(volatile uint32_t *p)
 	return (loaded(p));
 }
 
-/* Into the store buffer; part of a step. */
+/* Puts a store into the store buffer; part of a step. */
 static void
 store(volatile uint32_t *p, uint32_t v)
 {
@@ -802,23 +816,23 @@ enable_intr(void)
 void
 intr_soft_mask(void)
 {
-	STEP("hold", NULL, 0);
+	STEP("mask", NULL, 0);
 	store(&cur->pc->pc_soft_masked, INTR_SOFT_MASKED);
 }
 
-/* The decrement; and intr_deliver_deferred(). */
+/* The subtraction and then, if an interrupt came, intr_deliver_deferred(). */
 void
 intr_soft_unmask(void)
 {
-	uint32_t held;
+	uint32_t deferred;
 
-	STEP("release", NULL, 0);
-	held = loaded(&cur->pc->pc_soft_masked) - INTR_SOFT_MASKED;
-	store(&cur->pc->pc_soft_masked, held);
-	if (held == 0)
+	STEP("unmask", NULL, 0);
+	deferred = loaded(&cur->pc->pc_soft_masked) - INTR_SOFT_MASKED;
+	store(&cur->pc->pc_soft_masked, deferred);
+	if (deferred == 0)
 		return;
 	hw_store32(&cur->pc->pc_soft_masked, 0);
-	take_interrupt(held >> 8);
+	take_interrupt(deferred >> 8);
 }
 
 void
@@ -846,7 +860,10 @@ others_run(void)
 	return (false);
 }
 
-/* STI; HLT.  When nobody can run and nothing comes, thread.c decides. */
+/*
+ * STI; HLT.  If no CPU can run and nothing is due, threads_stuck() decides what
+ * happens.
+ */
 void
 cpu_idle(void)
 {
@@ -860,14 +877,14 @@ cpu_idle(void)
 			sim_give_way();
 		} else if (next_due != NEVER) {
 			now = next_due;
-			settle();
+			deliver_due();
 		} else {
 			threads_stuck();
 		}
 	}
 }
 
-/* machine_start: the set-up is done; step 1 is next. */
+/* machine_start: ends the set-up: counts steps from 1 and allows decisions. */
 void
 machine_start(void)
 {
@@ -879,7 +896,7 @@ machine_start(void)
 	calm = false;
 }
 
-/* machine_calm: from here on the schedule is the plain one. */
+/* machine_calm: makes the schedule the plain one from now on. */
 void
 machine_calm(void)
 {
@@ -900,7 +917,7 @@ take_given(const struct decisions *d)
 	}
 }
 
-/* machine_reset: a machine at the start; `d' only for SIM_REPLAY. */
+/* machine_reset: resets the machine for a run.  Only SIM_REPLAY uses `d'. */
 void
 machine_reset(u_int ncpus, enum sim_mode m, const struct noise *n,
     const struct decisions *d, uint64_t seed)
@@ -925,7 +942,7 @@ machine_reset(u_int ncpus, enum sim_mode m, const struct noise *n,
 	memset((void *)(uintptr_t)sim_ptes, 0, SIM_PTES_SIZE);
 	for (u_int i = 0; i < ncpus; i++) {
 		pcpus[i] = cpus[i].pc = &pcpu_space[i];
-		/* The rest is tables for the hardware. */
+		/* The rest are tables for the hardware. */
 		memset(pcpus[i], 0, offsetof(struct pcpu, pc_gdt));
 		pcpus[i]->pc_self = pcpus[i];
 		pcpus[i]->pc_cpuid = i;

@@ -4,13 +4,14 @@
  */
 
 /*
- * simulate: options, a process for each host CPU, and the figures, as TAP.
+ * The program simulate: its options, its processes, and the totals, as TAP.
  *
  *	simulate [-j processes] [-n runs] [-f first seed] [-x bound]
  *	simulate -s seed
  *
- * -n runs so many seeds; -x all schedules of the small work with at most
- * `bound' decisions; -s one seed, and if it fails prints it, made small.
+ * -n runs this many seeds; -x runs all schedules of the small work with at most
+ * `bound' decisions; -s runs one seed and, if it fails, makes the failing run
+ * small and prints it.
  */
 
 #include <stdio.h>
@@ -25,18 +26,21 @@
 
 #define	MAXPROCS	64u
 
-/* Shared with the processes, so that what one died of is known as well. */
+/* Shared with the processes, so that the seed of one that died is known too. */
 struct result {
 	struct figures f;
 	bool passed;
-	volatile uint64_t seed;		/* runs now, or failed */
+	volatile uint64_t seed;		/* that runs now or failed */
 };
 static struct result *results;
 
 static u_int nprocs = 2, bound;
 static uint64_t nruns, first = 1, one;
 
-/* The leaks of address sanitizer are the host's; see fiber.c for stacks. */
+/*
+ * Options of the address sanitizer.  Leaks do not matter, for the process ends;
+ * its own switch of stacks does not work with fiber.c.
+ */
 const char *__asan_default_options(void);
 const char *
 __asan_default_options(void)
@@ -60,7 +64,7 @@ number(const char *s)
 	uint64_t v = strtoull(s, &end, 10);
 
 	if (*s < '0' || *s > '9' || *end != '\0') {
-		fprintf(stderr, "simulate: %s: no number\n", s);
+		fprintf(stderr, "simulate: %s: not a number\n", s);
 		usage();
 	}
 	return (v);
@@ -86,7 +90,7 @@ options(int argc, char **argv)
 		usage();
 }
 
-/* One process's share. */
+/* Runs the part of one process. */
 static void
 work_share(u_int me, bool seeds)
 {
@@ -126,7 +130,10 @@ new_process(void)
 	return (pid);
 }
 
-/* All processes' shares, summed up; the seed is that of one that failed. */
+/*
+ * Divides the runs among the processes and adds up their results; the seed is
+ * that of a process that failed.
+ */
 static struct result
 share_out(bool seeds)
 {
@@ -138,7 +145,7 @@ share_out(bool seeds)
 	for (u_int i = 0; i < nprocs; i++) {
 		if (new_process() == 0) {
 			work_share(i, seeds);
-			exit(0);	/* writes what make coverage counts */
+			exit(0);	/* writes make coverage's counters */
 		}
 	}
 	while (wait(NULL) > 0)
@@ -155,7 +162,7 @@ share_out(bool seeds)
 	return (sum);
 }
 
-/* In a process of its own, which the failure may take with it. */
+/* Explains a failing seed, in a process of its own, for the run may crash. */
 static bool
 explain(uint64_t seed)
 {
@@ -169,7 +176,7 @@ explain(uint64_t seed)
 	}
 	(void)wait(&status);
 	if (WIFSIGNALED(status))
-		printf("seed %llu: dies of signal %d\n",
+		printf("seed %llu: ended by signal %d\n",
 		    (unsigned long long)seed, WTERMSIG(status));
 	return (WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }

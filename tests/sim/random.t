@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# A million random schedules of the simulation.
+# tests/sim/random.t - run a million random schedules of the simulation.  Prints
+# TAP.
 exec build/sim/simulate -j 1 -n 1000000

@@ -4,9 +4,9 @@
  */
 
 /*
- * One run: the kernel's variables as they were at start, a machine, the work,
- * and the verdict.  Also what the kernel's files call that is no part of what
- * is simulated.
+ * One run: restores the kernel's variables to their state at boot, resets the
+ * machine, starts the work, and returns the verdict.  Also defines the
+ * functions and variables of the kernel that its simulated files use.
  */
 
 #include <stdarg.h>
@@ -31,7 +31,7 @@
 #define	NFRAMES		0x100080u
 #define	DMAP_LIMIT	((vm_paddr_t)16 << 20)
 
-/* All variables of the kernel's files; see sim.mk. */
+/* The section with all variables of the kernel's files; see sim.mk. */
 extern char __start_kern_state[], __stop_kern_state[];
 static char *at_boot;
 
@@ -42,9 +42,9 @@ uint64_t ticks_per_ms = 1000000;	/* so that no wait expires */
 uint64_t total_steps;
 
 /*
- * What the linker places in the kernel.  The slots come after the one that no
- * hint names, at an address of which sf_buf_md_kva_of() makes the right one:
- * sim.mk.
+ * The arrays that the linker places in the kernel.  The slots follow the
+ * sentinel, and sim.mk puts them at an address from which sf_buf_md_kva_of()
+ * computes the right kernel address.
  */
 static struct sf_buf slots[1 + NSLOTS] __attribute__((used,
     section(".sf_slots")));
@@ -81,7 +81,7 @@ panicked_here(void)
 	return (false);
 }
 
-/* What the kernel prints; the trace shows it. */
+/* The kernel's printf(): shows the text in the trace. */
 int	sim_printf(const char *fmt, ...);
 int
 sim_printf(const char *fmt, ...)
@@ -114,7 +114,7 @@ bool
 deadline_passed(struct deadline *w)
 {
 	(void)w;
-	return (false);		/* the limit of steps ends it */
+	return (false);		/* MAXSTEPS ends the wait */
 }
 
 bool
@@ -137,7 +137,7 @@ pmap_dmap(vm_paddr_t pa)
 	return ((void *)(DMAP_MIN + (vm_offset_t)pa));
 }
 
-/* sf_buf_init() asks for an array with a place for each slot. */
+/* Serves sf_buf_init(), which needs an array with an element for each slot. */
 void *
 kmem_alloc(vm_size_t size, int flags)
 {
@@ -148,7 +148,7 @@ kmem_alloc(vm_size_t size, int flags)
 	return (memset(space, 0, sizeof(space)));
 }
 
-/* Pages have no bytes here; who reads the right one is what counts. */
+/* Pages have no contents here; sim_read() checks which page is read. */
 bool
 vm_page_poison(const struct vm_page *m)
 {
@@ -162,7 +162,7 @@ vm_page_poison_check(const struct vm_page *m, const void *caller)
 	panic("page %x is not poisoned, caller %p", vm_page_index(m), caller);
 }
 
-/* Not memcpy(), for the sanitizer's red zones are copied as well. */
+/* Not memcpy(), because the copy includes the sanitizer's red zones. */
 static void
 copy(char *to, const char *from, size_t n)
 {
@@ -170,7 +170,7 @@ copy(char *to, const char *from, size_t n)
 	    "memory");
 }
 
-/* run_init: once. */
+/* run_init: prepares for runs.  Called once. */
 void
 run_init(void)
 {
@@ -206,7 +206,7 @@ set_tunable(const char *name, u_int v)
 	exit(2);
 }
 
-/* run_noise: how hostile the machine is to the run of this seed. */
+/* run_noise: sets how often this seed's run has decisions of each kind. */
 void
 run_noise(struct noise *n, uint64_t seed)
 {
@@ -238,7 +238,7 @@ run_noise(struct noise *n, uint64_t seed)
 	n->place = (uint8_t[]){ 0, 128 }[r >> 14 & 1];
 }
 
-/* run: one schedule, from start to quiescence or the first failure. */
+/* run: runs one schedule, until all threads have ended or something fails. */
 enum verdict
 run(const struct work *w, enum sim_mode mode, const struct noise *n,
     const struct decisions *given, uint64_t seed)
@@ -266,7 +266,7 @@ run(const struct work *w, enum sim_mode mode, const struct noise *n,
 	return (sim_message[0] == '\0' ? PASSED : FAILED);
 }
 
-/* run_name: what an address is called; in traces. */
+/* run_name: formats the name of an address, for traces. */
 const char *
 run_name(const volatile void *p, char buf[48])
 {
@@ -280,7 +280,7 @@ run_name(const volatile void *p, char buf[48])
 		at = a - (uintptr_t)sf_slots;
 		snprintf(buf, 48, "slot %u%s",
 		    (u_int)(at / sizeof(sf_slots[0])),
-		    at % sizeof(sf_slots[0]) == 4 ? " count" : " page");
+		    at % sizeof(sf_slots[0]) == 4 ? " status" : " page");
 	} else if (a - (uintptr_t)vm_page_array <
 	    vm_page_count * sizeof(struct vm_page)) {
 		at = a - (uintptr_t)vm_page_array;

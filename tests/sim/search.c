@@ -4,8 +4,9 @@
  */
 
 /*
- * Many runs: by seeds; all schedules of small work up to a number of
- * decisions; and, of a run that failed, a smaller one that fails as well.
+ * Many runs: of a range of seeds, or of all schedules of small work up to a
+ * number of decisions.  Also finds, for a failing run, a smaller one that
+ * fails too.
  */
 
 #include <stdio.h>
@@ -15,7 +16,7 @@
 #include <sys/sf_buf.h>
 #include "sim.h"
 
-#define	TRIES	300u	/* random schedules, to see if less work fails too */
+#define	TRIES	300u	/* random schedules tried with less work */
 
 static const struct noise quiet = { .gap = 1 };
 
@@ -28,8 +29,8 @@ count(struct figures *f, const struct work *w)
 }
 
 /*
- * search_seeds: runs seeds first, first + stride, ... until n are done; false
- * at the first that fails, which *seed then is.
+ * search_seeds: runs the n seeds first, first + stride, ...  Returns false at
+ * the first that fails, which is then in *seed.
  */
 bool
 search_seeds(uint64_t first, uint64_t n, uint64_t stride, struct figures *f,
@@ -49,10 +50,10 @@ search_seeds(uint64_t first, uint64_t n, uint64_t stride, struct figures *f,
 	return (true);
 }
 
-/* A failing run: what is to be made small. */
+/* The failing run that is made small. */
 static struct work work;
 static struct decisions decisions;
-static char kind[12];		/* the first letters of what went wrong */
+static char kind[12];		/* the first letters of its message */
 
 static bool
 fails_alike(void)
@@ -66,7 +67,10 @@ still_fails(const struct work *w, const struct decisions *d)
 	return (run(w, SIM_REPLAY, &quiet, d, 1) == FAILED && fails_alike());
 }
 
-/* Does less work fail too, under the same decisions or any others? */
+/*
+ * Replaces `work' by w if w fails alike, under the same decisions or in one of
+ * TRIES random schedules.  True if it did.
+ */
 static bool
 adopt(const struct work *w)
 {
@@ -109,7 +113,7 @@ drop_ops(void)
 	return (any);
 }
 
-/* Leaves pieces of the decisions out, large ones first. */
+/* Removes decisions, as long as the run fails alike: first many at a time. */
 static bool
 drop_decisions(void)
 {
@@ -145,7 +149,10 @@ print_interleaving(void)
 	printf("%s\n", sim_message);
 }
 
-/* search_explain: runs one seed; if it fails, says how, in short. */
+/*
+ * search_explain: runs one seed.  If it fails, makes the run small, prints it
+ * step by step, and returns false.
+ */
 bool
 search_explain(uint64_t seed)
 {
@@ -161,7 +168,7 @@ search_explain(uint64_t seed)
 	    (unsigned long long)seed, sim_message, work_count(&work),
 	    decisions.n);
 	if (!still_fails(&work, &decisions)) {
-		printf("its decisions alone do not make it fail:\n");
+		printf("its recorded decisions do not make it fail again:\n");
 		work_print(&work);
 		tracing = true;
 		(void)run(&work, SIM_RANDOM, &noise, NULL, seed);
@@ -199,8 +206,9 @@ collect(enum decision_kind k, uint32_t arg)
 }
 
 /*
- * Runs `work' under `decisions', then under those and one more, for each that
- * could be taken after the last of them.  False if one fails.
+ * Runs `work' under `decisions'; then, for each decision that is possible after
+ * the last of these, under `decisions' and that one, and so on up to `bound'
+ * decisions.  False if a run fails.
  */
 static bool
 explore(u_int bound, struct figures *f)
@@ -223,10 +231,11 @@ explore(u_int bound, struct figures *f)
 }
 
 /*
- * Small work: for each of two threads, on two CPUs, operations: a page to
- * allocate, 0 or 1, with the letters n(owait), c(atch), p(rivate) after it;
- * r(ead), f(ree), g(ive), t(ake), F(lush), s(ignal the other), z (a nap),
- * m(ove to CPU 1), e: a page that comes and goes.
+ * Small work: a program for each of two threads, on two CPUs.  The digits 0
+ * and 1 allocate that page, with the flags that follow: n(owait), c(atch), p
+ * (CPU- private).  The letters are operations: r(ead), f(ree), g(ive), t(ake),
+ * F(lush), s(ignal the other thread), z (nap), m(ove to CPU 1), e (take a page
+ * from the allocator and give it back).
  */
 static const char *const small[][2] = {
 	{ "0rf1rf", "1rf0rf" },
@@ -241,7 +250,7 @@ static const char *const small[][2] = {
 	{ "0fm1rf", "1fz0rf" },
 };
 
-/* Less of it, for more decisions. */
+/* Shorter programs, for schedules with more decisions. */
 static const char *const tiny[][2] = {
 	{ "0rf", "1rf" },
 	{ "0rf", "0rf" },
@@ -287,8 +296,10 @@ small_work(const char *const programs[2], u_int nslots, bool strict)
 }
 
 /*
- * search_all: every schedule of the small work with at most `bound' decisions;
- * of tiny work if those are more than two.  False if one failed.
+ * search_all: runs every schedule with at most `bound' decisions, of the small
+ * work, or of the tiny work if `bound' is more than two; of the `parts' parts
+ * of the work, only `part'.  Returns false, after printing it, if a run
+ * failed.
  */
 bool
 search_all(u_int bound, u_int part, u_int parts, struct figures *f)

@@ -8,57 +8,58 @@
 
 /*
  * The simulation: the kernel's sf_buf and TLB code on a machine that is as
- * hostile as the manuals allow.  docs/simulation.md says what is simulated
- * and what the oracle asks for.
+ * hostile as the manuals allow.  docs/simulation.md describes what is simulated
+ * and what the oracle checks.
  *
  *	machine.c	CPUs, store buffers, TLBs, page-table entries, interrupts
  *	thread.c	threads, sleeping, idling, traps
- *	work.c		what the threads do, and what must hold meanwhile
+ *	work.c		the threads' operations, and the oracle's checks of them
  *	run.c		one run: set-up, schedule, verdict
- *	search.c	many runs: by seeds, exhaustively, and shrinking
- *	main.c		options, processes, figures
+ *	search.c	many runs: by seeds, exhaustively; shrinks failing ones
+ *	main.c		options, processes, totals
  *
- * Everything runs on one host thread.  Each simulated thread has a stack of
- * its own; which CPU takes the next step is decided between two steps only.
+ * Everything runs on one thread of the host.  Each simulated thread has a stack
+ * of its own.  Another CPU can only take over between two steps.
  */
 
 #include <sys/types.h>
 #include <sys/thread.h>
 #include <machine/pcpu.h>
 
-#define	NCPUS		4u	/* at most; a run says how many it uses */
+#define	NCPUS		4u	/* at most; struct work has a run's number */
 #define	NSLOTS		8u
 #define	NTHREADS	6u
-#define	NTASKS		(NTHREADS + NCPUS + 1)	/* idle tasks, the checker */
+#define	NTASKS		(NTHREADS + NCPUS + 1)	/* with idle tasks, checker */
 #define	NPAGES		8u
-#define	NSTORES		6u	/* of a store buffer */
+#define	NSTORES		6u	/* in a store buffer */
 #define	NDECISIONS	8192u
-#define	MAXSTEPS	60000u	/* of a run; more is a hang */
+#define	MAXSTEPS	60000u	/* in a run; a longer one is a hang */
 
 /*
- * What may go otherwise than in the plain schedule, in which the running CPU
- * runs on until it waits, stores are seen at once, interrupts are not
- * delayed, the clock stands and no TLB loads what no program reads.  A run is
- * its workload and the list of these.
+ * Decisions: the deviations from the plain schedule.  In that, the running CPU
+ * runs until it waits, stores are visible at once, interrupts are not delayed,
+ * the clock stands still and TLBs load only entries that a program reads
+ * through.  A run is determined by its work and its list of decisions.
  */
 enum decision_kind {
 	D_SWITCH,	/* another CPU takes the next step: arg */
 	D_LOAD,		/* a TLB loads an entry: CPU << 4 | slot */
-	D_DROP,		/* a TLB drops one: the same */
+	D_DROP,		/* a TLB drops an entry: CPU << 4 | slot */
 	D_STRAY,	/* A and D appear in a removed entry: slot */
 	D_TICK,		/* a clock interrupt: CPU */
-	D_DEVICE,	/* a device's interrupt: what << 4 | CPU */
+	D_DEVICE,	/* a device's interrupt: request << 4 | CPU */
 	D_WAKE,		/* a nap ends: thread */
-	D_EVENTS,	/* those above come by themselves, these are asked: */
-	D_NEXT = D_EVENTS, /* who runs, when the running CPU waits: CPU + 1 */
+	/* Those above are events; those below answer sim_choose(). */
+	D_EVENTS,
+	D_NEXT = D_EVENTS, /* CPU + 1 that runs when the running one waits */
 	D_HOLD,		/* steps for which a store stays in its buffer */
-	D_DELAY,	/* steps for which an IPI is on its way */
-	D_PLACE,	/* where a woken thread goes: CPU + 1 */
+	D_DELAY,	/* steps until an IPI arrives */
+	D_PLACE,	/* CPU + 1 to which a woken thread goes */
 	D_KINDS
 };
 
 struct decision {
-	uint32_t step;		/* of that CPU, from 1 */
+	uint32_t step;		/* number of the CPU's step, from 1 */
 	uint8_t cpu;
 	uint8_t kind;
 	uint16_t arg;
@@ -69,44 +70,44 @@ struct decisions {
 	struct decision list[NDECISIONS];
 };
 
-/* How much of what a random schedule has. */
+/* How often each kind of decision occurs in a random schedule. */
 struct noise {
-	uint32_t gap;			/* events every 1 to gap + 1 steps */
-	uint8_t weight[D_EVENTS];	/* of 256, summed up */
-	uint8_t hold, delay, place;	/* chances of 256 */
+	uint32_t gap;			/* an event every 1 to gap + 1 steps */
+	uint8_t weight[D_EVENTS];	/* of 256; each with those before it */
+	uint8_t hold, delay, place;	/* chances, of 256 */
 };
 
 enum sim_mode {
-	SIM_RANDOM,		/* decisions are drawn, and recorded */
-	SIM_REPLAY		/* decisions are given */
+	SIM_RANDOM,		/* draws decisions and records them */
+	SIM_REPLAY		/* follows a list of decisions */
 };
 
 struct fiber {
 	void *sp;
 	char *stack;
-	void *fake;		/* the address sanitizer's */
+	void *fake;		/* the address sanitizer's fake stack */
 };
 
 /* A thread, or a CPU's idle loop. */
 struct task {
 	struct thread td;
 	struct fiber fiber;
-	const void *wchan;	/* sleeps for it */
+	const void *wchan;	/* the channel that it sleeps on, or NULL */
 	bool napping, busy, catches, done;
-	int error;		/* why it was woken */
+	int error;		/* result of the sleep */
 };
 
 struct cpu {
 	struct pcpu *pc;
-	struct task *task;	/* runs here */
+	struct task *task;	/* the running one */
 	struct task *idle;
 	bool intr_on, halted;
-	bool asleep;		/* promised not to touch any sf_buf */
+	bool asleep;		/* idle, and so must not touch any sf_buf */
 	uint32_t steps;
 	uint32_t pending;	/* interrupts: INTR_*, or 1 << verb */
-	uint32_t in_flight;	/* IPIs that are not there yet */
-	uint32_t arrives[IPI_NVERBS];
-	uint16_t device[4];	/* what the device's interrupts ask for */
+	uint32_t in_flight;	/* IPIs sent and not yet arrived: 1 << verb */
+	uint32_t arrives[IPI_NVERBS];	/* when they arrive */
+	uint16_t device[4];	/* requests of the device's interrupts */
 	u_int ndevice;
 	u_int nstores;
 	struct {
@@ -121,18 +122,18 @@ struct cpu {
 #define	INTR_CLOCK	0x100u
 #define	INTR_DEVICE	0x200u
 
-/* References that the oracle knows of, by slot. */
+/* For each slot, the references that the oracle knows of. */
 struct live {
 	uint32_t frame;
-	u_int shared;			/* must be right on every CPU */
-	u_int private_to[NCPUS];	/* on one */
+	u_int shared;			/* valid on every CPU */
+	u_int private_to[NCPUS];	/* valid on one CPU */
 };
 
 /* machine.c */
 extern struct cpu cpus[NCPUS];
 extern struct cpu *cur;
 extern struct live live[NSLOTS];
-/* What the kernel calls sf_ptes[1] and on, an entry at once. */
+/* The kernel's sf_ptes[], as 64-bit entries; the first slot's is number 1. */
 extern volatile uint64_t sim_sf_ptes[1 + NSLOTS] __asm__("sf_ptes");
 #define	sim_ptes	(&sim_sf_ptes[1])
 #define	SIM_PTES_SIZE	(NSLOTS * sizeof(uint64_t))
@@ -143,8 +144,8 @@ extern bool recording_full;
 void	machine_reset(u_int ncpus, enum sim_mode mode, const struct noise *n,
 	    const struct decisions *given, uint64_t seed);
 void	machine_run(void);		/* until sim_finish() or sim_fail() */
-void	machine_start(void);		/* from here on decisions are taken */
-void	machine_calm(void);		/* and from here on none but the plain */
+void	machine_start(void);		/* decisions occur from now on */
+void	machine_calm(void);		/* none occurs from now on */
 void	sim_step(const char *what, const volatile void *p, uint64_t v,
 	    const void *from);
 void	sim_drain(struct cpu *c);
@@ -162,9 +163,12 @@ void	sim_fail(const char *fmt, ...)
 	    __attribute__((__noreturn__, __format__(__printf__, 1, 2)));
 void	sim_note(const char *fmt, ...)
 	    __attribute__((__format__(__printf__, 1, 2)));
-extern char sim_message[512];		/* of the failure; empty: none */
+extern char sim_message[512];		/* the failure; empty if none */
 
-/* Called at each step past the last given decision, while exploring. */
+/*
+ * Called while all schedules are explored, at each step past the last given
+ * decision, for each decision that would be possible there.
+ */
 extern void (*sim_offer)(enum decision_kind kind, uint32_t arg);
 
 void	sim_give_way(void);
@@ -199,11 +203,11 @@ struct op {
 
 struct work {
 	u_int ncpus, nthreads, nslots, npages;
-	u_int queued;		/* of so many slots one stays mapped */
+	u_int queued;		/* one slot in this many stays mapped */
 	bool strict, direct;
 	uint32_t epoch;
 	bool wired;		/* pages have a wiring of their own */
-	bool sleeper;		/* the last CPU has idled for half of all */
+	bool sleeper;		/* the last CPU idled for half of all epochs */
 	u_int nops[NTHREADS];
 	struct op ops[NTHREADS][NOPS];
 };

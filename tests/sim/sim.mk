@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# The simulation of tests/sim: kernel sources compiled for the host, unchanged,
-# over the headers of tests/sim/include.  Included by the Makefile.  Two
-# programs: with the sanitizers, and without, which is several times as fast.
+# The simulation of tests/sim: unchanged kernel sources, compiled for the host
+# with the headers of tests/sim/include.  The Makefile includes this file.
+# There are two programs: one with the sanitizers and one without, which is
+# several times as fast.
 #
-# All variables of the kernel's files go into one section, which the program
-# puts back to what it was before each run.
+# All variables of the kernel's files are in one section, whose initial contents
+# the program restores before each run.
 #
-#: SEEDS=1000000		schedules that make simulate runs
-#: SEED=		the one, from 1, that it runs instead
+#: SEEDS=1000000		number of schedules that make simulate runs
+#: SEED=		the only schedule, from 1, that it runs instead
 
 SIMKERN	= sf_buf/sf_buf.c sf_buf/sf_pool.c sf_buf/size.c kern/sync/lock.c \
 	  vm/vm_page.c arch/i386/mmu/sf_pte.c tests/sim/kern_tlb.c
@@ -26,8 +27,8 @@ SIMPROGS = $(HOSTB)/sim/simulate $(HOSTB)/sim/simulate-san
 SIMTESTS = tests/sim/random.t tests/sim/exhaustive.t tests/sim/sanitized.t
 SEEDS	= 1000000
 
-# $(call simrules,DIRECTORY,FLAGS): what prints for people uses the host's
-# printf(), the kernel's files that of the simulation.
+# $(call simrules,DIRECTORY,FLAGS): the simulation's own files call the host's
+# printf(), the kernel's files sim_printf().
 define simrules
 $(HOSTB)/sim/$(1)/%.o: %.c $(SIMHDR) tests/sim/sim.mk | $(I)/machine need-test
 	@mkdir -p $$(@D)

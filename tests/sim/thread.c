@@ -4,13 +4,14 @@
  */
 
 /*
- * The simulated threads: a queue of runnable threads for each CPU, sleeping
- * and waking by wait channels with the meaning of <sys/sleepq.h>, pinning as
- * in kern/sched/sched.c, traps and idling in the order of arch/i386/trap/trap.c and
- * sched_idle().  A sleep has no timeout here: what only a timeout would end
- * is a lost wake-up.
+ * The simulated threads: a queue of runnable threads for each CPU; sleeping
+ * and waking on wait channels, with the contract of <sys/sleepq.h>; pinning as
+ * in kern/sched/sched.c; traps and idling in the order of
+ * arch/i386/trap/trap.c and sched_idle().  Sleeps have no timeouts here, so
+ * that a lost wake-up is not hidden by one.
  *
- * A thread changes its CPU when it is woken or asks for it, as in the kernel.
+ * As in the kernel, a thread changes its CPU only when it is woken or asks for
+ * it.
  */
 
 #include <string.h>
@@ -34,7 +35,7 @@ struct task tasks[NTASKS];
 u_int nthreads;
 
 static void (*thread_fn)(u_int thread);
-#define	CHECKER	NTHREADS	/* the task that looks for leaks at the end */
+#define	CHECKER	NTHREADS	/* the task that checks the end of a run */
 
 static inline u_int
 number(const struct task *t)
@@ -42,13 +43,16 @@ number(const struct task *t)
 	return ((u_int)(t - tasks));
 }
 
-/* The next task of this CPU, interrupts off; comes back when t runs again. */
+/*
+ * Switches to the next task of this CPU's queue, or to its idle task; returns
+ * when the calling task runs again.  Interrupts off.
+ */
 static void
 run_next(void)
 {
 	struct task *next = cur->idle;
 
-	sim_drain(cur);		/* by the run queue's lock */
+	sim_drain(cur);		/* as the run queue's lock does */
 	cur->pc->pc_need_resched = 0;
 	if (cur->nqueue != 0) {
 		next = cur->queue[0];
@@ -72,13 +76,17 @@ enqueue(struct cpu *c, struct task *t)
 	c->queue[c->nqueue++] = t;
 	if (c->task != c->idle)
 		return;
-	/* Itself too: it may be on its way to the halt. */
+	/* This CPU needs the interrupt too: it may be about to halt. */
 	if (c == cur)
 		c->pending |= 1u << IPI_RESCHED;
 	else
 		sim_ipi(c, IPI_RESCHED);
 }
 
+/*
+ * Makes a task that was asleep runnable, on its CPU or, by a decision,
+ * another.
+ */
 static void
 ready(struct task *t)
 {
@@ -93,7 +101,10 @@ ready(struct task *t)
 	enqueue(&cpus[to], t);
 }
 
-/* Ends a sleep.  Who has not left its CPU yet will see wchan. */
+/*
+ * Ends a sleep.  A task that has not left its CPU yet will see that wchan is
+ * NULL.
+ */
 static void
 wake(struct task *t, int error)
 {
@@ -104,7 +115,7 @@ wake(struct task *t, int error)
 		ready(t);
 }
 
-/* Off the CPU until wake(). */
+/* Leaves the CPU until wake(). */
 static void
 sleep_here(struct task *t)
 {
@@ -141,7 +152,7 @@ sleepq_wait_spin(const void *wchan, struct spinlock *l, const char *wmesg,
 		return (EINTR);
 	}
 	t->wchan = wchan;
-	/* Woken or not, it stays here until it is off its stack. */
+	/* Even if it is woken now, it must not run elsewhere before it left. */
 	t->td.td_critnest++;
 	spin_unlock(l);
 	t->td.td_critnest--;
@@ -177,7 +188,7 @@ sleepq_wakeup_one(const void *wchan)
 	wake_some(wchan, false);
 }
 
-/* thread_signal_sim: a signal for a thread, which may sleep. */
+/* thread_signal_sim: sends a signal; ends the thread's sleep if it catches. */
 void
 thread_signal_sim(u_int thread)
 {
@@ -190,7 +201,7 @@ thread_signal_sim(u_int thread)
 		wake(t, EINTR);
 }
 
-/* thread_nap: sleeps until it comes to the machine's mind to wake it. */
+/* thread_nap: sleeps until a decision wakes the thread, or all others sleep. */
 void
 thread_nap(void)
 {
@@ -213,9 +224,11 @@ others_wait(const struct task *me)
 }
 
 /*
- * thread_busy: has its CPU to itself, and interrupts enabled, for as long as
- * any other thread gets on.  If none ever does, it hangs: what only a clock
- * that stands or an idle CPU would have brought about was lost.
+ * thread_busy: keeps its CPU busy, with interrupts enabled, until another
+ * thread is queued on this CPU or every other thread sleeps, ended or is busy
+ * too.  The clock may stand still meanwhile.  So if a flush request gets lost,
+ * its sender waits for this CPU and this CPU for the sender, and the run ends
+ * as a hang.
  */
 void
 thread_busy(void)
@@ -228,7 +241,9 @@ thread_busy(void)
 	t->busy = false;
 }
 
-/* thread_wake_nap: false if it does not nap.  Any context. */
+/*
+ * thread_wake_nap: ends a nap; false if the thread does not nap.  Any context.
+ */
 bool
 thread_wake_nap(u_int thread)
 {
@@ -241,7 +256,9 @@ thread_wake_nap(u_int thread)
 	return (true);
 }
 
-/* thread_move: goes to another CPU, as sched_bind() does. */
+/*
+ * thread_move: moves the calling thread to another CPU, as sched_bind() does.
+ */
 void
 thread_move(u_int cpu)
 {
@@ -291,7 +308,7 @@ preempt(void)
 	run_next();
 }
 
-/* Of the inline functions of <sys/thread.h>. */
+/* The slow path of critical_exit() in <sys/thread.h>. */
 void
 critical_exit_slow(void)
 {
@@ -309,7 +326,7 @@ sched_unpin_broken(void)
 	sim_fail("sched_unpin: not pinned");
 }
 
-/* thread_trap: an interrupt, interrupts off; see trap(). */
+/* thread_trap: handles an interrupt as trap() does.  Interrupts off. */
 void
 thread_trap(uint32_t what)
 {
@@ -343,7 +360,7 @@ thread_trap(uint32_t what)
 		pc->pc_need_resched = 1;
 		break;
 	default:
-		sim_fail("interrupt 0x%x, which nobody has", what);
+		sim_fail("unexpected interrupt 0x%x", what);
 	}
 	pc->pc_intr_depth--;
 	preempt();
@@ -386,9 +403,9 @@ thread_loop(void)
 }
 
 /*
- * threads_stuck: every CPU halts, and nothing is on its way.  What somebody
- * outside would do in the end is done now; if there is nothing, and threads
- * sleep, then their wake-up was lost.
+ * threads_stuck: called when every CPU halts and no interrupt is on its way.
+ * Ends a nap or frees a shared mapping, if there is one.  If not, and threads
+ * still sleep, their wake-up was lost; if all have ended, starts the checker.
  */
 void
 threads_stuck(void)
@@ -425,7 +442,10 @@ task_make(u_int i, u_int id, u_int cpu, void (*entry)(void))
 	fiber_make(&t->fiber, entry);
 }
 
-/* threads_reset: n threads, spread over the CPUs, that run fn; idle tasks. */
+/*
+ * threads_reset: makes n threads, spread over the CPUs, that run fn, and the
+ * idle tasks and the checker.
+ */
 void
 threads_reset(u_int n, void (*fn)(u_int thread))
 {

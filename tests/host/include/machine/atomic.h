@@ -3,6 +3,6 @@
  * Copyright (c) 2026 The mayfly authors
  */
 
-/* Host shim: the kernel's own atomics, which are plain compiler built-ins. */
+/* Host shim: the kernel's own atomic operations, which work on the host too. */
 
 #include "../../../../arch/i386/include/atomic.h"

@@ -3,6 +3,9 @@
  * Copyright (c) 2026 The mayfly authors
  */
 
-/* Host shim: of the kernel's own, what changes memory only. */
+/*
+ * Host shim: the kernel's own header.  The host tests call only those functions
+ * that access memory.
+ */
 
 #include "../../../../arch/i386/include/hw.h"

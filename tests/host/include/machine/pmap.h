@@ -6,7 +6,7 @@
 #ifndef _MACHINE_PMAP_H_
 #define	_MACHINE_PMAP_H_
 
-/* Host shim: the test is the machine, and defines these. */
+/* Host shim: the test defines these functions and variables. */
 
 #include <sys/types.h>
 

@@ -7,8 +7,9 @@
 #define	_SYS_LOCK_H_
 
 /*
- * Host shim: spin locks that only check their balance.  The tests have one
- * thread, so a lock that is held already would spin for ever.
+ * Host shim: spin locks that only check that they are taken and released in
+ * turn.  The tests have one thread, so taking a lock that is held would never
+ * end.
  */
 
 #include <assert.h>

@@ -6,7 +6,7 @@
 #ifndef _SYS_SF_BUF_H_
 #define	_SYS_SF_BUF_H_
 
-/* Host shim: the test says which page has a referenced mapping. */
+/* Host shim: the test decides which page has a referenced mapping. */
 
 #include <stdbool.h>
 

@@ -7,8 +7,9 @@
 #define	_SYS_SYSTM_H_
 
 /*
- * Host shim: libc stands in for the kernel's output and string functions.
- * The test defines panic, which records its message and longjmps back.
+ * Host shim: the C library replaces the kernel's output and string functions.
+ * The test defines panic(), which records its message and jumps back to the
+ * test.
  */
 
 #include <stdarg.h>

@@ -7,8 +7,9 @@
 #define	_MACHINE_ATOMIC_H_
 
 /*
- * atomic(9) on the simulated machine: see <machine/hw.h> here.  Plain loads
- * and stores go through the store buffer, the others drain it.
+ * Atomic operations on the simulated machine; each is a step, as those of
+ * <machine/hw.h>.  Loads and stores go through the store buffer, the other
+ * operations drain it.
  */
 
 #include <machine/hw.h>
@@ -20,7 +21,7 @@ bool	atomic_sub_32(volatile uint32_t *p, uint32_t v);
 bool	atomic_fcmpset_32(volatile uint32_t *p, uint32_t *old, uint32_t new);
 void	atomic_set_32(volatile uint32_t *p, uint32_t bits);
 
-/* True if *p was old and is now new. */
+/* Stores new if *p is old; returns true if it did. */
 static inline bool
 atomic_cmpset_32(volatile uint32_t *p, uint32_t old, uint32_t new)
 {

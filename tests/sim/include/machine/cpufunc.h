@@ -6,7 +6,7 @@
 #ifndef _MACHINE_CPUFUNC_H_
 #define	_MACHINE_CPUFUNC_H_
 
-/* The instructions that the simulated code needs; tests/sim/machine.c. */
+/* The instructions that the simulated code uses; tests/sim/machine.c. */
 
 #include <sys/types.h>
 

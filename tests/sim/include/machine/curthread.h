@@ -6,7 +6,7 @@
 #ifndef _MACHINE_CURTHREAD_H_
 #define	_MACHINE_CURTHREAD_H_
 
-/* The thread that runs on the simulated CPU that runs; machine.c. */
+/* The thread of the simulated CPU that runs now; tests/sim/machine.c. */
 
 struct thread;
 

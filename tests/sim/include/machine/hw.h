@@ -7,9 +7,9 @@
 #define	_MACHINE_HW_H_
 
 /*
- * The simulated hardware under the names of the real one.  Each call is a
- * step: before it takes effect other CPUs may run, interrupts come, and TLBs
- * load what they like.  tests/sim/machine.c.
+ * The simulated hardware, with the names of the real one.  Each call is a step:
+ * before it takes effect other CPUs may run, interrupts may come, and TLBs may
+ * load entries.  tests/sim/machine.c.
  */
 
 #include <sys/types.h>

@@ -7,8 +7,9 @@
 #define	_MACHINE_INTR_H_
 
 /*
- * Interrupts put off, as arch/i386/include/intr.h has them: each is one step,
- * on the CPU that the thread is on when it is done.  tests/sim/machine.c.
+ * Interrupts, soft-masked or turned off, with the interface of
+ * arch/i386/include/intr.h.  Each call is one step, which takes effect on the
+ * CPU on which the thread is after it.  tests/sim/machine.c.
  */
 
 #include <sys/types.h>

@@ -7,8 +7,8 @@
 #define	_SIM_MACHINE_PCPU_H_
 
 /*
- * The real struct pcpu, found by the simulated CPU that runs instead of by a
- * segment register.
+ * The real struct pcpu.  curpcpu() finds it by the simulated CPU that runs now,
+ * not by a segment register.
  */
 
 #include <machine/hw.h>
@@ -46,13 +46,13 @@ curcpu_id(void)
 #define	PCPU_ADD(field, n)	((void)(sim_pcpu->field += (n)))
 #define	PCPU_TEST(field, mask)	((sim_pcpu->field & (mask)) != 0)
 
-/* Steps, in which the caller cannot migrate. */
+/* Each of these is a step; the caller cannot migrate. */
 #define	PCPU_LOAD(field)	hw_load32(&sim_pcpu->field)
 #define	PCPU_STORE(field, v)	hw_store32(&sim_pcpu->field, v)
 #define	PCPU_IS(field, v)	(hw_load32(&sim_pcpu->field) == (v))
 #define	PCPU_SUB(field, v)	sim_sub(&sim_pcpu->field, v)
 
-/* Two steps for one instruction: an interrupt may come between. */
+/* Two steps for one instruction, so that an interrupt may come in between. */
 static inline bool
 sim_sub(volatile uint32_t *p, uint32_t v)
 {

@@ -6,7 +6,7 @@
 #ifndef _SIM_MACHINE_VMPARAM_H_
 #define	_SIM_MACHINE_VMPARAM_H_
 
-/* The real addresses; but vm_page_array[] is where the linker puts it. */
+/* The real addresses, except that the linker places vm_page_array[]. */
 
 #include "../../../../arch/i386/include/vmparam.h"
 #undef VM_PAGE_OFFSET
