@@ -410,7 +410,8 @@ static bool
 guarded(u_int i)
 {
 	vm_offset_t va = (vm_offset_t)live[i].p;
-	u_int first = window_page(va), last = window_page(va + live[i].size - 1);
+	u_int first = window_page(va);
+	u_int last = window_page(va + live[i].size - 1);
 
 	return (first > 0 && mapped[first - 1] == 0 &&
 	    (last + 1 == NKVA || mapped[last + 1] == 0));
