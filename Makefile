@@ -206,6 +206,9 @@ $(HOSTB)/host/vm_page_test $(HOSTB)/host/kmem_test $(HOSTB)/host/multiboot_test 
 	HOSTINC = -Itests/host/include -I.
 $(HOSTB)/host/libk_test: HOSTINC = -I.
 $(HOSTB)/host/libk_test: kern/lib/div64.c
+# The symbols of the kernel's image are absolute.
+$(HOSTB)/host/ram_test: HOSTINC = -Itests/host/include -I. -I$(I) -no-pie
+$(HOSTB)/host/ram_test: | $(I)/machine
 $(HOSTB)/host/sf_size_test: HOSTINC = -Itests/host/include -I. -I$(I)
 $(HOSTB)/host/sf_size_test: | $(I)/machine
 $(HOSTB)/host/acpi_test: HOSTINC = -Itests/host/include -I. -I$(I)
@@ -215,7 +218,8 @@ $(HOSTB)/host/acpi_test: arch/i386/pc/acpi_tables.c arch/i386/include/acpi.h
 # The parsers of foreign input, each built twice: to replay the inputs kept in
 # tests/fuzz/corpus, and for libFuzzer, which generates inputs.
 FUZZINC	= -Itests/host/include -I. -I$(I)
-FUZZSRC	= arch/i386/pc/acpi_tables.c boot/multiboot.c kern/console/lineedit.c kern/tunable.c
+FUZZSRC	= arch/i386/pc/acpi_tables.c boot/multiboot.c boot/physmem.c \
+	  kern/console/lineedit.c kern/tunable.c
 $(HOSTB)/host/fuzz_%: tests/fuzz/%.c tests/fuzz/replay.c tests/fuzz/fuzz.h \
     $(FUZZSRC) | need-test $(I)/machine
 	@mkdir -p $(@D)

@@ -4,11 +4,12 @@
  */
 
 /*
- * What runs with paging off, at physical addresses: the CPUID gate, which
- * names each feature that is missing and ends the machine, and the bootstrap
- * page tables.  Compiled for the i486, for it must run on one.
+ * The code that runs with paging off, at physical addresses.  Owns the
+ * bootstrap page tables.  early_gate() checks by CPUID that the CPU has what
+ * the kernel needs; if not, it names each missing feature and ends the machine.
+ * Compiled for the i486, because it must run on one.
  *
- * Invariant: nothing here may refer to anything linked above KERNBASE.
+ * Invariant: nothing here refers to anything that is linked above KERNBASE.
  */
 
 #include <stdbool.h>
@@ -19,12 +20,12 @@
 #define	VGA_LINE	160u	/* two lines of 80 */
 #define	VGA_GREY	0x0700
 #define	EXIT_PORT	0xf4	/* isa-debug-exit */
-#define	EXIT_NOTHING	0x13	/* nothing ran */
+#define	EXIT_NOTHING	0x13	/* <sys/power.h> */
 #define	PG_P_RW		0x003
 #define	PG_PS		0x080
 #define	NPDE		512u
 #define	DMAP_PDES	384u	/* 768 MiB in 2 MB pages */
-#define	IDENT_PDES	8u	/* 16 MiB: this code while it runs */
+#define	IDENT_PDES	8u	/* 16 MiB, one to one: this code is in it */
 #define	EFLAGS_ID	0x00200000u
 
 uint64_t boot_pdpt[4] __attribute__((aligned(32)));
@@ -59,9 +60,10 @@ inb(uint16_t port)
 }
 
 /*
- * Serial port and VGA memory both: either may be all that there is.  A UART
- * that is absent reads as ready; one that is stuck is waited for once.  The
- * message goes to the top of the screen, on a line that is blank.
+ * Prints to the serial port and to the screen, because a machine may have only
+ * one of them.  A UART that is absent reads as ready; for one that never gets
+ * ready this waits only once.  The message is at the top of the screen, on
+ * blank lines.
  */
 static void
 early_puts(const char *s)
@@ -111,6 +113,10 @@ has_cpuid(void)
 	return (((before ^ after) & EFLAGS_ID) != 0);
 }
 
+/*
+ * Maps the first 16 MiB one to one, and the first 768 MiB at KERNBASE, by 2 MB
+ * pages.
+ */
 static void
 build_tables(void)
 {
@@ -124,6 +130,11 @@ build_tables(void)
 
 void early_gate(void);
 
+/*
+ * early_gate: ends the machine with a message if the CPU lacks a feature that
+ * the kernel needs; builds the bootstrap page tables if not.  Called by
+ * start.asm, once, paging and interrupts off.
+ */
 void
 early_gate(void)
 {

@@ -4,18 +4,20 @@
  */
 
 /*
- * Owns the decoding of the Multiboot information.  That is hostile input:
- * every field is copied out through map() before it is judged, nothing
- * outside what map() gave is read, and every sum of two of its numbers is
- * done in 64 bits or checked for overflow.  Invariant: between the passes
- * below, mem->ram is sorted and disjoint.
+ * Decodes the Multiboot information.  That is hostile input: every field is
+ * copied out through map() before it is checked, nothing outside of what
+ * map() returned is read, and every sum of two of its numbers is computed in
+ * 64 bits or checked for overflow.
  */
 
 #include <sys/types.h>
 #include <sys/systm.h>
 #include <boot/multiboot.h>
+#include <boot/physmem.h>
 
-/* Copies len bytes out of physical memory; false when they are not mapped. */
+_Static_assert(MULTIBOOT_MAXRAM < PHYSMEM_MAXRAM, "one more range must fit");
+
+/* Copies len bytes out of physical memory; false if they are not mapped. */
 static bool
 fetch(multiboot_map_t *map, vm_paddr_t pa, void *dst, vm_size_t len)
 {
@@ -35,7 +37,7 @@ parse_cmdline(multiboot_map_t *map, vm_paddr_t pa, char *cmdline)
 	u_int i;
 
 	/*
-	 * By the byte, because a string may end where the mapped memory
+	 * Byte by byte, because a string may end where the mapped memory
 	 * ends, and a longer request would then be refused.
 	 */
 	for (i = 0; i < BOOTINFO_CMDLINE; i++) {
@@ -46,7 +48,7 @@ parse_cmdline(multiboot_map_t *map, vm_paddr_t pa, char *cmdline)
 		if (cmdline[i] == '\0')
 			return (NULL);
 	}
-	/* Half a command line could mean something else: show none. */
+	/* Part of a command line could mean something else: keep none. */
 	cmdline[0] = '\0';
 	return ("The command line does not end within 1024 bytes.");
 }
@@ -61,7 +63,7 @@ parse_module(multiboot_map_t *map, vm_paddr_t pa, vm_paddr_t kern_start,
 		return ("The module list is outside mapped memory.");
 	if (mod.mod_end < mod.mod_start)
 		return ("The module ends before it starts.");
-	/* An empty module is valid, and overlaps nothing wherever it is. */
+	/* An empty module is valid, and overlaps nothing. */
 	if (mod.mod_start != mod.mod_end && mod.mod_start < kern_end &&
 	    kern_start < mod.mod_end)
 		return ("The module overlaps the kernel image.");
@@ -69,91 +71,6 @@ parse_module(multiboot_map_t *map, vm_paddr_t pa, vm_paddr_t kern_start,
 	bi->mod_end = mod.mod_end;
 	bi->has_mod = true;
 	return (NULL);
-}
-
-/* Adds [start, end) to the list; false when it does not fit. */
-static bool
-ram_add(struct physmem *mem, vm_paddr_t start, vm_paddr_t end)
-{
-	struct memrange *ram;
-	u_int i, j;
-
-	ram = mem->ram;
-	for (i = 0; i < mem->nram && ram[i].end < start; i++)
-		;
-	/* [i, j) are the ranges that overlap or touch the new one. */
-	for (j = i; j < mem->nram && ram[j].start <= end; j++) {
-		if (ram[j].start < start)
-			start = ram[j].start;
-		if (ram[j].end > end)
-			end = ram[j].end;
-	}
-	if (i == j && mem->nram == PHYSMEM_MAXRAM)
-		return (false);
-	memmove(&ram[i + 1], &ram[j], (mem->nram - j) * sizeof(ram[0]));
-	mem->nram = mem->nram + 1 - (j - i);
-	ram[i].start = start;
-	ram[i].end = end;
-	return (true);
-}
-
-/* Takes [start, end) out of the list; false when a split does not fit. */
-static bool
-ram_remove(struct physmem *mem, vm_paddr_t start, vm_paddr_t end)
-{
-	struct memrange *ram, r;
-	u_int from, to;
-
-	ram = mem->ram;
-	to = 0;
-	for (from = 0; from < mem->nram; from++) {
-		r = ram[from];
-		if (r.end <= start || r.start >= end) {
-			ram[to++] = r;
-			continue;
-		}
-		if (r.start < start && end < r.end) {
-			/* A split touches no other range: we are done. */
-			if (mem->nram == PHYSMEM_MAXRAM)
-				return (false);
-			memmove(&ram[from + 2], &ram[from + 1],
-			    (mem->nram - from - 1) * sizeof(ram[0]));
-			ram[from].end = start;
-			ram[from + 1].start = end;
-			ram[from + 1].end = r.end;
-			mem->nram++;
-			return (true);
-		}
-		if (r.start < start) {
-			ram[to].start = r.start;
-			ram[to++].end = start;
-		} else if (end < r.end) {
-			ram[to].start = end;
-			ram[to++].end = r.end;
-		}
-	}
-	mem->nram = to;
-	return (true);
-}
-
-/* Drops the pages that are only partly usable. */
-static void
-ram_trim(struct physmem *mem)
-{
-	vm_paddr_t start, end;
-	u_int from, to;
-
-	to = 0;
-	for (from = 0; from < mem->nram; from++) {
-		/* No overflow: no address is above the page-aligned limit. */
-		start = round_page(mem->ram[from].start);
-		end = trunc_page(mem->ram[from].end);
-		if (start >= end)
-			continue;
-		mem->ram[to].start = start;
-		mem->ram[to++].end = end;
-	}
-	mem->nram = to;
 }
 
 /*
@@ -167,7 +84,6 @@ walk_mmap(multiboot_map_t *map, vm_paddr_t pa, uint32_t length,
 	struct multiboot_mmap ent;
 	vm_paddr_t start, end;
 	uint32_t left, off, size;
-	bool fits;
 
 	for (off = 0; off < length; off += sizeof(size) + size) {
 		left = length - off;
@@ -182,7 +98,7 @@ walk_mmap(multiboot_map_t *map, vm_paddr_t pa, uint32_t length,
 		if (size > left - sizeof(size))
 			return ("A memory map entry runs past the end of the "
 			    "map.");
-		/* From here on ent.size is not looked at: size is checked. */
+		/* Use `size', which was checked, and not ent.size below. */
 		if (!fetch(map, pa + off, &ent, sizeof(ent)))
 			return ("The memory map is outside mapped memory.");
 
@@ -192,11 +108,11 @@ walk_mmap(multiboot_map_t *map, vm_paddr_t pa, uint32_t length,
 		start = ent.base;
 		end = ent.length > limit - start ? limit : start + ent.length;
 		if (ram)
-			fits = ram_add(mem, start, end);
+			physmem_add(mem, start, end);
 		else
-			fits = ram_remove(mem, trunc_page(start),
+			physmem_remove(mem, trunc_page(start),
 			    round_page(end));
-		if (!fits)
+		if (mem->nram > MULTIBOOT_MAXRAM)
 			return ("The memory map has more than 64 ranges of "
 			    "RAM.");
 	}
@@ -209,38 +125,45 @@ parse_mmap(multiboot_map_t *map, const struct multiboot_info *mbi,
 {
 	const char *error;
 
-	/* So that rounding up below the limit never goes past it. */
+	/* Rounding an address below the limit up then never passes it. */
 	limit = trunc_page(limit);
 
 	/*
-	 * The RAM first, in bytes, because two entries may share a page and
-	 * make it whole; then, by the page, what is taken from it, because
-	 * the entries come in any order and whatever is not RAM wins.
+	 * Two passes, because the entries come in any order, and what is not
+	 * RAM wins where entries overlap.  The first adds the RAM in bytes,
+	 * because two entries may share a page and make it whole; the second
+	 * removes whole pages.
 	 */
 	error = walk_mmap(map, mbi->mmap_addr, mbi->mmap_length, limit, true,
 	    mem);
 	if (error != NULL)
 		return (error);
-	ram_trim(mem);
+	physmem_trim(mem);
 	return (walk_mmap(map, mbi->mmap_addr, mbi->mmap_length, limit, false,
 	    mem));
 }
 
 /*
- * multiboot_parse: decodes what the loader handed over into *bi.
- * Context: boot, once, before there is any memory allocator.
- * magic is %eax and info %ebx at entry.  map gives a pointer to len bytes of
- * physical memory at pa, or NULL when they are not all mapped; the pointer
- * is used only until the next call.  [kern_start, kern_end) is the kernel
- * image, in bytes; it is not taken out of the RAM, and neither is the
- * module.  limit is the first address that the processor cannot form, in
- * bytes; RAM above it is dropped.  Modules after the first are ignored.
- * Returns true and bi->error NULL; bi->mem.nram may be 0, when no whole page
- * is usable.  Returns false on malformed input, with a sentence in
- * bi->error; of the rest, only bi->cmdline is then to be used, and it is
- * empty when there is no command line or it could not be read.  More than
- * 64 ranges at any moment is an error, even if a later entry would have
- * joined two of them.
+ * multiboot_parse: decodes into *bi what the loader handed over.
+ *
+ * Context:	boot, once, before there is any memory allocator.
+ * Sleeps:	no.  Locks: none.
+ * Arguments:	magic is EAX and info is EBX at entry.  map returns a pointer
+ *		to len bytes of physical memory at pa, or NULL if they are not
+ *		all mapped; the pointer is used only until the next call.
+ *		[kern_start, kern_end) is the kernel's image, in bytes of
+ *		physical address.  limit is the first address that the CPU
+ *		cannot form, in bytes; RAM at and above it is dropped.
+ * Returns:	true, and bi->error is NULL.  bi->mem is the usable RAM, from
+ *		which neither the image nor the module is taken out; its nram
+ *		is 0 if no whole page is usable.  Modules after the first are
+ *		ignored.
+ * Errors:	false on malformed input, with a sentence in bi->error.  Of the
+ *		other fields only bi->cmdline may then be used; it is empty if
+ *		there is no command line or it could not be read.  More than
+ *		MULTIBOOT_MAXRAM ranges at any moment are an error, even if a
+ *		later entry would have joined two of them.
+ * Source:	Multiboot 1, section 3.3.
  */
 bool
 multiboot_parse(uint32_t magic, vm_paddr_t info, multiboot_map_t *map,
@@ -255,7 +178,7 @@ multiboot_parse(uint32_t magic, vm_paddr_t info, multiboot_map_t *map,
 		    "magic number is not 0x2BADB002.";
 		return (false);
 	}
-	/* Old loaders give a shorter structure: ask for what is used. */
+	/* An old loader's structure is shorter: fetch only what is used. */
 	if (!fetch(map, info, &mbi,
 	    offsetof(struct multiboot_info, drives_length))) {
 		bi->error = "The Multiboot information is outside mapped "
@@ -263,7 +186,7 @@ multiboot_parse(uint32_t magic, vm_paddr_t info, multiboot_map_t *map,
 		return (false);
 	}
 
-	/* First, as it says where and how to report what else is wrong. */
+	/* First, because options say where other errors are reported. */
 	if ((mbi.flags & MULTIBOOT_INFO_CMDLINE) != 0) {
 		bi->error = parse_cmdline(map, mbi.cmdline, bi->cmdline);
 		if (bi->error != NULL)
@@ -280,15 +203,4 @@ multiboot_parse(uint32_t magic, vm_paddr_t info, multiboot_map_t *map,
 	else
 		bi->error = parse_mmap(map, &mbi, limit, &bi->mem);
 	return (bi->error == NULL);
-}
-
-/* physmem_size: bytes of usable RAM.  Any context. */
-vm_paddr_t
-physmem_size(const struct physmem *mem)
-{
-	vm_paddr_t size = 0;
-
-	for (u_int i = 0; i < mem->nram; i++)
-		size += mem->ram[i].end - mem->ram[i].start;
-	return (size);
 }

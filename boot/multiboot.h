@@ -7,12 +7,13 @@
 #define	_BOOT_MULTIBOOT_H_
 
 /*
- * Owns the layout of what a Multiboot 1 loader hands over, and the form in
- * which the kernel keeps it.  Invariant: only multiboot.c looks at the
- * loader's structures; everyone else reads struct bootinfo.
+ * The layout of what a Multiboot 1 loader hands over, and struct bootinfo,
+ * the form in which the kernel keeps it.  Only multiboot.c reads the loader's
+ * structures.
  */
 
 #include <sys/types.h>
+#include <boot/physmem.h>
 
 #define	MULTIBOOT_MAGIC		0x2BADB002u	/* in %eax at entry */
 
@@ -55,7 +56,7 @@ struct multiboot_module {
 } __attribute__((packed));
 
 struct multiboot_mmap {
-	uint32_t	size;			/* bytes that follow this one */
+	uint32_t	size;			/* bytes after this field */
 	uint64_t	base;			/* bytes */
 	uint64_t	length;			/* bytes */
 	uint32_t	type;
@@ -65,34 +66,23 @@ _Static_assert(sizeof(struct multiboot_info) == 88, "multiboot_info");
 _Static_assert(sizeof(struct multiboot_module) == 16, "multiboot_module");
 _Static_assert(sizeof(struct multiboot_mmap) == 24, "multiboot_mmap");
 
-#define	PHYSMEM_MAXRAM	64
-
-/* Usable RAM: sorted, disjoint, never touching, whole pages, none empty. */
-struct physmem {
-	struct memrange {
-		vm_paddr_t	start;
-		vm_paddr_t	end;		/* first byte past the end */
-	} ram[PHYSMEM_MAXRAM];
-	u_int		nram;
-};
-
+#define	MULTIBOOT_MAXRAM	64	/* ranges of RAM, at most */
 #define	BOOTINFO_CMDLINE	1024	/* bytes, with the final NUL */
 
 struct bootinfo {
 	char		cmdline[BOOTINFO_CMDLINE];
-	struct physmem	mem;
+	struct physmem	mem;			/* whole pages, none touch */
 	vm_paddr_t	mod_start;		/* both 0 unless has_mod */
 	vm_paddr_t	mod_end;
 	bool		has_mod;
 	const char	*error;			/* a sentence, or NULL */
 };
 
-/* What gives access to len bytes of physical memory at pa, or NULL. */
+/* Returns a pointer to len bytes of physical memory at pa, or NULL. */
 typedef const void	*multiboot_map_t(vm_paddr_t pa, vm_size_t len);
 
 bool	multiboot_parse(uint32_t magic, vm_paddr_t info, multiboot_map_t *map,
 	    vm_paddr_t kern_start, vm_paddr_t kern_end, vm_paddr_t limit,
 	    struct bootinfo *bi);
-vm_paddr_t physmem_size(const struct physmem *mem);
 
 #endif /* !_BOOT_MULTIBOOT_H_ */

@@ -1,13 +1,12 @@
 ; SPDX-License-Identifier: BSD-2-Clause
 ;
 ; The first instructions: the Multiboot 1 header, and the way from the
-; loader's flat protected mode (Multiboot 1, section 3.2) through early.c,
-; which checks the CPU and fills the bootstrap tables, into paged C.
+; loader's flat protected mode (Multiboot 1, section 3.2) to kern_main(), with
+; paging on.  early.c checks the CPU and builds the bootstrap page tables.
 ; Everything here is linked at its physical address.
 
 MAGIC	equ	0x1BADB002
-FLAGS	equ	0x00000003		; modules on pages, memory map wanted
-KERNBASE equ	0x80000000
+FLAGS	equ	0x00000003		; page-aligned modules, a memory map
 CR0_PE	equ	0x00000001
 CR0_WP	equ	0x00010000
 CR0_PG	equ	0x80000000
@@ -34,11 +33,11 @@ _start:
 	mov	eax, cr0
 	or	eax, CR0_PG | CR0_WP
 	mov	cr0, eax
-	mov	esp, boot_stack_top	; in the higher half from here on
-	xor	ebp, ebp		; ends every backtrace
+	mov	esp, boot_stack_top	; boot/stacks.c, above KERNBASE
+	xor	ebp, ebp		; ends every back-trace
 	mov	eax, esi
 	mov	edx, edi
-	push	ebp			; kern_main has nowhere to return to
+	push	ebp			; no address to return to
 	mov	ecx, kern_main
 	jmp	ecx
 

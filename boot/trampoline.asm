@@ -1,9 +1,9 @@
 ; SPDX-License-Identifier: BSD-2-Clause
 ;
-; Where an application processor starts, in real mode at 0x8000, whereto
-; mp.c copies this: to protected mode, to the bootstrap tables, to ap_main().
-; One processor at a time, on one little stack: its own is not mapped by the
-; bootstrap tables.
+; Where an application processor starts: in real mode at 0x8000, to which mp.c
+; copies this.  Enters protected mode, loads the bootstrap tables and calls
+; ap_main().  One processor runs this at a time, on a small stack for all of
+; them: the bootstrap tables do not map a processor's own.
 
 TRAMPOLINE equ	0x8000
 CR4_PAE	equ	0x00000020

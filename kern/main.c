@@ -27,6 +27,8 @@
 #include <machine/trap.h>
 #include <machine/tsc.h>
 #include <boot/multiboot.h>
+#include <vm/kmem.h>
+#include <vm/ram.h>
 #include <vm/vm_page.h>
 
 #define	MIN_RAM_MB	32
@@ -93,9 +95,12 @@ kern_main(uint32_t magic, uint32_t info)
 	parse_boot(magic, info);
 	digest_init(&bi);
 	sf_buf_size_pool(physmem_size(&bi.mem));
-	pmap_bootstrap(&bi.mem, bi.mod_start, bi.mod_end, nsfbufs);
-	/* Anew: the double-fault task has a CR3. */
-	trap_init_cpu(pcpus[0]);
+	ram_init(&bi);
+	pmap_bootstrap(physmem_size(&bi.mem), nsfbufs);
+	trap_set_cr3();		/* of the double-fault task: the new tables */
+	vm_page_startup(atop(ram_end), dmap_limit);
+	kmem_init(KVA_MIN, kva_end);
+	ram_release(vm_page_add_range);
 	tsc_init();
 	thread_init_idle();
 	mp_start();

@@ -243,7 +243,7 @@ subtest 'after a panic' => sub {
 	# Before there are slots, pages and other CPUs.
 	start([BOOT => 'map_small_pieces', MEM => '1G',
 	    APPEND => 'panic=monitor'], @qemu);
-	expect(qr/^panic: CPU 0: pmap: \d+ bytes of tables do not fit/m,
+	expect(qr/^panic: CPU 0: ram: \d+ bytes of tables do not fit/m,
 	    'a panic while the page tables are made');
 	prompt();
 	command('sfstat', 'sfstat: there is no pool yet');

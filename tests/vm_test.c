@@ -4,8 +4,8 @@
  */
 
 /*
- * Tests of what the kernel's memory is made of: page tables, kernel addresses
- * and their pages, kmalloc, wiring.
+ * Tests of the kernel's memory: page tables, kernel addresses and their pages,
+ * kmalloc, wiring.
  */
 
 #include <sys/types.h>
@@ -15,6 +15,7 @@
 #include <sys/test.h>
 #include <sys/thread.h>
 #include <machine/atomic.h>
+#include <machine/control.h>
 #include <machine/ipi.h>
 #include <machine/pcpu.h>
 #include <machine/pmap.h>
@@ -50,7 +51,7 @@ static volatile uint32_t wrong_cpus;
 static void
 check_control(void *arg)
 {
-	const char *what = cpu_control_error();
+	const char *what = control_error();
 
 	(void)arg;
 	if (what == NULL)
@@ -113,7 +114,7 @@ measure_thread(struct thread *td, void *deepest)
 {
 	u_int here = pages_down((vm_offset_t)td), *most = deepest;
 
-	/* The first one's structure is not on its stack. */
+	/* The first thread's structure is not on its stack. */
 	if (td->td_stack != 0 && here > *most)
 		*most = here;
 }
@@ -135,7 +136,7 @@ TEST(stack_guards, "kva.every_stack_has_an_unmapped_page_below")
 	EXPECT(deepest > 0 && deepest <= most);
 }
 
-/* The page stays allocated, and wired, until its address is in no TLB. */
+/* The page stays allocated and wired until no TLB holds its address. */
 TEST(page_waits, "kva.freed_pages_wait_for_a_flush")
 {
 	volatile uint32_t *p;
@@ -176,13 +177,13 @@ look(void *arg)
 }
 
 /*
- * Every CPU reads through an address as often as its page changes.  The page
- * of the time before is held, so that it is another one.
+ * Every CPU reads through an address each time after its page has changed.  The
+ * test keeps one page allocated, so that the address gets another one.
  */
 TEST(reuse, "kva.no_cpu_sees_the_old_page_of_a_reused_address")
 {
 	volatile uint32_t *before = NULL;
-	struct vm_page *held = vm_page_alloc(0), *other;
+	struct vm_page *kept = vm_page_alloc(0), *other;
 	u_int reused = 0;
 
 	probe.stale = 0;
@@ -197,11 +198,11 @@ TEST(reuse, "kva.no_cpu_sees_the_old_page_of_a_reused_address")
 		kmem_free((void *)probe.p, PAGE_SIZE);
 		if (n % 8 != 0)
 			(void)kmem_reclaim();
-		other = held;
-		held = vm_page_alloc(0);
+		other = kept;
+		kept = vm_page_alloc(0);
 		vm_page_free(other);
 	}
-	vm_page_free(held);
+	vm_page_free(kept);
 	EXPECT_EQ(probe.stale, 0);
 	EXPECT(reused > 100);
 }
@@ -231,9 +232,9 @@ TEST(exhaust, "kva.too_much_fails_and_takes_nothing")
 }
 
 #define	NLIVE	12u
-#define	NROUNDS	(40 + 1600 / mp_ncpus)	/* each CPU: few on many */
+#define	NROUNDS	(40 + 1600 / mp_ncpus)	/* of each CPU */
 
-/* Allocations of random sizes live for a while, each full of its number. */
+/* Allocations of random sizes live for a while, each filled by its index. */
 static void
 churn(void *arg)
 {

@@ -8,22 +8,22 @@
  *
  * Sizes up to SLAB_MAX are rounded up to a class.  A slab is one page of
  * the direct map, cut into objects of one class behind a header that has a
- * bit for each.  Larger sizes are kmem_alloc()'s, between unmapped pages.
+ * bit for each.  kmem_alloc() allocates larger sizes, between unmapped pages.
  *
  * Invariants, whenever the class's lock is free:
  *
  *  - A page has VPF_SLAB if and only if it is a slab; the first page of a
  *    larger allocation has VPF_MALLOC, and its `prev' is the size in bytes.
- *    So no address that was not allocated here is taken for one.
- *  - A slab is on its class's list if and only if it has a free object.  One
- *    without an allocated object is given back at once: there is no cache,
- *    and no memory that only looks allocated.
+ *    So kfree() recognises every address that was not allocated here.
+ *  - A slab is on its class's list if and only if it has a free object.  A
+ *    slab without an allocated object is freed at once: there is no cache, so
+ *    the count of free pages is exact.
  *
- * With DEBUG every object has a struct redzone in front, at least RED_BEHIND
- * bytes of RED behind, and is full of POISON while it is free, which is looked
- * at when it is allocated again.  A larger one has RED up to the end of its
- * last page; before and behind it nothing is mapped, and nothing is left of
- * it after kfree().
+ * With DEBUG every object has a struct redzone in front and at least RED_BEHIND
+ * bytes of RED behind, which kfree() checks.  While it is free it is full of
+ * POISON, which kmalloc() checks.  A larger allocation has RED up to the end of
+ * its last page; the pages before and behind it are not mapped, nor are its own
+ * after kfree().
  */
 
 #include <sys/types.h>
@@ -45,7 +45,7 @@ struct slab {
 	struct slab *next, *prev;	/* of its class */
 	uint16_t class;
 	uint16_t nused;
-	uint32_t used[SLAB_WORDS];	/* a bit each */
+	uint32_t used[SLAB_WORDS];	/* a bit for each object */
 };
 _Static_assert(sizeof(struct slab) <= SLAB_HEADER, "the header grew");
 
@@ -71,16 +71,16 @@ static volatile uint32_t large_pages;
 #define	DEAD		0x64656164u
 
 struct redzone {
-	uint32_t bytes;			/* asked for */
-	const void *allocated;		/* by whom */
-	const void *freed;		/* by whom */
+	uint32_t bytes;			/* as requested */
+	const void *allocated;		/* its caller */
+	const void *freed;		/* its caller */
 	uint32_t magic;			/* last: next to the caller's bytes */
 } __attribute__((aligned(16)));
 
 #define	RED_FRONT	sizeof(struct redzone)
 #define	RED_ALL		(RED_FRONT + RED_BEHIND)
 
-/* The first of n bytes that is not `byte', or n. */
+/* The index of the first of n bytes that is not `byte', or n. */
 static size_t
 first_other(const uint8_t *p, uint8_t byte, size_t n)
 {
@@ -97,7 +97,7 @@ red_fill_slab(struct slab *s)
 	memset((char *)s + SLAB_HEADER, POISON, SLAB_BYTES);
 }
 
-/* Panics if the free object was written to. */
+/* Panics if the free object was written. */
 static void
 red_check_free(const struct redzone *r, u_int size, const void *caller)
 {
@@ -118,7 +118,7 @@ red_alloc(struct redzone *r, u_int size, size_t bytes, const void *caller)
 	memset((char *)(r + 1) + bytes, RED, size - RED_FRONT - bytes);
 }
 
-/* Panics if something was written around the allocated object. */
+/* Panics if a byte around the allocated object was written. */
 static void
 red_check_live(const struct redzone *r, u_int size, const void *caller)
 {
@@ -211,7 +211,7 @@ slab_unlink(struct class *c, struct slab *s)
 		c->slabs = s->next;
 }
 
-/* A new slab, on no list. */
+/* Allocates a slab, which is on no list yet. */
 static struct slab *
 slab_create(const struct class *c)
 {
@@ -234,17 +234,22 @@ slab_destroy(struct slab *s, const void *caller)
 	struct vm_page *m =
 	    PHYS_TO_VM_PAGE(pmap_kextract((vm_offset_t)s));
 
+	KASSERT((m->flags & VPF_SLAB) != 0 && s->nused == 0, "kfree: page %p "
+	    "with %u objects is freed as an empty slab (called from %p)",
+	    (void *)s, s->nused, caller);
 	m->flags &= ~VPF_SLAB;
 	vm_page_unwire(m, 0);
 	vm_page_free_for(m, caller);
 }
 
-/* A free object of a slab that has one; the class's lock is held. */
+/* Allocates an object of a slab that has one.  The class's lock is held. */
 static void *
 slab_take(struct class *c, struct slab *s)
 {
 	u_int w = 0, bit;
 
+	KASSERT(s->nused < objects_of(c), "kmalloc: slab %p of the list is "
+	    "full", (void *)s);
 	while (s->used[w] == ~0u)
 		w++;
 	bit = (u_int)__builtin_ctz(~s->used[w]);
@@ -263,7 +268,10 @@ class_alloc(struct class *c)
 
 	spin_lock(&c->lock);
 	if (c->slabs == NULL) {
-		/* Unlocked, for who has no page asks others for theirs. */
+		/*
+		 * Without the lock: an allocation that finds no page may wait
+		 * for other CPUs to flush.
+		 */
 		spin_unlock(&c->lock);
 		if ((s = slab_create(c)) == NULL)
 			return (NULL);
@@ -313,22 +321,22 @@ kmalloc(size_t size, int flags)
 }
 
 /*
- * Panics: addr is nothing that kfree() may be called with.  If it was once,
- * who freed it is in the object, in the page or in the arena.
+ * Panics because addr is not allocated.  If it was, the caller that freed it is
+ * in the object, in the page or in the arena: `freed' is NULL if not.
  */
 static void __dead2
 free_bad(const void *addr, const char *why, const void *freed,
     const void *caller)
 {
-	char who[KSYM_STRLEN];
+	char where[KSYM_STRLEN];
 
 	if (freed == NULL)
 		panic("kfree: %p %s (called from %p)", addr, why, caller);
 	panic("kfree: %p %s, freed by %s (called from %p)", addr, why,
-	    ksym_format((uintptr_t)freed, who), caller);
+	    ksym_format((uintptr_t)freed, where), caller);
 }
 
-/* The slab's object that addr is; panics if it is none that is allocated. */
+/* The index of the object at addr; panics if addr is no allocated object. */
 static u_int
 object_of(struct slab *s, const struct class *c, char *addr,
     const void *caller)
@@ -344,7 +352,7 @@ object_of(struct slab *s, const struct class *c, char *addr,
 	return (i);
 }
 
-/* Frees an object; true if the slab is empty now, and on no list. */
+/* Frees an object; true if its slab is empty now, and on no list. */
 static bool
 slab_give(struct slab *s, char *addr, const void *caller)
 {
@@ -415,7 +423,7 @@ kmalloc_bytes(void)
 	return (sum);
 }
 
-/* kmalloc_init: once, at start, when there are pages. */
+/* kmalloc_init: initialises the classes.  Start-up, once, by kmem_init(). */
 void
 kmalloc_init(void)
 {

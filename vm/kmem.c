@@ -4,31 +4,31 @@
  */
 
 /*
- * Kernel memory by the page: owns the arena of kernel addresses and what is
- * mapped there.
+ * Kernel memory by the page: owns the arena of kernel addresses, and the pages
+ * that are mapped there.
  *
- * What is freed goes through quarantine, address and pages both:
+ * What is freed goes through quarantine, the addresses and the pages:
  *
- *	kva_retire	the range is its owner's no more
- *	pmap_kremove	entry by entry, each by a locked exchange
+ *	kva_retire	the range no longer belongs to its owner
+ *	pmap_kremove	removes each entry by a locked exchange
  *	kva_quarantine	the range joins a batch; the batch gets a stamp
- *	kva_harvest	every CPU flushed since the stamp: the address is free
- *	vm_page_free	and so are the pages
+ *	kva_harvest	every CPU flushed after the stamp: the range is free
+ *	vm_page_free	so are its pages
  *
- * The address must wait, because a CPU could otherwise reach the new memory
- * at it through the old translation, or the other way round.  The pages wait
- * for another reason.  Nobody may touch memory after he freed it; but one who
- * does, through a translation that his TLB still holds, would write to a page
- * that by then is somebody else's.  Kept until the flush, the page takes such
- * a write alone, and after the flush the access faults.
+ * The addresses must wait, because a CPU could otherwise reach the old page at
+ * a reused address, through a translation that its TLB still holds.  The pages
+ * wait because of wrong code: a write to freed memory through such a
+ * translation would change a page that has a new owner by then.  Until the
+ * flush the page has no new owner, so such a write does no harm; after the
+ * flush it faults.
  *
- * Nothing forces a flush as long as there is memory: every CPU flushes with
- * its next tick, and each call here takes along what got clean.  Only when
- * addresses or pages run out does kmem_reclaim() make the others flush;
- * vm_page_alloc() calls it too, as vm_lowmem.
+ * Nothing forces a flush as long as there is memory: every CPU flushes at its
+ * next tick, and each call here frees some ranges that have left quarantine.
+ * Only if addresses or pages run out does kmem_reclaim() make the other CPUs
+ * flush; vm_page_alloc() calls it, too, as vm_lowmem().
  *
- * A range whose entries were never used (A=0 in all of them) is in no TLB
- * and skips the quarantine.
+ * A range whose entries were never used (A is clear in all of them) is in no
+ * TLB, and skips the quarantine.
  */
 
 #include <sys/types.h>
@@ -36,20 +36,21 @@
 #include <machine/pmap.h>
 #include <vm/kmem.h>
 #include <vm/kva.h>
+#include <vm/ram.h>
 #include <vm/tlb.h>
 #include <vm/vm_page.h>
 
-#define	HARVEST		4	/* ranges that a call takes along */
+#define	HARVEST_MAX	4u	/* ranges that one call frees besides */
 
 static struct kva_arena kmem_arena;
 
-/* Frees a chain of pages, which is in no TLB; the wiring goes with them. */
+/* Unwires and frees a chain of pages, whose mappings no TLB holds. */
 static void
 free_pages(uint32_t pages)
 {
 	struct vm_page *m;
 
-	while (pages != KVA_NOPAGES) {
+	while (pages != VM_PAGE_NONE) {
 		m = &vm_page_array[pages];
 		pages = m->next;
 		vm_page_unwire(m, 0);
@@ -57,19 +58,19 @@ free_pages(uint32_t pages)
 	}
 }
 
-/* Takes along at most `most' ranges that left quarantine; how many. */
+/* Frees at most `max' ranges that have left quarantine; returns how many. */
 static u_int
-harvest(u_int most)
+harvest(u_int max)
 {
 	uint32_t pages;
 	u_int n;
 
-	for (n = 0; n < most && kva_harvest(&kmem_arena, &pages); n++)
+	for (n = 0; n < max && kva_harvest(&kmem_arena, &pages); n++)
 		free_pages(pages);
 	return (n);
 }
 
-/* Its contract, and that of the others here, is in <vm/kmem.h>. */
+/* Contracts of the public functions are in <vm/kmem.h>. */
 bool
 kmem_reclaim(void)
 {
@@ -85,19 +86,19 @@ alloc_range(u_int npages, const void *caller)
 {
 	vm_offset_t va;
 
-	(void)harvest(HARVEST);
+	(void)harvest(HARVEST_MAX);
 	while ((va = kva_alloc(&kmem_arena, npages, caller)) == 0)
 		if (!kmem_reclaim())
 			return (0);
 	return (va);
 }
 
-/* Unmaps the first `mapped' pages of a retired range, and lets it go. */
+/* Unmaps the first `mapped' pages of a retired range, and frees it. */
 static void
 free_range(vm_offset_t va, u_int mapped)
 {
-	uint32_t pages = KVA_NOPAGES;
-	bool dirty = false;
+	uint32_t pages = VM_PAGE_NONE;
+	bool unflushed = false;		/* a TLB may hold an entry */
 	struct vm_page *m;
 	vm_paddr_t pa;
 
@@ -105,12 +106,14 @@ free_range(vm_offset_t va, u_int mapped)
 		pa = pmap_kextract(va + i * PAGE_SIZE);
 		KASSERT(pa != 0, "kmem_free: nothing is mapped at 0x%zx",
 		    (size_t)va + i * PAGE_SIZE);
-		dirty |= pmap_kremove(va + i * PAGE_SIZE);
+		unflushed |= pmap_kremove(va + i * PAGE_SIZE);
 		m = PHYS_TO_VM_PAGE(pa);
+		KASSERT(vm_page_wired(m), "kmem_free: frame 0x%x at 0x%zx is "
+		    "not wired", vm_page_index(m), (size_t)va + i * PAGE_SIZE);
 		m->next = pages;
 		pages = vm_page_index(m);
 	}
-	if (dirty) {
+	if (unflushed) {
 		kva_quarantine(&kmem_arena, va, pages);
 		return;
 	}
@@ -154,7 +157,7 @@ kmem_free_for(void *addr, vm_size_t size, const void *caller)
 
 	kva_retire(&kmem_arena, va, npages, caller);
 	free_range(va, npages);
-	(void)harvest(HARVEST);
+	(void)harvest(HARVEST_MAX);
 }
 
 void *
@@ -202,14 +205,16 @@ kmem_stats_read(struct kmem_stats *s)
 	s->quarantined = kmem_arena.nquarantined;
 }
 
-/*
- * kmem_init: makes [base, base + size), which has page tables and nothing
- * mapped, the arena.  tags: one a page, zeroed.  Start-up, once.
- */
 void
-kmem_init(vm_offset_t base, vm_size_t size, struct kva_tag *tags)
+kmem_init(vm_offset_t start, vm_offset_t end)
 {
-	kva_init(&kmem_arena, "kva", base, (u_int)(size >> PAGE_SHIFT), tags);
+	u_int npages = (end - start) >> PAGE_SHIFT;
+
+	KASSERT(start < end && ((start | end) & PAGE_MASK) == 0, "kmem_init: "
+	    "0x%zx to 0x%zx (called from %p)", (size_t)start, (size_t)end,
+	    __caller());
+	kva_init(&kmem_arena, "kva", start, npages,
+	    pmap_dmap(ram_alloc(npages * sizeof(struct kva_tag), dmap_limit)));
 	kmalloc_init();
 	vm_lowmem = kmem_reclaim;
 }

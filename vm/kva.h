@@ -7,8 +7,8 @@
 #define	_VM_KVA_H_
 
 /*
- * Arenas of kernel addresses, by the page.  See vm/kva.c; what backs them
- * with memory is <vm/kmem.h>.
+ * Arenas of kernel addresses, by the page.  See vm/kva.c; vm/kmem.c backs the
+ * addresses with memory.
  */
 
 #include <sys/types.h>
@@ -20,26 +20,26 @@
 #define	KVA_WORDS	((KVA_LISTS + 31) / 32)
 
 /*
- * One for each page of an arena.  Only the first and the last page of a
- * range have flags, and so a size; the rest is of its first page.
+ * One for each page of an arena.  Only the tags of the first and the last page
+ * of a range have flags and size; the other fields are valid in the first.
  */
 struct kva_tag {
 	uint16_t flags;		/* KVA_* of kva.c */
 	uint16_t size;		/* of the range, in pages, guard included */
 	uint16_t next;		/* of its free list or quarantine */
 	uint16_t prev;		/* of its free list */
-	uint32_t pages;		/* in quarantine: chain of pages to free */
-	const void *caller;	/* who allocated or freed it last */
+	uint32_t pages;		/* in quarantine: chain of its pages */
+	const void *caller;	/* of the last allocation or free */
 };
 
-/* Ranges whose entries were removed, for one flush of all TLBs. */
+/* Ranges whose entries were removed, and which share a stamp. */
 struct kva_batch {
 	uint16_t head, tail;
-	uint32_t stamp;		/* what tlb_close() returned after it */
+	uint32_t stamp;		/* from tlb_close(), after the removals */
 };
 
 struct kva_arena {
-	struct spinlock lock;	/* guards all below */
+	struct spinlock lock;	/* protects all below */
 	vm_offset_t base;
 	u_int npages;
 	u_int nfree;		/* pages */
@@ -49,9 +49,6 @@ struct kva_arena {
 	uint32_t nonempty[KVA_WORDS];
 	uint16_t head[KVA_LISTS];
 };
-
-/* What vm_page_index() never is: ends a chain of pages. */
-#define	KVA_NOPAGES	0xffffffffu
 
 void	kva_init(struct kva_arena *a, const char *name, vm_offset_t base,
 	    u_int npages, struct kva_tag *tags);

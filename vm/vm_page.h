@@ -14,31 +14,34 @@
 #include <sys/types.h>
 
 struct vm_page {
-	uint32_t next;		/* free list: index of the next, or NONE; */
-	uint32_t prev;		/*	while allocated, both the owner's */
+	uint32_t next;		/* free list: frame of the next block; */
+	uint32_t prev;		/*	both are the owner's if allocated */
 	union {
-		uint64_t wiring;	/* the two, which change at once */
+		uint64_t wiring;	/* both words, for one exchange */
 		struct {
 			uint32_t wire_count;	/* vm_page_wire(9); atomic */
 			uint32_t sf_refs;	/* see below; atomic */
 		};
 	};
 	uint32_t sf;		/* slot of this frame, sf_hint(); atomic */
-	uint16_t sf_private;	/* a guess at a CPU-private slot; atomic */
+	uint16_t sf_private;	/* hint: a CPU-private slot; atomic */
 	uint8_t order;		/* of the free block that this page heads */
 	uint8_t zone : 2;	/* enum vm_zone, fixed at start */
-	uint8_t flags : 6;	/* PG_* */
-	const void *caller;	/* who allocated or freed it last */
+	uint8_t flags : 6;	/* VPF_* */
+	const void *caller;	/* of the last allocation or free */
 } __attribute__((aligned(32)));	/* a shift finds the index */
 _Static_assert(sizeof(struct vm_page) == 32, "struct vm_page grew");
 
 /*
- * sf_refs counts the references of sf_buf(9) that no shared slot counts, or
- * is this while the page has no wiring.  So sf_buf(9) learns from the sign of
- * its own increment or decrement whether the page is wired and the count good:
- * from here, either leaves the top bit set.
+ * sf_refs counts the references of sf_buf(9) that no shared slot counts.  While
+ * the page has no wiring it is SF_REFS_UNWIRED instead, whose top bit stays set
+ * when sf_buf(9) adds or subtracts a reference.  So the sign of the result
+ * says whether the page is wired and the count valid.
  */
 #define	SF_REFS_UNWIRED	0xc0000000u
+
+/* No frame: ends a chain of pages by their `next' or `prev'. */
+#define	VM_PAGE_NONE	0xffffffffu
 
 static inline bool
 sf_refs_any(uint32_t refs)
@@ -46,12 +49,12 @@ sf_refs_any(uint32_t refs)
 	return (refs != 0 && refs != SF_REFS_UNWIRED);
 }
 
-#define	VPF_FREE		0x01	/* heads a block on a free list */
+#define	VPF_FREE	0x01	/* heads a block on a free list */
 #define	VPF_RESERVED	0x02	/* a hole, firmware or the kernel's image */
 #define	VPF_ALLOCATED	0x04	/* handed out by vm_page_alloc */
-#define	VPF_SLAB		0x08	/* the owner's: a slab of kmalloc.c */
-#define	VPF_MALLOC	0x10	/* the owner's: begins a large kmalloc() */
-#define	VPF_POISONED	0x20	/* free, and filled by vm_page_poison() */
+#define	VPF_SLAB	0x08	/* the owner's: a slab of kmalloc.c */
+#define	VPF_MALLOC	0x10	/* the owner's: first of a large kmalloc() */
+#define	VPF_POISONED	0x20	/* free, filled by vm_page_poison() */
 
 enum vm_zone {
 	VM_ZONE_LOW,		/* below 16 MiB: ISA DMA, trampoline */
@@ -61,22 +64,22 @@ enum vm_zone {
 	VM_NZONES
 };
 
-/* Requests for vm_page_alloc: where from (default: the highest that has). */
+/* Requests for vm_page_alloc().  By default, the highest zone with a page. */
 #define	VM_ALLOC_DIRECT	0x01	/* must be in the direct map */
 #define	VM_ALLOC_HIGH	0x02	/* must be at 4 GiB or above */
 #define	VM_ALLOC_LOW	0x04	/* must be below 16 MiB */
 #define	VM_ALLOC_WIRED	0x10	/* comes with one wiring */
 
 /*
- * The array is where the linker says that its window of kernel addresses is
- * (<machine/vmparam.h>), so that to index it takes no load.
+ * linker.ld gives the array the address of its window (<machine/vmparam.h>), so
+ * that indexing it loads no pointer.
  */
 extern struct vm_page vm_page_array[];
 extern uint32_t vm_page_count;		/* frames covered by the array */
 
 /*
- * What is asked when an allocation finds no page: true if it freed any, and
- * it is worth another try.  Set once at start, by vm/kmem.c.
+ * Called when an allocation finds no page.  Returns true if it freed pages, so
+ * that another try may succeed.  vm/kmem.c sets it once, at start-up.
  */
 extern bool (*vm_lowmem)(void);
 
@@ -86,9 +89,17 @@ vm_page_index(const struct vm_page *m)
 	return ((uint32_t)(m - vm_page_array));
 }
 
+/* The bytes of the page array for the frames below `end'. */
+static inline vm_size_t
+vm_page_array_size(vm_paddr_t end)
+{
+	return ((vm_size_t)round_page(atop(end) * sizeof(struct vm_page)));
+}
+
 #define	VM_PAGE_TO_PHYS(m)	ptoa(vm_page_index(m))
 #define	PHYS_TO_VM_PAGE(pa)	(&vm_page_array[atop(pa)])
 
+/* vm_page.c: the allocator. */
 void	vm_page_startup(uint32_t count, vm_paddr_t dmap_limit);
 void	vm_page_add_range(vm_paddr_t start, vm_paddr_t end);
 struct vm_page *vm_page_alloc(int req);
@@ -96,17 +107,21 @@ struct vm_page *vm_page_alloc_order(int req, u_int order);
 void	vm_page_free(struct vm_page *m);
 void	vm_page_free_order(struct vm_page *m, u_int order);
 void	vm_page_free_for(struct vm_page *m, const void *caller);
+
+/* vm_wire.c: wirings. */
 void	vm_page_wire(struct vm_page *m);
 void	vm_page_unwire(struct vm_page *m, int activate);
 bool	vm_page_wired(const struct vm_page *m);
+
+/* vm_stat.c: counts, in pages. */
 uint32_t vm_page_wired_count(void);
-uint32_t vm_page_zone_free(enum vm_zone zone);	/* pages */
+uint32_t vm_page_zone_free(enum vm_zone zone);
 uint32_t vm_page_zone_wired(enum vm_zone zone);
 uint32_t vm_page_zone_total(enum vm_zone zone);
 const char *vm_page_zone_name(enum vm_zone zone);
 
 #ifdef DEBUG
-/* vm_poison.c: free pages are full of a pattern, and nobody writes to them. */
+/* vm_poison.c: free pages hold a pattern, which finds writes to them. */
 bool	vm_page_poison(const struct vm_page *m);
 void	vm_page_poison_check(const struct vm_page *m, const void *caller);
 #endif

@@ -4,12 +4,12 @@
  */
 
 /*
- * Poison for free pages, with DEBUG: whoever writes to a page after freeing
- * it, through whatever mapping, is found out when the page is allocated
- * again.  Only pages of the direct map are filled: to map another one could
- * need a slot, and vm_page_free() may be called where there is none to be
- * had.  Pages that were never allocated are not filled either, so that a boot
- * touches no memory that it does not use.
+ * Poison for free pages, with DEBUG: a write to a page after its free, through
+ * any mapping, is found when the page is allocated again.  Only pages of the
+ * direct map are filled: to map another one could need a slot, and
+ * vm_page_free() may be called where none can be had.  Pages that were never
+ * allocated are not filled either, so that start-up touches no memory that it
+ * does not use.
  */
 
 #ifdef DEBUG
@@ -18,12 +18,12 @@
 #include <machine/pmap.h>
 #include <vm/vm_page.h>
 
-#define	POISON		0xfeedf4eeu	/* no page is, and odd as a pointer */
+#define	POISON		0xfeedf4eeu	/* as a pointer: above all mappings */
 #define	NWORDS		(PAGE_SIZE / sizeof(uint32_t))
 
 /*
- * vm_page_poison: fills a page that the caller is about to free; false if it
- * is not in the direct map.  Any context.
+ * vm_page_poison: fills a page that the caller is about to free.  False, and
+ * does nothing, if the page is not in the direct map.  Any context.
  */
 bool
 vm_page_poison(const struct vm_page *m)
@@ -39,19 +39,21 @@ vm_page_poison(const struct vm_page *m)
 }
 
 /*
- * vm_page_poison_check: panics if a page with VPF_POISONED, which nobody has
- * yet, was written to.  Any context.
+ * vm_page_poison_check: panics if a page with VPF_POISONED was written to.
+ * Called before the page is given to `caller'.  Any context.
  */
 void
 vm_page_poison_check(const struct vm_page *m, const void *caller)
 {
 	const uint32_t *p = pmap_dmap(VM_PAGE_TO_PHYS(m));
 
+	KASSERT((m->flags & VPF_ALLOCATED) == 0, "vm_page_alloc: frame 0x%x is "
+	    "allocated already (called from %p)", vm_page_index(m), caller);
 	for (u_int i = 0; i < NWORDS; i++)
 		if (p[i] != POISON)
 			panic("vm_page_alloc: frame 0x%x was written at "
 			    "offset 0x%x (0x%08x) while it was free, freed by "
-			    "%p, caller %p", vm_page_index(m),
+			    "%p (called from %p)", vm_page_index(m),
 			    i * (u_int)sizeof(*p), p[i], m->caller, caller);
 }
 #endif

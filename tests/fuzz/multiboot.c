@@ -10,6 +10,7 @@
 
 #include "tests/fuzz/fuzz.h"
 #include "boot/multiboot.c"
+#include "boot/physmem.c"
 
 #define	KERN_START	0x1000u		/* low, so that modules overlap it */
 #define	KERN_END	0x3000u
@@ -18,6 +19,13 @@
 static const uint8_t *memory;
 static size_t memory_len;
 static void *lent;
+
+void
+panic(const char *fmt, ...)
+{
+	fprintf(stderr, "panic: %s\n", fmt);
+	abort();
+}
 
 /* Returns a new block each time, so that accesses beyond it are detected. */
 static const void *
@@ -35,7 +43,7 @@ map(vm_paddr_t pa, vm_size_t len)
 static void
 check_ram(const struct physmem *mem)
 {
-	must(mem->nram <= PHYSMEM_MAXRAM);
+	must(mem->nram <= MULTIBOOT_MAXRAM);
 	for (u_int i = 0; i < mem->nram; i++) {
 		must(mem->ram[i].start < mem->ram[i].end);
 		must(mem->ram[i].end <= LIMIT);

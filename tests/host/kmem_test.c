@@ -4,13 +4,13 @@
  */
 
 /*
- * Tests vm/kva.c, vm/kmem.c and vm/kmalloc.c on the host, over the real
- * vm/vm_page.c, as a debug build.  Physical memory is a file in memory, the
+ * Tests vm/kva.c, vm/kmem.c and vm/kmalloc.c on the host, over the real page
+ * allocator, as a debug build.  Physical memory is a file in memory; the
  * direct map and every page of the window of kernel addresses are mappings of
- * it, so that a use after free really faults, and the TLBs of three CPUs are a
- * note for each address of when it was unmapped and for each CPU of when it
- * flushed.  The oracle is pmap_kenter(): neither the address nor the frame may
- * be one that a CPU could still reach through an old translation.
+ * it, so that a use after free really faults.  The TLBs of three CPUs are two
+ * times: when an address was last unmapped, and when a CPU last flushed.  The
+ * oracle is pmap_kenter(): no CPU may still reach the address or the frame
+ * through an old translation.
  *
  * gcc -std=gnu11 -Wall -Wextra -g -fsanitize=address,undefined \
  *     -Itests/host/include -I. tests/host/kmem_test.c
@@ -25,7 +25,9 @@
 #include <sys/mman.h>
 
 #include "../../vm/vm_page.c"
-#undef NONE
+#include "../../vm/vm_zone.c"
+#include "../../vm/vm_wire.c"
+#include "../../vm/vm_stat.c"
 #include "../../vm/vm_poison.c"
 #undef POISON
 #include "../../vm/kva.c"
@@ -35,6 +37,7 @@
 #define	NFRAMES		9000u
 #define	DMAP_FRAMES	6144u		/* 24 MiB */
 #define	NKVA		3001u
+#define	TAG_FRAMES	18u		/* for a tag for each of NKVA */
 #define	NCPU		3u
 #define	NLIVE		200u
 #define	NOPS		25000u
@@ -49,13 +52,20 @@ static uint32_t mapped[NKVA];		/* frame plus 1, or 0 */
 static uint64_t now, flushed[NCPU], kva_gone[NKVA], frame_gone[NFRAMES];
 static uint32_t epoch, seen[NCPU];
 static bool touched = true, may_wait = true;
-static struct kva_tag tags[NKVA];
 
 static jmp_buf panic_env;
 static bool panic_armed;
 static char panic_msg[512];
 static int ncases, nfailed;
 static uint32_t seed = 20260202;
+
+/* The frames from 1 on have the tags of the arena. */
+vm_paddr_t
+ram_alloc(vm_size_t size, vm_paddr_t limit)
+{
+	assert(size <= TAG_FRAMES * PAGE_SIZE && limit == dmap_limit);
+	return (ptoa(1));
+}
 
 bool
 sf_buf_page_referenced(struct vm_page *m)
@@ -104,7 +114,7 @@ ok(bool good, const char *name)
 		nfailed++;
 }
 
-/* After a panic the kernel waits for no lock; here they are let go. */
+/* After a panic the kernel waits for no lock; here they are released. */
 static void
 drop_locks(void)
 {
@@ -190,7 +200,7 @@ pmap_dmap(vm_paddr_t pa)
 }
 
 static u_int
-slot(vm_offset_t va)
+window_page(vm_offset_t va)
 {
 	size_t i = (va - (vm_offset_t)window) / PAGE_SIZE;
 
@@ -198,7 +208,7 @@ slot(vm_offset_t va)
 	return ((u_int)i);
 }
 
-/* Whether some CPU has not flushed since then. */
+/* True if a CPU has not flushed since then. */
 static bool
 reachable(uint64_t gone)
 {
@@ -211,7 +221,7 @@ reachable(uint64_t gone)
 void
 pmap_kenter(vm_offset_t va, vm_paddr_t pa)
 {
-	u_int i = slot(va);
+	u_int i = window_page(va);
 
 	assert(mapped[i] == 0 && (va & PAGE_MASK) == 0);
 	if (reachable(kva_gone[i]))
@@ -227,7 +237,7 @@ pmap_kenter(vm_offset_t va, vm_paddr_t pa)
 bool
 pmap_kremove(vm_offset_t va)
 {
-	u_int i = slot(va);
+	u_int i = window_page(va);
 
 	assert(mapped[i] != 0);
 	if (touched)
@@ -245,9 +255,9 @@ pmap_kextract(vm_offset_t va)
 	if (va - (vm_offset_t)dmap < dmap_limit)
 		return (va - (vm_offset_t)dmap);
 	if (va - (vm_offset_t)window >= NKVA * PAGE_SIZE ||
-	    mapped[slot(va)] == 0)
+	    mapped[window_page(va)] == 0)
 		return (0);
-	return (ptoa(mapped[slot(va)] - 1) | (va & PAGE_MASK));
+	return (ptoa(mapped[window_page(va)] - 1) | (va & PAGE_MASK));
 }
 
 static void
@@ -263,12 +273,12 @@ reset(void)
 		    MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	}
 	assert(dmap != MAP_FAILED && window != MAP_FAILED);
-	memset(tags, 0, sizeof(tags));
 	for (u_int i = 0; i < NCPU; i++)
 		flush(i);
 	vm_page_startup(NFRAMES, dmap_limit);
-	vm_page_add_range(ptoa(1), ptoa(NFRAMES));
-	kmem_init((vm_offset_t)window, NKVA * PAGE_SIZE, tags);
+	vm_page_add_range(ptoa(1 + TAG_FRAMES), ptoa(NFRAMES));
+	kmem_init((vm_offset_t)window, (vm_offset_t)window +
+	    NKVA * PAGE_SIZE);
 }
 
 static uint32_t
@@ -288,7 +298,7 @@ listed(const struct kva_arena *a, u_int i)
 {
 	u_int list = list_of(a->tags[i].size), j;
 
-	for (j = a->head[list]; j != NONE && j != i; j = a->tags[j].next)
+	for (j = a->head[list]; j != KVA_NONE && j != i; j = a->tags[j].next)
 		continue;
 	return (j == i && (a->nonempty[list / 32] & 1u << list % 32) != 0);
 }
@@ -318,10 +328,10 @@ arena_good(const struct kva_arena *a)
 		nranges += was_free;
 	}
 	for (u_int l = 0; l < KVA_LISTS; l++) {
-		if ((a->head[l] == NONE) ==
+		if ((a->head[l] == KVA_NONE) ==
 		    ((a->nonempty[l / 32] & 1u << l % 32) != 0))
 			return (false);
-		for (u_int j = a->head[l]; j != NONE; j = a->tags[j].next)
+		for (u_int j = a->head[l]; j != KVA_NONE; j = a->tags[j].next)
 			nlisted++;
 	}
 	return (i == a->npages && nfree == a->nfree && nlisted == nranges);
@@ -339,7 +349,7 @@ list_length(const struct class *c)
 	return (n);
 }
 
-/* On its list is a slab with a free object, and no other. */
+/* The list of a class has every slab with a free object, and no other. */
 static bool
 slabs_good(void)
 {
@@ -378,7 +388,7 @@ pick_size(bool small)
 	return (1 + rnd(rnd(30) == 0 ? 300 * PAGE_SIZE : 60 * PAGE_SIZE));
 }
 
-/* A few bytes of each page, and the last, tell whose it is. */
+/* A few bytes of each page, and the last byte, identify the allocation. */
 static bool
 stamp(u_int i, bool write)
 {
@@ -400,7 +410,8 @@ static bool
 guarded(u_int i)
 {
 	vm_offset_t va = (vm_offset_t)live[i].p;
-	u_int first = slot(va), last = slot(va + live[i].size - 1);
+	u_int first = window_page(va);
+	u_int last = window_page(va + live[i].size - 1);
 
 	return (first > 0 && mapped[first - 1] == 0 &&
 	    (last + 1 == NKVA || mapped[last + 1] == 0));

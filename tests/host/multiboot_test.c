@@ -4,9 +4,9 @@
  */
 
 /*
- * Owns the host test of boot/multiboot.c.  Invariant: map() gives out a
- * fresh heap block of exactly the length asked for, so that the sanitizer
- * stops the program on any read outside it.  TAP output.
+ * Tests boot/multiboot.c and boot/physmem.c on the host.  map() returns a new
+ * heap block of exactly the length requested, so that the sanitizer stops the
+ * program on any read outside it.  Output is TAP.
  */
 
 #include <stdio.h>
@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "boot/multiboot.c"
+#include "boot/physmem.c"
 
 #define	BASE	0x9001u		/* odd: nothing is aligned */
 #define	SIZE	8192u
@@ -31,6 +32,13 @@ static void *lent;
 static struct multiboot_info mbi;
 static struct bootinfo bi;
 static u_int ncase, nfail;
+
+void
+panic(const char *fmt, ...)
+{
+	printf("Bail out! panic: %s\n", fmt);
+	exit(1);
+}
 
 static const void *
 map(vm_paddr_t pa, vm_size_t len)

@@ -4,10 +4,10 @@
  */
 
 /*
- * Tests vm/vm_page.c on the host.  Owns the array that stands for the frames
- * of a machine with a little RAM above 4 GiB; `avail' is the test's own
- * record of which frames it has released, `owned' of those allocated.
- * Between two cases every lock is free.  Output is TAP.
+ * Tests vm/vm_page.c, vm_zone.c, vm_wire.c and vm_stat.c on the host.  Owns the
+ * array that stands for the frames of a machine with a little RAM above 4 GiB;
+ * `avail' is the test's own record of which frames it has released, `owned' of
+ * those allocated.  Between two cases every lock is free.  Output is TAP.
  *
  * gcc -std=gnu11 -Wall -Wextra -g -fsanitize=address,undefined \
  *     -Itests/host/include -I. tests/host/vm_page_test.c
@@ -17,6 +17,9 @@
 #include <stdlib.h>
 
 #include "../../vm/vm_page.c"
+#include "../../vm/vm_zone.c"
+#include "../../vm/vm_wire.c"
+#include "../../vm/vm_stat.c"
 
 #define	NFRAMES		(0x100000u + 5003u)	/* no multiple of a block */
 #define	DMAP_FRAME	0x300d3u		/* odd, to split buddies */
@@ -80,7 +83,7 @@ ok(bool good, const char *name)
 		ok(false, name);					\
 	} else {							\
 		bool good_ = strstr(panic_msg, want) != NULL &&		\
-		    strstr(panic_msg, ", caller 0x") != NULL;		\
+		    strstr(panic_msg, " (called from 0x") != NULL;	\
 									\
 		if (!good_)						\
 			printf("# want \"%s\", got \"%s\"\n", want,	\
@@ -118,7 +121,7 @@ add(uint32_t first, uint32_t last)
 }
 
 static u_int
-zone_of(uint32_t i)
+zone_wanted(uint32_t i)
 {
 	return (i < 0x1000 ? VM_ZONE_LOW : i < DMAP_FRAME ? VM_ZONE_DIRECT :
 	    i < 0x100000 ? VM_ZONE_MID : VM_ZONE_HIGH);
@@ -142,8 +145,8 @@ recount(void)
 	for (z = 0; z < VM_NZONES; z++) {
 		sum = 0;
 		for (o = 0; o < NORDERS; o++) {
-			prev = NONE;
-			for (i = zones[z].head[o]; i != NONE;
+			prev = VM_PAGE_NONE;
+			for (i = vm_page_zones[z].head[o]; i != VM_PAGE_NONE;
 			    prev = i, i = array[i].next) {
 				CHECK(i < NFRAMES);
 				CHECK(array[i].prev == prev);
@@ -153,7 +156,7 @@ recount(void)
 				CHECK((1u << o) <= NFRAMES - i);
 				for (j = i; j < i + (1u << o); j++) {
 					CHECK(!seen[j]);
-					CHECK(zone_of(j) == z);
+					CHECK(zone_wanted(j) == z);
 					CHECK(j == i || array[j].flags == 0);
 					CHECK(array[j].wire_count == 0);
 					seen[j] = 1;
@@ -163,14 +166,14 @@ recount(void)
 				j = i ^ (1u << o);
 				CHECK(o == MAXORDER || j >= NFRAMES ||
 				    array[j].flags != VPF_FREE ||
-				    array[j].order != o || zone_of(j) != z);
+				    array[j].order != o || zone_wanted(j) != z);
 			}
 		}
 		i = z;
 		CHECK(sum == vm_page_zone_free(z));
 	}
 	for (i = 0; i < NFRAMES; i++) {
-		CHECK(array[i].zone == zone_of(i));
+		CHECK(array[i].zone == zone_wanted(i));
 		CHECK(seen[i] == (avail[i] && !owned[i]));
 		CHECK((array[i].flags == VPF_RESERVED) == !avail[i]);
 		CHECK((array[i].flags == VPF_ALLOCATED) == owned[i]);
@@ -198,7 +201,7 @@ maximal(void)
 				continue;
 			for (j = 0; j < size; j++)
 				if (!avail[i + j] ||
-				    zone_of(i + j) != zone_of(i))
+				    zone_wanted(i + j) != zone_wanted(i))
 					break;
 			if (j == size)
 				break;
@@ -364,7 +367,7 @@ test_random(void)
 				continue;
 			}
 			j = vm_page_index(m);
-			z = zone_of(j);
+			z = zone_wanted(j);
 			good = (j & ((1u << order) - 1)) == 0 &&
 			    (i != 1 || z <= VM_ZONE_DIRECT) &&
 			    (i != 2 || z == VM_ZONE_HIGH) &&
@@ -525,7 +528,7 @@ test_panics(void)
 	ok(m->sf == 77, "free leaves sf alone");
 	snprintf(want, sizeof(want), "frame 0x%x is free already, freed by %p",
 	    vm_page_index(m), m->caller);
-	PANICS(vm_page_free(m), want, "double free names who freed it");
+	PANICS(vm_page_free(m), want, "double free names the earlier caller");
 
 	m = vm_page_alloc_order(0, 2);
 	vm_page_free(m + 1);

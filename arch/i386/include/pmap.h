@@ -6,7 +6,7 @@
 #ifndef _MACHINE_PMAP_H_
 #define	_MACHINE_PMAP_H_
 
-/* PAE page tables of the kernel (SDM vol. 3A 4.4).  See arch/i386/mmu/pmap.c. */
+/* PAE page tables of the kernel (SDM vol. 3A 4.4), by arch/i386/mmu/pmap.c. */
 
 #include <sys/types.h>
 #include <machine/vmparam.h>
@@ -25,33 +25,26 @@ typedef uint64_t pt_entry_t;
 
 extern pt_entry_t pg_nx;		/* PG_NX where the CPU has it, else 0 */
 extern vm_paddr_t dmap_limit;		/* end of what the direct map covers */
+extern vm_offset_t kva_end;		/* end of the window at KVA_MIN */
 
-struct physmem;
-
+/* Start-up. */
 u_int	pmap_maxphyaddr(void);
-void	pmap_bootstrap(const struct physmem *mem, vm_paddr_t mod_start,
-	    vm_paddr_t mod_end, u_int nsfbufs);
-pt_entry_t pmap_kpde(vm_offset_t va);
-pt_entry_t *pmap_kpte(vm_offset_t va);
-u_int	pmap_audit(void);	/* prints and counts wrong entries */
-
-#define	KSTACK_SIZE	16384u		/* a thread's stack */
-#define	DF_STACK_SIZE	8192u		/* a double-fault task's */
-
-/* Pages of the window of kernel addresses: vm/kmem.c's. */
-void	pmap_kenter(vm_offset_t va, vm_paddr_t pa);
-bool	pmap_kremove(vm_offset_t va);
-vm_paddr_t pmap_kextract(vm_offset_t va);
-bool	pmap_is_mapped(vm_offset_t va);
+void	pmap_bootstrap(vm_paddr_t ram_size, u_int nsfbufs);
 void	pmap_init_ap(void);
 void	*pmap_mapdev(vm_paddr_t pa, vm_size_t size);
 
-/* cpu.c: control registers. */
-void	cpu_init_boot(bool *pge, bool *nx);
-bool	cpu_init_ap(void);
-const char *cpu_control_error(void);
-
 /* The one checked accessor of the direct map. */
 void	*pmap_dmap(vm_paddr_t pa);
+
+/* Pages of the window of kernel addresses, for vm/kmem.c. */
+void	pmap_kenter(vm_offset_t va, vm_paddr_t pa);
+bool	pmap_kremove(vm_offset_t va);
+
+/* What the tables hold. */
+pt_entry_t pmap_kpde(vm_offset_t va);
+pt_entry_t *pmap_kpte(vm_offset_t va);
+vm_paddr_t pmap_kextract(vm_offset_t va);
+bool	pmap_is_mapped(vm_offset_t va);
+u_int	pmap_audit(void);	/* prints and counts wrong entries */
 
 #endif /* !_MACHINE_PMAP_H_ */

@@ -20,6 +20,7 @@ void	trap_again(uint32_t vector);	/* exception.asm */
 
 /* trap.c: this CPU's descriptor tables. */
 void	trap_init_cpu(void *pcpu);
+void	trap_set_cr3(void);
 
 /* stack.c: for a panic. */
 #define	BACKTRACE_MAX	24

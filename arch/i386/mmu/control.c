@@ -4,14 +4,15 @@
  */
 
 /*
- * What each CPU must have set before it touches the kernel's own mappings:
- * owns CR0, CR4 and EFER.  All CPUs run with the same values, those that the
- * boot CPU can have; one that cannot is not used.
+ * Control registers: owns CR0, CR4 and EFER.  They must be set before a CPU
+ * loads the kernel's own page tables.  All CPUs run with the same values:
+ * those that the boot CPU supports.  A CPU that does not support them is not
+ * used.
  */
 
 #include <sys/types.h>
+#include <machine/control.h>
 #include <machine/cpufunc.h>
-#include <machine/pmap.h>
 
 #define	MSR_EFER	0xc0000080u
 #define	EFER_NXE	0x800u
@@ -24,7 +25,7 @@
 #define	CR4_SMAP	0x00200000u
 #define	CPUID_PGE	(1u << 13)	/* leaf 1, EDX */
 #define	CPUID7_SMEP	(1u << 7)	/* leaf 7, EBX */
-#define	CPUID7_SMAP	(1u << 20)	/* the same */
+#define	CPUID7_SMAP	(1u << 20)	/* leaf 7, EBX */
 #define	CPUID_EXT_NX	(1u << 20)	/* leaf 80000001H, EDX */
 
 static struct cpu_control {
@@ -32,8 +33,9 @@ static struct cpu_control {
 	bool nx;
 } boot_cpu;
 
+/* The values that this CPU supports. */
 static struct cpu_control
-able(void)
+detect_control(void)
 {
 	struct cpu_control c = { .cr4 = CR4_PAE };
 	uint32_t r[4];
@@ -58,12 +60,12 @@ able(void)
 }
 
 /*
- * Sets all of CR4, whatever a loader left in it.  INIT leaves CR0.CD as it
- * was, which need not be clear (SDM vol. 3A, table 9-1).  Without WP the
+ * Sets all bits of CR4, whatever a loader left in it.  CR0.CD may be set,
+ * because INIT does not change it (SDM vol. 3A, table 9-1).  Without WP the
  * kernel could write to its read-only pages.
  */
 static void
-set(const struct cpu_control *c)
+load_control(const struct cpu_control *c)
 {
 	load_cr0((rcr0() & ~(CR0_CD | CR0_NW)) | CR0_WP);
 	load_cr4(c->cr4);
@@ -72,39 +74,41 @@ set(const struct cpu_control *c)
 }
 
 /*
- * cpu_init_boot: the boot CPU, before the kernel's page tables; sets *pge and
- * *nx to whether their entries may have G and NX.  Once, interrupts off.
+ * control_init_boot: sets the boot CPU's control registers; *pge and *nx say
+ * whether page-table entries may have G and NX.  Once, interrupts off, before
+ * the kernel's page tables are loaded.
  */
 void
-cpu_init_boot(bool *pge, bool *nx)
+control_init_boot(bool *pge, bool *nx)
 {
-	boot_cpu = able();
-	set(&boot_cpu);
+	boot_cpu = detect_control();
+	load_control(&boot_cpu);
 	*pge = (boot_cpu.cr4 & CR4_PGE) != 0;
 	*nx = boot_cpu.nx;
 }
 
 /*
- * cpu_init_ap: another CPU, likewise.  False if it is not the boot CPU's
- * equal: a reserved bit in an entry would be its first fault.
+ * control_init_ap: sets the control registers of another CPU as the boot CPU
+ * has them.  False, and nothing is set, if this CPU does not support the same
+ * values: its first fault would be a bit of an entry that it reserves.
  */
 bool
-cpu_init_ap(void)
+control_init_ap(void)
 {
-	struct cpu_control c = able();
+	struct cpu_control c = detect_control();
 
 	if (c.cr4 != boot_cpu.cr4 || c.nx != boot_cpu.nx)
 		return (false);
-	set(&c);
+	load_control(&c);
 	return (true);
 }
 
 /*
- * cpu_control_error: what is wrong with this CPU's control registers, or
- * NULL.  Any context that cannot migrate.
+ * control_error: returns the name of a control register of this CPU that is
+ * not as it was set, or NULL.  Any context that cannot migrate.
  */
 const char *
-cpu_control_error(void)
+control_error(void)
 {
 	if ((rcr0() & (CR0_WP | CR0_CD | CR0_NW)) != CR0_WP)
 		return ("CR0");

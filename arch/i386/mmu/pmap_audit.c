@@ -4,8 +4,8 @@
  */
 
 /*
- * Looks at every page-table entry of the kernel for what must never be in
- * one.  Changes nothing.
+ * Compares every page-table entry of the kernel with what it may hold, by the
+ * table of docs/address-space.md.  Changes nothing.
  */
 
 #include <sys/types.h>
@@ -25,7 +25,7 @@ within(vm_offset_t va, const char *start, const char *end)
 	return (va >= (vm_offset_t)start && va < (vm_offset_t)end);
 }
 
-/* What is wrong with a present entry that maps size bytes at va; or NULL. */
+/* What is wrong with a present entry that maps size bytes at va, or NULL. */
 static const char *
 leaf_error(vm_offset_t va, pt_entry_t pte, vm_size_t size)
 {
@@ -49,17 +49,19 @@ leaf_error(vm_offset_t va, pt_entry_t pte, vm_size_t size)
 		return (pa != va - DMAP_MIN ? "another frame" : NULL);
 	if (va >= SF_BUF_MIN && (pte & PG_G) != 0)
 		return ("global");
-	/* What kmem_alloc() maps is wired; pmap_mapdev() maps other frames. */
-	if (va < KVA_MIN || atop(pa) >= vm_page_count)
+	/* What kmem_alloc() maps is wired; pmap_mapdev() maps devices. */
+	if (va < KVA_MIN || va >= DEV_MIN)
 		return (NULL);
+	if (atop(pa) >= vm_page_count)
+		return ("not a frame of RAM");
 	m = PHYS_TO_VM_PAGE(pa);
 	return ((m->flags & VPF_RESERVED) == 0 && !vm_page_wired(m) ?
 	    "a page that is not wired" : NULL);
 }
 
-/* Looks at one leaf; counts it in *wrong if it is, and shows the first. */
+/* Checks one entry that maps a page; counts it in *wrong, prints the first. */
 static void
-look(vm_offset_t va, pt_entry_t pte, vm_size_t size, u_int *wrong)
+check_leaf(vm_offset_t va, pt_entry_t pte, vm_size_t size, u_int *wrong)
 {
 	const char *why;
 
@@ -71,7 +73,7 @@ look(vm_offset_t va, pt_entry_t pte, vm_size_t size, u_int *wrong)
 }
 
 static void
-look_at_table(vm_offset_t va, pt_entry_t pde, u_int *wrong)
+check_table(vm_offset_t va, pt_entry_t pde, u_int *wrong)
 {
 	const pt_entry_t *pte = pmap_kpte(va);
 
@@ -79,12 +81,13 @@ look_at_table(vm_offset_t va, pt_entry_t pde, u_int *wrong)
 		printf("pmap: the page table of 0x%08zx is reachable from "
 		    "user mode\n", (size_t)va);
 	for (u_int i = 0; i < PDE_SIZE / PAGE_SIZE; i++)
-		look(va + i * PAGE_SIZE, pte[i], PAGE_SIZE, wrong);
+		check_leaf(va + i * PAGE_SIZE, pte[i], PAGE_SIZE, wrong);
 }
 
 /*
  * pmap_audit: prints and counts the entries that are wrong.  Thread context;
- * takes a while.  An entry that changes meanwhile may be counted by mistake.
+ * reads all page tables.  An entry that changes meanwhile may be counted by
+ * mistake.
  */
 u_int
 pmap_audit(void)
@@ -96,9 +99,9 @@ pmap_audit(void)
 	do {
 		pde = pmap_kpde(va);
 		if ((pde & PG_V) != 0 && (va < KERNBASE || (pde & PG_PS) != 0))
-			look(va, pde, PDE_SIZE, &wrong);
+			check_leaf(va, pde, PDE_SIZE, &wrong);
 		else if ((pde & PG_V) != 0)
-			look_at_table(va, pde, &wrong);
+			check_table(va, pde, &wrong);
 		va += PDE_SIZE;
 	} while (va != 0);
 	return (wrong);

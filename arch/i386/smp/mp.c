@@ -32,7 +32,6 @@
 #include <vm/tlb.h>
 
 #define	TRAMPOLINE_PA	0x8000u
-#define	AP_STACK	16384u
 #define	AP_START_MS	1000u
 #define	INIT_US		10000u	/* SDM vol. 3A 8.4.4.1 */
 #define	SIPI_US		200u	/* the same */
@@ -170,7 +169,7 @@ ap_main(void)
 		cpu_halt();
 	pmap_init_ap();
 	__asm__ volatile("movl %0, %%esp; xorl %%ebp, %%ebp; pushl %%ebp; "
-	    "jmp *%1" : : "r" ((char *)ap_stack + AP_STACK),
+	    "jmp *%1" : : "r" ((char *)ap_stack + KSTACK_SIZE),
 	    "r" (ap_main_on_own_stack));
 	__builtin_unreachable();
 }
@@ -217,7 +216,7 @@ static void
 add_ap(u_int apicid)
 {
 	struct pcpu *pc = kmem_alloc(sizeof(struct pcpu), M_ZERO);
-	void *stack = kmem_alloc(AP_STACK, 0);
+	void *stack = kstack_alloc();
 	void *df_stack = kmem_alloc(DF_STACK_SIZE, 0);
 
 	if (pc == NULL || stack == NULL || df_stack == NULL) {

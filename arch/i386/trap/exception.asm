@@ -58,17 +58,4 @@ trap_stubs:
 %assign i i+1
 %endrep
 
-	section .bss
-	align	4096
-	global	boot_stack_guard, boot_stack_top
-	global	boot_df_stack_guard, boot_df_stack_top
-boot_df_stack_guard:			; the boot CPU's double-fault stack
-	resb	4096			; both guards are unmapped by pmap.c
-	resb	8192			; DF_STACK_SIZE
-boot_df_stack_top:
-boot_stack_guard:
-	resb	4096
-	resb	16384
-boot_stack_top:
-
 	section .note.GNU-stack noalloc noexec nowrite progbits

@@ -109,7 +109,7 @@ load_idt(void)
 
 /*
  * trap_init_cpu: this CPU's descriptor tables, and from here on curpcpu().
- * Once on each CPU, interrupts off, when the final page tables are loaded.
+ * Once on each CPU, interrupts off.
  */
 void
 trap_init_cpu(void *pcpu)
@@ -129,6 +129,17 @@ trap_init_cpu(void *pcpu)
 	df->fs = GSEL_PCPU;
 	load_gdt(pc);
 	load_idt();
+}
+
+/*
+ * trap_set_cr3: this CPU's double-fault task uses the page tables that are
+ * loaded now.  A task switch loads CR3 from the TSS, which trap_init_cpu()
+ * filled; so call this after another CR3 is loaded.  Interrupts off.
+ */
+void
+trap_set_cr3(void)
+{
+	((struct tss *)curpcpu()->pc_tss[1])->cr3 = hw_read_cr3();
 }
 
 /* The task switch left the state of the fault in the other TSS. */

@@ -1,0 +1,36 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+#ifndef _BOOT_PHYSMEM_H_
+#define	_BOOT_PHYSMEM_H_
+
+/*
+ * A list of ranges of physical memory.  boot/multiboot.c builds one from the
+ * loader's memory map, and vm/ram.c takes from a copy of it what is in use.
+ */
+
+#include <sys/types.h>
+
+/* The 64 ranges that the loader's map may have, and some splits of them. */
+#define	PHYSMEM_MAXRAM	72
+
+/*
+ * Ranges of RAM: sorted, disjoint, none empty.  physmem_add() joins ranges
+ * that touch.  Addresses are in bytes.
+ */
+struct physmem {
+	struct memrange {
+		vm_paddr_t	start;
+		vm_paddr_t	end;		/* first byte past the end */
+	} ram[PHYSMEM_MAXRAM];
+	u_int		nram;
+};
+
+void	physmem_add(struct physmem *mem, vm_paddr_t start, vm_paddr_t end);
+void	physmem_remove(struct physmem *mem, vm_paddr_t start, vm_paddr_t end);
+void	physmem_trim(struct physmem *mem);
+vm_paddr_t physmem_size(const struct physmem *mem);
+
+#endif /* !_BOOT_PHYSMEM_H_ */
