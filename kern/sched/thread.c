@@ -287,7 +287,6 @@ void
 thread_init(void)
 {
 	curpcpu()->pc_curthread = &thread0;
-	sleepq_init();
 	sched_init_cpu(0);
 	list_add(&thread0);
 }
