@@ -223,10 +223,10 @@ sched_switch(void)
 	uint32_t flags = pc->pc_saved_flags;
 
 	KASSERT(pc->pc_held->next == NULL, "sched_switch: %s holds %s, taken "
-	    "at %p (called from %p)", old->td_name, pc->pc_held->next->name,
+	    "at %pC (called from %pC)", old->td_name, pc->pc_held->next->name,
 	    pc->pc_held->next->where, __caller());
 	KASSERT(pc->pc_intr_depth == 0, "sched_switch: in an interrupt "
-	    "(called from %p)", __caller());
+	    "(called from %pC)", __caller());
 	pc->pc_need_resched = 0;
 	old->td_preempt_pending = false;
 	new = dequeue(&runqs[pc->pc_cpuid], false);
@@ -324,7 +324,7 @@ void
 critical_exit_slow(void)
 {
 	KASSERT(curthread()->td_critnest == 0, "critical_exit: not entered "
-	    "(called from %p)", __caller());
+	    "(called from %pC)", __caller());
 	if (!intr_enabled())
 		return;
 	disable_intr();
@@ -335,7 +335,7 @@ critical_exit_slow(void)
 void
 sched_unpin_broken(void)
 {
-	panic("sched_unpin: not pinned (called from %p)", __caller());
+	panic("sched_unpin: not pinned (called from %pC)", __caller());
 }
 
 /* Contracts of these are in <sys/thread.h>. */
@@ -354,10 +354,10 @@ sched_bind(u_int cpu)
 {
 	struct thread *td = curthread();
 
-	KASSERT(cpu < mp_ncpus, "sched_bind: no CPU %u (called from %p)", cpu,
+	KASSERT(cpu < mp_ncpus, "sched_bind: no CPU %u (called from %pC)", cpu,
 	    __caller());
 	KASSERT(td->td_pinned == 0 && td->td_bound == NOCPU,
-	    "sched_bind: already pinned or bound (called from %p)",
+	    "sched_bind: already pinned or bound (called from %pC)",
 	    __caller());
 	td->td_bound = cpu;
 	sched_lock_self();
@@ -373,7 +373,7 @@ void
 sched_unbind(void)
 {
 	KASSERT(curthread()->td_bound != NOCPU,
-	    "sched_unbind: not bound (called from %p)", __caller());
+	    "sched_unbind: not bound (called from %pC)", __caller());
 	curthread()->td_bound = NOCPU;
 }
 

@@ -115,8 +115,8 @@ thread_create(void (*fn)(void *), void *arg, const char *name)
 struct thread *
 thread_create_on(u_int cpu, void (*fn)(void *), void *arg, const char *name)
 {
-	KASSERT(cpu < mp_ncpus, "thread_create_on: no CPU %u (called from %p)",
-	    cpu, __caller());
+	KASSERT(cpu < mp_ncpus, "thread_create_on: no CPU %u (called from "
+	    "%pC)", cpu, __caller());
 	return (new_thread(cpu, fn, arg, name));
 }
 
@@ -125,14 +125,14 @@ thread_exit(void)
 {
 	struct thread *td = curthread();
 
-	KASSERT(td != &thread0, "thread_exit: %s may not (called from %p)",
-	    td->td_name, __caller());
+	KASSERT(td != &thread0, "thread_exit: %s must not end (called from "
+	    "%pC)", td->td_name, __caller());
 	KASSERT(td->td_pinned == 0, "thread_exit: %s is still pinned (called "
-	    "from %p)", td->td_name, __caller());
+	    "from %pC)", td->td_name, __caller());
 	KASSERT(td->td_critnest == 0, "thread_exit: %s is in a critical "
-	    "section (called from %p)", td->td_name, __caller());
+	    "section (called from %pC)", td->td_name, __caller());
 	KASSERT(td->td_mutexes == NULL, "thread_exit: %s holds %s, taken at "
-	    "%p (called from %p)", td->td_name, td->td_mutexes->name,
+	    "%pC (called from %pC)", td->td_name, td->td_mutexes->name,
 	    td->td_mutexes->where, __caller());
 	sched_lock_self();
 	td->td_state = TDS_EXITING;
@@ -143,7 +143,7 @@ thread_exit(void)
 void
 thread_join(struct thread *td)
 {
-	KASSERT(td != curthread(), "thread_join: of itself (called from %p)",
+	KASSERT(td != curthread(), "thread_join: of itself (called from %pC)",
 	    __caller());
 	sleepq_lock(td);
 	while (td->td_state != TDS_ZOMBIE) {
@@ -158,7 +158,7 @@ thread_join(struct thread *td)
 void
 thread_signal(struct thread *td, u_int sig)
 {
-	KASSERT(sig < 32, "thread_signal: no signal %u (called from %p)", sig,
+	KASSERT(sig < 32, "thread_signal: no signal %u (called from %pC)", sig,
 	    __caller());
 	/* Locked, before the look at td_wchan: see sleepq_wait(). */
 	atomic_set_32(&td->td_signals, 1u << sig);

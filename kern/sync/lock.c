@@ -37,8 +37,8 @@ spin_check_order(const struct pcpu *pc, const struct spinlock *l)
 	const struct spinlock *last = pc->pc_held;
 
 	KASSERT(last == NULL || last->rank < l->rank || panicked(),
-	    "spin_lock: %s is taken after %s, taken at %p, which is out of "
-	    "order (called from %p)", l->name, last->name, last->where,
+	    "spin_lock: %s is taken after %s, taken at %pC, which is out of "
+	    "order (called from %pC)", l->name, last->name, last->where,
 	    __caller());
 }
 
@@ -53,10 +53,10 @@ spin_waited(const struct spinlock *l, struct deadline *w, const void *caller)
 
 	if (deadline_warning_due(w) && l->rank != RANK_CONSOLE)
 		printf("spin_lock: CPU %u has waited for %s for a second, CPU "
-		    "%d took it at %p (called from %p)\n", curcpu_id(),
+		    "%d took it at %pC (called from %pC)\n", curcpu_id(),
 		    l->name, (int)holder - 1, l->where, caller);
 	KASSERT(!deadline_over(w), "spin_lock: CPU %u has waited for %s for "
-	    "%u ms, CPU %d took it at %p (called from %p)", curcpu_id(),
+	    "%u ms, CPU %d took it at %pC (called from %pC)", curcpu_id(),
 	    l->name, ipi_timeout_ms, (int)holder - 1, l->where, caller);
 }
 
@@ -77,7 +77,7 @@ spin_wait(struct spinlock *l)
 	struct deadline wait = { 0 };
 
 	KASSERT(l->owner != me || panicked_here(), "spin_lock: %s is held here "
-	    "since %p (called from %p)", l->name, l->where, __caller());
+	    "since %pC (called from %pC)", l->name, l->where, __caller());
 	while (l->owner != 0 || !atomic_cmpset_32(&l->owner, 0, me)) {
 		if (panicked_here()) {
 			l->owner = me;
@@ -120,7 +120,7 @@ spin_unlist(struct pcpu *pc, struct spinlock *l)
 
 	for (p = &pc->pc_held; *p != l; p = &(*p)->next)
 		KASSERT(*p != NULL, "spin_unlock: %s is not held here (called "
-		    "from %p)", l->name, __caller());
+		    "from %pC)", l->name, __caller());
 	*p = l->next;
 }
 

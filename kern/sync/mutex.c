@@ -56,13 +56,13 @@ check_context(const struct mtx *m, const void *caller)
 	if (intr_enabled() && curthread()->td_critnest == 0)
 		return;
 	KASSERT(curthread()->td_critnest == 0, "mtx_lock: %s in a critical "
-	    "section (called from %p)", m->name, caller);
+	    "section (called from %pC)", m->name, caller);
 	KASSERT(pc->pc_intr_depth == 0, "mtx_lock: %s in an interrupt (called "
-	    "from %p)", m->name, caller);
+	    "from %pC)", m->name, caller);
 	KASSERT(pc->pc_held == NULL, "mtx_lock: %s under the spin lock %s, "
-	    "taken at %p (called from %p)", m->name, pc->pc_held->name,
+	    "taken at %pC (called from %pC)", m->name, pc->pc_held->name,
 	    pc->pc_held->where, caller);
-	panic("mtx_lock: %s with interrupts off (called from %p)", m->name,
+	panic("mtx_lock: %s with interrupts off (called from %pC)", m->name,
 	    caller);
 }
 
@@ -71,12 +71,12 @@ static void
 check_lock(const struct mtx *m, const void *caller)
 {
 	check_context(m, caller);
-	KASSERT(!mtx_owned(m), "mtx_lock: %s is held by this thread since %p "
-	    "(called from %p)", m->name, m->where, caller);
+	KASSERT(!mtx_owned(m), "mtx_lock: %s is held by this thread since %pC "
+	    "(called from %pC)", m->name, m->where, caller);
 #ifdef DEBUG
 	for (struct mtx *h = curthread()->td_mutexes; h != NULL; h = h->next)
 		KASSERT(h->rank < m->rank, "mtx_lock: %s is taken after %s, "
-		    "taken at %p, which is out of order (called from %p)",
+		    "taken at %pC, which is out of order (called from %pC)",
 		    m->name, h->name, h->where, caller);
 #endif
 }
@@ -131,7 +131,7 @@ mtx_unlock(struct mtx *m)
 	struct mtx **h;
 
 	KASSERT(mtx_owned(m), "mtx_unlock: %s is not held by this thread "
-	    "(called from %p)", m->name, __caller());
+	    "(called from %pC)", m->name, __caller());
 	for (h = &td->td_mutexes; *h != m; h = &(*h)->next)
 		continue;
 	*h = m->next;

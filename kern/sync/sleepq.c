@@ -122,18 +122,18 @@ check_sleep(const struct thread *td, const char *wmesg, const void *caller)
 	const struct pcpu *pc = curpcpu();
 
 	KASSERT(pc->pc_intr_depth == 0, "sleep for %s in an interrupt "
-	    "(called from %p)", wmesg, caller);
+	    "(called from %pC)", wmesg, caller);
 	KASSERT(pc->pc_held != NULL, "sleep for %s, its channel not locked "
-	    "(called from %p)", wmesg, caller);
+	    "(called from %pC)", wmesg, caller);
 	KASSERT(pc->pc_held->next == NULL, "sleep for %s under the spin lock "
-	    "%s, taken at %p (called from %p)", wmesg,
+	    "%s, taken at %pC (called from %pC)", wmesg,
 	    pc->pc_held->next->name, pc->pc_held->next->where, caller);
 	KASSERT((pc->pc_saved_flags & EFLAGS_IF) != 0, "sleep for %s with "
-	    "interrupts off (called from %p)", wmesg, caller);
+	    "interrupts off (called from %pC)", wmesg, caller);
 	KASSERT(td != &pc->pc_idlethread, "sleep for %s of the idle thread "
-	    "(called from %p)", wmesg, caller);
+	    "(called from %pC)", wmesg, caller);
 	KASSERT(td->td_critnest == 0, "sleep for %s in a critical section "
-	    "(called from %p)", wmesg, caller);
+	    "(called from %pC)", wmesg, caller);
 }
 
 int
