@@ -65,10 +65,10 @@ CFLAGS_gcov = -DGCOV -O0 -fprofile-arcs -ftest-coverage -fprofile-info-section \
 	  -fprofile-update=atomic
 CFLAGS_ubsan = -fsanitize=undefined -fno-sanitize-recover=all
 CFLAGS_boot/early.c = -march=i486 -fno-sanitize=all -fprofile-update=single
-CFLAGS_kern/gcov.c = -O2 -fno-profile-arcs -fno-test-coverage
-CFLAGS_kern/ubsan.c = -fno-sanitize=all
+CFLAGS_kern/debug/gcov.c = -O2 -fno-profile-arcs -fno-test-coverage
+CFLAGS_kern/debug/ubsan.c = -fno-sanitize=all
 # clang does not know the pragma in it, and needs none.
-CFLAGS_kern/string.c = -Wno-unknown-pragmas
+CFLAGS_kern/lib/string.c = -Wno-unknown-pragmas
 LDFLAGS	= -m elf_i386 -nostdlib -z noexecstack \
 	  --compress-debug-sections=zlib -T linker.ld
 KSYMS	= NM='$(CROSS)nm' sh scripts/ksyms
