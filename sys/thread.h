@@ -57,7 +57,7 @@ struct thread {
 	int td_error;			/* (q) why it was woken */
 	bool td_catch;			/* (q) a signal ends the sleep */
 	uint64_t td_slept;		/* (q) cpu_ticks() when it began */
-	bool td_sleeps_long;		/* (q) the watchdog does not report it */
+	bool td_sleeps_long;		/* (q) not reported by the watchdog */
 	bool td_warned;			/* the watchdog has reported it */
 	volatile uint32_t td_signals;	/* (a) pending, one bit each */
 

@@ -28,7 +28,10 @@ struct place {
 	uint32_t line, column;
 };
 
-/* For an integer bit 0 of info is set if signed, the rest is log2 of its bits. */
+/*
+ * For an integer, bit 0 of info is set if it is signed, and the other bits are
+ * log2 of its width.
+ */
 struct type {
 	uint16_t kind;		/* 0: an integer */
 	uint16_t info;

@@ -42,7 +42,7 @@ static struct spinlock watchdog_lock =
 /* A count that must move, as it was last seen. */
 struct progress {
 	uint64_t count;
-	uint64_t since;		/* cpu_ticks() when it stopped; 0: it may rest */
+	uint64_t since;		/* cpu_ticks() when it stopped, or 0 */
 	bool named;		/* it was reported */
 };
 

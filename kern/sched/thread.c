@@ -87,7 +87,7 @@ make_frame(struct thread *td, uintptr_t *top, void (*entry)(void))
 	td->td_sp = sp;
 }
 
-/* Makes a thread, bound to a CPU unless that is NOCPU; NULL if out of memory. */
+/* Makes a thread, bound to cpu unless that is NOCPU; NULL if out of memory. */
 static struct thread *
 new_thread(u_int cpu, void (*fn)(void *), void *arg, const char *name)
 {
