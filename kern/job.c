@@ -24,10 +24,14 @@ choose_job(void)
 {
 	const struct job *const *p, *chosen = NULL;
 
-	for (p = __start_set_jobs; p < __stop_set_jobs; p++)
-		if ((*p)->wanted() &&
-		    (chosen == NULL || (*p)->order < chosen->order))
+	for (p = __start_set_jobs; p < __stop_set_jobs; p++) {
+		if (!(*p)->wanted())
+			continue;
+		KASSERT(chosen == NULL || (*p)->order != chosen->order,
+		    "job_run: two jobs have the order %u", (*p)->order);
+		if (chosen == NULL || (*p)->order < chosen->order)
 			chosen = *p;
+	}
 	return (chosen);
 }
 

@@ -20,8 +20,8 @@ struct command {
 	const char *arguments;	/* as help shows them; "" for none */
 	const char *help;	/* one line */
 	void (*run)(int argc, char **argv);	/* argv[0] is the name */
-	bool safe;		/* also after a panic */
-	u_int maxargs;		/* most words behind the name */
+	bool safe;		/* runs after a panic, too */
+	u_int maxargs;		/* most words after the name */
 };
 
 #define	COMMAND_ENTRY(ident, name, arguments, help, safe)		\
@@ -35,13 +35,14 @@ struct command {
 	    char **argv __attribute__((unused)))
 
 /*
- * Each is followed by the command's body, of (int argc, char **argv), which
- * runs in thread context.  One with arguments takes one word at most.
+ * Each of these is followed by the command's body, of (int argc, char **argv),
+ * which runs in thread context.  A command with arguments takes one word at
+ * most.
  *
- * A SAFE_COMMAND runs after a panic as well: interrupts are off, the other
- * CPUs stand still, locks are not waited for, and what they guard may be
- * half changed.  It only looks, bounds its loops and waits for nobody; or
- * it ends the machine.
+ * A SAFE_COMMAND runs after a panic, too: interrupts are off, the other CPUs
+ * are stopped, locks are broken if taken, and what they guard may be half
+ * changed.  It changes nothing, bounds its loops and waits for no other CPU;
+ * or it ends the machine.
  */
 #define	COMMAND(ident, name, arguments, help)				\
 	COMMAND_ENTRY(ident, name, arguments, help, false)

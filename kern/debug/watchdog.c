@@ -116,9 +116,9 @@ look_at_cpu(u_int cpu)
 		    "runs %s\n", cpu, watchdog_s, pc->pc_curthread->td_name);
 	} else if (is_stuck(&switches[cpu], pc->pc_switches,
 	    sched_queue_length(cpu) == 0)) {
-		printf("watchdog: on CPU %u %u threads have waited for %u s; "
-		    "it runs %s\n", cpu, sched_queue_length(cpu), watchdog_s,
-		    pc->pc_curthread->td_name);
+		printf("watchdog: CPU %u has not switched for %u s, but %u "
+		    "threads wait; it runs %s\n", cpu, watchdog_s,
+		    sched_queue_length(cpu), pc->pc_curthread->td_name);
 	} else
 		return;
 	reports++;
