@@ -43,6 +43,7 @@ static struct spinlock watchdog_lock =
 struct progress {
 	uint64_t count;
 	uint64_t since;		/* cpu_ticks() when it stopped, or 0 */
+	u_int looks;		/* after that, which found it unmoved */
 	bool named;		/* it was reported */
 };
 
@@ -65,17 +66,19 @@ long_ago(uint64_t since)
 /*
  * True, once, if the count has not moved for too long.  While the count may
  * rest the timer is reset, so that a wait that began just before a look is not
- * counted from the look before.
+ * counted from the look before.  A single look may find a CPU that has rested
+ * since the look before and has just woken up, before its count moves; two
+ * looks in a row do not.
  */
 static bool
 is_stuck(struct progress *p, uint64_t count, bool may_rest)
 {
 	if (may_rest || count != p->count || p->since == 0) {
-		*p = (struct progress){ count, may_rest ? 0 : cpu_ticks(),
-		    false };
+		*p = (struct progress){ .count = count,
+		    .since = may_rest ? 0 : cpu_ticks() };
 		return (false);
 	}
-	if (p->named || !long_ago(p->since))
+	if (++p->looks < 2 || p->named || !long_ago(p->since))
 		return (false);
 	return (p->named = true);
 }
