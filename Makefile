@@ -67,7 +67,7 @@ CFLAGS_ubsan = -fsanitize=undefined -fno-sanitize-recover=all
 CFLAGS_boot/early.c = -march=i486 -fno-sanitize=all -fprofile-update=single
 CFLAGS_kern/debug/gcov.c = -O2 -fno-profile-arcs -fno-test-coverage
 CFLAGS_kern/debug/ubsan.c = -fno-sanitize=all
-# clang does not know the pragma in it, and needs none.
+# This file has a pragma that only gcc knows and needs.
 CFLAGS_kern/lib/string.c = -Wno-unknown-pragmas
 LDFLAGS	= -m elf_i386 -nostdlib -z noexecstack \
 	  --compress-debug-sections=zlib -T linker.ld

@@ -20,7 +20,7 @@ struct command {
 	const char *arguments;	/* as help shows them; "" for none */
 	const char *help;	/* one line */
 	void (*run)(int argc, char **argv);	/* argv[0] is the name */
-	bool safe;		/* runs after a panic, too */
+	bool safe;		/* also after a panic */
 	u_int maxargs;		/* most words after the name */
 };
 
@@ -35,14 +35,13 @@ struct command {
 	    char **argv __attribute__((unused)))
 
 /*
- * Each of these is followed by the command's body, of (int argc, char **argv),
- * which runs in thread context.  A command with arguments takes one word at
- * most.
+ * Each is followed by the command's body, of (int argc, char **argv), which
+ * runs in thread context.  A command with arguments takes one word at most.
  *
- * A SAFE_COMMAND runs after a panic, too: interrupts are off, the other CPUs
- * are stopped, locks are broken if taken, and what they guard may be half
- * changed.  It changes nothing, bounds its loops and waits for no other CPU;
- * or it ends the machine.
+ * A SAFE_COMMAND runs after a panic as well: interrupts are off, the other
+ * CPUs are stopped, locks are not waited for, and what they protect may be
+ * half changed.  It changes nothing, bounds its loops and does not wait; or it
+ * ends the run.
  */
 #define	COMMAND(ident, name, arguments, help)				\
 	COMMAND_ENTRY(ident, name, arguments, help, false)
@@ -55,7 +54,7 @@ struct command {
  */
 void	monitor_run(void);
 
-/* monitor_wanted: the option monitor=.  Any context. */
+/* monitor_wanted: true if the option monitor= is on.  Any context. */
 bool	monitor_wanted(void);
 
 #endif /* !_SYS_MONITOR_H_ */

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Tests scripts/run-file with good and bad files, as TAP.  Each case boots a
-# small machine, or none.  A run that must fail has to fail with the right
-# status and the right message, because a status can have other causes.
+# scripts/run-file with good and bad files, as TAP.  Each boots a small
+# machine, or none.  A run that must fail has to fail with the right status
+# and to say why: a status alone could have another cause.
 
 cd "$(dirname "$0")/.." || exit 2
 dir=$(mktemp -d) || exit 2
@@ -14,8 +14,8 @@ export SMP=2 MEM=64M LOG="$dir/log"
 unset CPU MACHINE APPEND BOOT KERNEL FILE
 n=0
 
-# check NAME STATUS PATTERN COMMAND... - one case: COMMAND ends with STATUS,
-# and a line of its output matches PATTERN.
+# check NAME STATUS PATTERN COMMAND... - one test: COMMAND ends with STATUS,
+# and a line of what it says matches PATTERN.
 check()
 {
 	name=$1 want=$2 pattern=$3
@@ -67,7 +67,7 @@ good 'spaces and commas in the name' "$dir/two words, a comma"
 good 'an ISO image' "$dir/two words, a comma" BOOT=iso
 good 'an empty file in an ISO image' "$dir/empty" BOOT=iso
 
-# With one CPU at a time, reading 12 MB ten times takes a second anywhere.
+# One CPU at a time: ten times 12 MB take a second on any machine.
 truncate -s 12M "$dir/12m"
 check 'a large file shows how far it is' 0 \
     '^digest: [0-9]+ of 13 MB (copied|read)' \
@@ -81,15 +81,15 @@ bad 'a directory' 2 'is a directory' "$dir"
 bad 'a device' 2 'not a file that can be read' /dev/zero
 bad 'the memory holds the file but not its copy' 1 \
     'fits in memory only once' "$dir/40m"
-bad 'the memory holds the file of an ISO image but not its copy' 1 \
-    'fits in memory only once' "$dir/40m" BOOT=iso
+bad 'the same from an ISO image' 1 'fits in memory only once' "$dir/40m" \
+    BOOT=iso
 bad 'the memory does not hold the file' 2 'does not fit in MEM=64M' \
     "$dir/100m"
 bad 'GRUB finds no room for the file' 1 'could not load' "$dir/63m" BOOT=iso
 bad 'a file of 1 GiB' 2 '1 GiB or more' "$dir/1g"
 bad 'an option that the kernel does not know' 1 'found nothing to do' \
     "$dir/small" APPEND=nonsense=1
-bad 'a panic whose monitor would wait for ever' 1 'panicked' "$dir/small" \
+bad 'a panic whose monitor nobody would end' 1 'panicked' "$dir/small" \
     APPEND='panic=monitor test=panic.in_an_interrupt'
 bad 'no CPU' 2 'SMP=0: not a number' "$dir/small" SMP=0
 bad 'more memory than a number holds' 2 'not a size' "$dir/small" \
@@ -99,7 +99,7 @@ bad 'a log that cannot be written' 2 'cannot be written' "$dir/small" \
 bad 'a kernel that is not there' 2 'no such kernel' "$dir/small" \
     KERNEL="$dir/none"
 
-# The module is the default one, the kernel itself.
+# With the module that it has by default, the kernel itself.
 small_iso()
 {
 	sh scripts/iso "$dir/iso" && size=$(wc -c <"$dir/iso") &&
@@ -113,7 +113,7 @@ else
 	printf '%s\n' "$out" | tail -n 5 | sed 's/^/# /'
 fi
 
-# The superuser may read everything, so another user runs this, if it can.
+# The superuser may read everything: become nobody, where that may read us.
 chmod 755 "$dir"
 chmod 000 "$dir/small"
 n=$((n + 1))

@@ -394,7 +394,7 @@ play_on(u_int a, u_int b, uint32_t rounds)
 	EXPECT_EQ(game.late, 0);
 }
 
-/* Few rounds: to wake another CPU is slow in an emulator.  repeat= makes more. */
+/* Few rounds: waking another CPU is slow in an emulator.  repeat= adds more. */
 TEST(ping_pong, "sleepq.no_wakeup_is_lost")
 {
 	play_on(last_cpu(), last_cpu(), 10000);
