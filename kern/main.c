@@ -4,22 +4,22 @@
  */
 
 /*
- * From the bootstrap tables to the kernel's job: the order in which things
- * come up, and what is done then.  The command line is parsed before
- * anything that can panic.
+ * From the bootstrap tables to the end of the run: kern_main() is the order
+ * in which the parts of the kernel start.  Invariants: the command line is
+ * parsed before anything that an option can change; what the loader handed
+ * over is decoded once and not changed afterwards.
  */
 
 #include <sys/types.h>
-#include <sys/bench.h>
 #include <sys/cons.h>
-#include <sys/digest.h>
+#include <sys/job.h>
 #include <sys/monitor.h>
 #include <sys/power.h>
 #include <sys/sf_buf.h>
-#include <sys/stress.h>
+#include <sys/sleepq.h>
 #include <sys/systm.h>
-#include <sys/test.h>
 #include <sys/thread.h>
+#include <sys/timeout.h>
 #include <sys/tunable.h>
 #include <machine/mp.h>
 #include <machine/pcpu.h>
@@ -39,7 +39,18 @@ void	kern_main(uint32_t magic, uint32_t info) __dead2;
 
 static struct bootinfo bi;
 
-/* The bootstrap tables map the direct map in full, RAM there or not. */
+/* The contract is in <sys/job.h>. */
+const struct bootinfo *
+boot_info(void)
+{
+	return (&bi);
+}
+
+/*
+ * Returns the address of physical memory for multiboot_parse(), or NULL if it
+ * has none.  The bootstrap tables map all of the direct map, whether there is
+ * RAM or not.
+ */
 static const void *
 boot_map(vm_paddr_t pa, vm_size_t len)
 {
@@ -48,6 +59,7 @@ boot_map(vm_paddr_t pa, vm_size_t len)
 	return ((const void *)(DMAP_MIN + (vm_offset_t)pa));
 }
 
+/* Decodes what the loader handed over; ends the machine if it is no good. */
 static void
 parse_boot(uint32_t magic, uint32_t info)
 {
@@ -84,6 +96,7 @@ print_memory(void)
 	printf("; %u CPUs%s\n", mp_ncpus, pg_nx != 0 ? "" : "; no NX");
 }
 
+/* kern_main: called once, on the boot CPU's stack, by boot/start.asm. */
 void
 kern_main(uint32_t magic, uint32_t info)
 {
@@ -91,9 +104,10 @@ kern_main(uint32_t magic, uint32_t info)
 
 	cons_init();
 	trap_init_cpu(pcpus[0]);
+	sleepq_init();
+	timeout_init();
 	thread_init();
 	parse_boot(magic, info);
-	digest_init(&bi);
 	sf_buf_size_pool(physmem_size(&bi.mem));
 	ram_init(&bi);
 	pmap_bootstrap(physmem_size(&bi.mem), nsfbufs);
@@ -106,14 +120,7 @@ kern_main(uint32_t magic, uint32_t info)
 	mp_start();
 	sf_buf_init();
 	print_memory();
-	if (test_wanted())
-		result = test_run();
-	else if (bench_wanted())
-		result = bench_run();
-	else if (stress_wanted())
-		result = stress_run();
-	else
-		result = digest_run();
+	result = job_run();
 	if (monitor_wanted())
 		monitor_run();
 	machine_exit(result);

@@ -5,8 +5,8 @@
 
 /*
  * Owns the parsing of the command line into the tunables.  Invariants: no
- * variable is written before the whole command line has been found good,
- * and no more of a value is stored than its variable holds.
+ * variable is written before the whole command line has been checked, and no
+ * more of a value is stored than its variable holds.
  */
 
 #include <sys/types.h>
@@ -33,7 +33,7 @@ static void
 err_add(struct errbuf *eb, const char *s, size_t len)
 {
 	for (; len != 0 && eb->len + 1 < eb->size; s++, len--) {
-		/* What was typed must not drive the terminal. */
+		/* A bad word must not send commands to the terminal. */
 		eb->buf[eb->len++] = *s < ' ' || *s > '~' ? '?' : *s;
 		eb->buf[eb->len] = '\0';
 	}
@@ -45,7 +45,7 @@ err_str(struct errbuf *eb, const char *s)
 	err_add(eb, s, strlen(s));
 }
 
-/* Cuts a long word, to leave room for what is allowed instead. */
+/* Cuts a long word, to leave room for the rest of the sentence. */
 static void
 err_word(struct errbuf *eb, const struct word *w)
 {
@@ -104,8 +104,9 @@ word_split(const struct word *w, struct word *name, struct word *value)
 }
 
 /*
- * Loaders put the path of the image first.  A path may itself hold a '=',
- * but no option has a '/' in its name.
+ * Whether the command line's first word is the path of the image, which some
+ * loaders put there.  A path may hold a '=', but no option has a '/' in its
+ * name.
  */
 static bool
 is_image_path(const struct word *w)
@@ -154,56 +155,116 @@ decode_uint(const struct word *w, uint32_t *np)
 }
 
 /*
- * Decodes a value; *np gets it, unless it is a string, which is only
- * measured.  False when the tunable does not allow the value.
+ * What differs between the types of options: decode returns false if the
+ * tunable does not allow the value, and sets *np unless it is a string; store
+ * writes a decoded value; explain adds to the sentence what is allowed.
  */
-static bool
-decode(const struct tunable *t, const struct word *value, uint32_t *np)
-{
-	u_int i;
+struct type {
+	bool (*decode)(const struct tunable *t, const struct word *value,
+	    uint32_t *np);
+	void (*store)(const struct tunable *t, const struct word *value,
+	    uint32_t n);
+	void (*explain)(struct errbuf *eb, const struct tunable *t);
+};
 
-	switch (t->type) {
-	case TUN_UINT:
-		return (decode_uint(value, np) && *np >= t->min &&
-		    *np <= t->max);
-	case TUN_BOOL:
-		*np = word_is(value, "on") || word_is(value, "1");
-		return (*np != 0 || word_is(value, "off") ||
-		    word_is(value, "0"));
-	case TUN_STR:
-		return (value->len < TUNABLE_STRSIZE);
-	case TUN_ENUM:
-		for (i = 0; t->choices[i] != NULL; i++) {
-			if (word_is(value, t->choices[i])) {
-				*np = i;
-				return (true);
-			}
-		}
-		return (false);
+static bool
+decode_number(const struct tunable *t, const struct word *value, uint32_t *np)
+{
+	return (decode_uint(value, np) && *np >= t->min && *np <= t->max);
+}
+
+static void
+store_number(const struct tunable *t, const struct word *value, uint32_t n)
+{
+	(void)value;
+	*(u_int *)t->var = n;
+}
+
+static void
+explain_number(struct errbuf *eb, const struct tunable *t)
+{
+	err_str(eb, "a number from ");
+	err_uint(eb, t->min);
+	err_str(eb, " to ");
+	err_uint(eb, t->max);
+}
+
+static bool
+decode_bool(const struct tunable *t, const struct word *value, uint32_t *np)
+{
+	(void)t;
+	*np = word_is(value, "on") || word_is(value, "1");
+	return (*np != 0 || word_is(value, "off") || word_is(value, "0"));
+}
+
+static void
+store_bool(const struct tunable *t, const struct word *value, uint32_t n)
+{
+	(void)value;
+	*(bool *)t->var = n != 0;
+}
+
+static void
+explain_bool(struct errbuf *eb, const struct tunable *t)
+{
+	(void)t;
+	err_str(eb, "on, off, 1 or 0");
+}
+
+static bool
+decode_str(const struct tunable *t, const struct word *value, uint32_t *np)
+{
+	(void)t;
+	(void)np;
+	return (value->len < TUNABLE_STRSIZE);
+}
+
+static void
+store_str(const struct tunable *t, const struct word *value, uint32_t n)
+{
+	(void)n;
+	memset(t->var, 0, TUNABLE_STRSIZE);
+	memcpy(t->var, value->s, value->len);
+}
+
+static void
+explain_str(struct errbuf *eb, const struct tunable *t)
+{
+	(void)t;
+	err_str(eb, "at most ");
+	err_uint(eb, TUNABLE_STRSIZE - 1);
+	err_str(eb, " characters");
+}
+
+static bool
+decode_choice(const struct tunable *t, const struct word *value, uint32_t *np)
+{
+	for (*np = 0; t->choices[*np] != NULL; ++*np) {
+		if (word_is(value, t->choices[*np]))
+			return (true);
 	}
 	return (false);
 }
 
 static void
-perform(const struct tunable *t, const struct word *value, uint32_t n)
+explain_choice(struct errbuf *eb, const struct tunable *t)
 {
-	switch (t->type) {
-	case TUN_UINT:
-	case TUN_ENUM:
-		*(u_int *)t->var = n;
-		break;
-	case TUN_BOOL:
-		*(bool *)t->var = n != 0;
-		break;
-	case TUN_STR:
-		memset(t->var, 0, TUNABLE_STRSIZE);
-		memcpy(t->var, value->s, value->len);
-		break;
+	err_str(eb, "one of ");
+	for (u_int i = 0; t->choices[i] != NULL; i++) {
+		err_str(eb, i == 0 ? "" : ", ");
+		err_str(eb, t->choices[i]);
 	}
 }
 
+static const struct type types[] = {
+	[TUN_UINT] = { decode_number, store_number, explain_number },
+	[TUN_BOOL] = { decode_bool, store_bool, explain_bool },
+	[TUN_STR] = { decode_str, store_str, explain_str },
+	[TUN_ENUM] = { decode_choice, store_number, explain_choice },
+};
+
 static const struct tunable *
-lookup(const struct word *name)
+find_tunable(const struct word *name)
 {
 	const struct tunable *const *tp;
 
@@ -233,84 +294,87 @@ static void
 explain_value(struct errbuf *eb, const struct tunable *t,
     const struct word *value)
 {
-	u_int i;
-
 	err_str(eb, "Option ");
 	err_str(eb, t->name);
 	err_str(eb, " cannot be ");
 	err_word(eb, value);
 	err_str(eb, "; it takes ");
-	switch (t->type) {
-	case TUN_UINT:
-		err_str(eb, "a number from ");
-		err_uint(eb, t->min);
-		err_str(eb, " to ");
-		err_uint(eb, t->max);
-		break;
-	case TUN_BOOL:
-		err_str(eb, "on, off, 1 or 0");
-		break;
-	case TUN_STR:
-		err_str(eb, "at most ");
-		err_uint(eb, TUNABLE_STRSIZE - 1);
-		err_str(eb, " characters");
-		break;
-	case TUN_ENUM:
-		err_str(eb, "one of ");
-		for (i = 0; t->choices[i] != NULL; i++) {
-			if (i != 0)
-				err_str(eb, ", ");
-			err_str(eb, t->choices[i]);
-		}
-		break;
-	}
+	types[t->type].explain(eb, t);
 	err_str(eb, ".");
 }
 
-/* One pass over the command line, which stores only when store is true. */
+/*
+ * Calls fn for each option of the command line, until it returns an error,
+ * which is returned.
+ */
 static int
-pass(const char *cmdline, bool store, struct errbuf *eb)
+for_each_option(const char *cmdline,
+    int (*fn)(const struct word *option, struct errbuf *eb),
+    struct errbuf *eb)
 {
-	const struct tunable *t;
-	struct word name, value, w;
-	const char *p;
-	uint32_t n;
+	struct word w;
 	bool first;
+	int error;
 
-	p = cmdline;
-	for (first = true; word_next(&p, &w); first = false) {
+	for (first = true; word_next(&cmdline, &w); first = false) {
 		if (first && is_image_path(&w))
 			continue;
-		if (!word_split(&w, &name, &value)) {
-			err_str(eb, "Option ");
-			err_word(eb, &w);
-			err_str(eb, " has no value; it must be written "
-			    "name=value.");
-			return (EINVAL);
-		}
-		t = lookup(&name);
-		if (t == NULL) {
-			explain_unknown(eb, &name);
-			return (EINVAL);
-		}
-		n = 0;
-		if (!decode(t, &value, &n)) {
-			explain_value(eb, t, &value);
-			return (EINVAL);
-		}
-		if (store)
-			perform(t, &value, n);
+		error = fn(&w, eb);
+		if (error != 0)
+			return (error);
 	}
+	return (0);
+}
+
+/* Returns 0 if the option is good; or EINVAL, with a sentence in eb. */
+static int
+check_option(const struct word *option, struct errbuf *eb)
+{
+	const struct tunable *t;
+	struct word name, value;
+	uint32_t n;
+
+	if (!word_split(option, &name, &value)) {
+		err_str(eb, "Option ");
+		err_word(eb, option);
+		err_str(eb, " has no value; it must be written name=value.");
+		return (EINVAL);
+	}
+	t = find_tunable(&name);
+	if (t == NULL) {
+		explain_unknown(eb, &name);
+		return (EINVAL);
+	}
+	if (!types[t->type].decode(t, &value, &n)) {
+		explain_value(eb, t, &value);
+		return (EINVAL);
+	}
+	return (0);
+}
+
+/* Stores an option that check_option() found good. */
+static int
+store_option(const struct word *option, struct errbuf *eb)
+{
+	const struct tunable *t;
+	struct word name, value;
+	uint32_t n = 0;
+
+	(void)eb;
+	(void)word_split(option, &name, &value);
+	t = find_tunable(&name);
+	(void)types[t->type].decode(t, &value, &n);
+	types[t->type].store(t, &value, n);
 	return (0);
 }
 
 /*
  * tunable_parse: sets the tunables from the words name=value of cmdline,
- * which spaces separate.  A first word that has no '=', or a '/' before it,
- * is the path of the image and is skipped.  Of an option given twice, the
- * last value wins; both must be valid.
- * Context: boot, once, with one processor running and before anything reads
- * a tunable.  errlen is the size of err in bytes; it may be 0.
+ * which are separated by spaces.  A first word that has no '=', or a '/'
+ * before it, is the path of the image and is skipped.  Of an option given
+ * twice, the last value counts; both must be valid.
+ * Context: boot, once, with one CPU running and before any code reads a
+ * tunable.  errlen is the size of err in bytes; it may be 0.
  * Returns 0, and err is empty; or EINVAL with no tunable changed, and a
  * sentence in err that names the bad option and what is allowed, cut to
  * fit.
@@ -318,18 +382,14 @@ pass(const char *cmdline, bool store, struct errbuf *eb)
 int
 tunable_parse(const char *cmdline, char *err, size_t errlen)
 {
-	struct errbuf eb;
+	struct errbuf eb = { .buf = err, .size = errlen };
 	int error;
 
-	eb.buf = err;
-	eb.size = errlen;
-	eb.len = 0;
 	if (errlen != 0)
 		err[0] = '\0';
-
-	/* Decode twice rather than keep a list that would need a bound. */
-	error = pass(cmdline, false, &eb);
+	/* Each value is decoded twice: a list of them would need a bound. */
+	error = for_each_option(cmdline, check_option, &eb);
 	if (error != 0)
 		return (error);
-	return (pass(cmdline, true, &eb));
+	return (for_each_option(cmdline, store_option, &eb));
 }

@@ -6,12 +6,7 @@
 #ifndef _SYS_BENCH_H_
 #define	_SYS_BENCH_H_
 
-/* The benchmarks of tests/bench/, which the boot option bench= names. */
-
-#include <sys/types.h>
-
-bool	bench_wanted(void);
-u_int	bench_run(void);	/* a value for machine_exit */
+/* bench_ipi: what IPI_BENCH asks a CPU to do.  Interrupts off. */
 void	bench_ipi(void);
 
 #endif /* !_SYS_BENCH_H_ */

@@ -7,8 +7,8 @@
 #define	_SYS_ERRNO_H_
 
 /*
- * Owns the error numbers that kernel functions return.  Invariant: 0 is
- * success, and each number is the one that the BSDs give the name.
+ * The error numbers that kernel functions return; 0 is success.  Each has the
+ * value that it has in the BSDs.
  */
 
 #define	EINTR		4	/* interrupted */

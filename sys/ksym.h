@@ -9,12 +9,20 @@
 #include <sys/types.h>
 
 /*
- * ksym_lookup: the function that pc lies in, and how far into it; NULL, with
- * *offset untouched, outside the kernel's text.  Any context.
+ * The kernel's own symbols: kern/lib/ksym.c.  To print an address with its
+ * name, printf() has %pS and %pC.
+ */
+
+/*
+ * ksym_lookup: returns the name of the function that pc lies in, and in
+ * *offset the bytes from its start to pc; NULL, with *offset unchanged, if pc
+ * is outside the kernel's text.  Any context.
  */
 const char *ksym_lookup(uintptr_t pc, uintptr_t *offset);
 
-/* ksym_format: "name+0x12", or "?", into buf, which it returns. */
+/*
+ * ksym_format: writes "name+0x12", or "?", and returns it.  Any context.
+ */
 #define	KSYM_STRLEN	64
 const char *ksym_format(uintptr_t pc, char buf[KSYM_STRLEN]);
 

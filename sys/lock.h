@@ -7,12 +7,13 @@
 #define	_SYS_LOCK_H_
 
 /*
- * Spin locks and mutexes.  A spin lock keeps interrupts off from the
- * outermost spin_lock() to its spin_unlock(); its holder never sleeps.  The
- * holder of a mutex may sleep.  Both know their holder's call site.
+ * Spin locks and mutexes: kern/sync/lock.c, kern/sync/mutex.c.  While a CPU
+ * holds a spin lock its interrupts are off, and its thread does not sleep.
+ * The holder of a mutex may sleep.  A lock records where it was taken.
  *
- * A thread takes locks in the order of their ranks, so that no two can wait
- * for each other in a circle; builds with DEBUG panic when one does not.
+ * A thread takes locks in the order of their ranks, so that threads cannot
+ * wait for each other in a circle.  Builds with DEBUG panic if a thread
+ * breaks the order.
  */
 
 #include <sys/types.h>
@@ -21,13 +22,13 @@
 #include <machine/intr.h>
 #include <machine/pcpu.h>
 
-/* The order of acquisition: whoever holds one takes only later ones. */
+/* The order of acquisition: the holder of a lock takes only later ones. */
 enum lock_rank {
-	RANK_MUTEX,		/* tests' and users' mutexes: */
-	RANK_MUTEX_INNER,	/*	two steps are enough so far */
+	RANK_MUTEX,		/* mutexes of users and tests */
+	RANK_MUTEX_INNER,	/* taken by the holder of a RANK_MUTEX */
 	RANK_WATCHDOG,		/* what the watchdog saw */
 	RANK_THREADS,		/* the list of all threads */
-	RANK_SF_WAITERS,	/* who waits for an sf_buf */
+	RANK_SF_WAITERS,	/* the threads that wait for an sf_buf */
 	RANK_MALLOC,
 	RANK_KVA,		/* kernel address arenas */
 	RANK_PAGE,		/* free pages */
@@ -43,23 +44,39 @@ struct spinlock {
 	enum lock_rank rank;
 	const char *name;
 	const void *where;	/* the holder's call of spin_lock() */
-	struct spinlock *next;	/* of those that the same CPU holds */
+	struct spinlock *next;	/* on the list of the holder's locks */
 };
 
 #define	SPINLOCK_INITIALIZER(n, r)	{ .name = (n), .rank = (r) }
 
+/* spin_init: for a lock without an initializer.  Any context. */
 void	spin_init(struct spinlock *l, const char *name, enum lock_rank rank);
-bool	spin_trylock(struct spinlock *l);
-u_int	spin_held(void);		/* by this CPU; thread context */
 
-/* Of the inline functions below: the contended and the broken cases. */
+/*
+ * spin_trylock: as spin_lock(), but returns false at once if the lock is
+ * taken, and may be called in any order of ranks.
+ */
+bool	spin_trylock(struct spinlock *l);
+
+/* spin_held: returns how many spin locks this CPU holds.  Thread context. */
+u_int	spin_held(void);
+
+/*
+ * These are called by the inline functions below only, with interrupts off.
+ * spin_wait: waits for a lock that is not free; on return this CPU owns it.
+ * spin_unlist: removes from the list of this CPU's locks a lock that is not
+ * its first; panics if it is not on the list.
+ * spin_check_order: panics if this CPU holds l, or a lock of a rank that does
+ * not come before l's.
+ */
 void	spin_wait(struct spinlock *l);
 void	spin_unlist(struct pcpu *pc, struct spinlock *l);
 void	spin_check_order(const struct pcpu *pc, const struct spinlock *l);
 
 /*
- * spin_lock: any context but NMI; never sleeps; not recursive.  Interrupts
- * are off from here to the last spin_unlock() of this CPU.
+ * spin_lock: takes the lock; spins while another CPU has it.  Any context but
+ * NMI; never sleeps; not recursive.  Interrupts are off from here until this
+ * CPU has released all its spin locks.
  */
 static inline void
 spin_lock(struct spinlock *l)
@@ -80,8 +97,8 @@ spin_lock(struct spinlock *l)
 }
 
 /*
- * spin_unlock: gives back what this CPU took, nearly always the last; any
- * context but NMI.
+ * spin_unlock: releases a lock that this CPU holds, usually the one that it
+ * took last.  Any context but NMI.
  */
 static inline void
 spin_unlock(struct spinlock *l)
@@ -100,18 +117,27 @@ spin_unlock(struct spinlock *l)
 struct thread;
 
 struct mtx {
-	volatile uintptr_t owner;	/* struct thread *, and 1: contested */
+	volatile uintptr_t owner;	/* struct thread *; bit 0: contested */
 	enum lock_rank rank;
 	const char *name;
 	const void *where;		/* the owner's call of mtx_lock() */
-	struct mtx *next;		/* of the same holder */
+	struct mtx *next;		/* on the list td_mutexes */
 };
 
 #define	MTX_INITIALIZER(n, r)	{ .name = (n), .rank = (r) }
 
+/* mtx_init: for a mutex without an initializer.  Any context. */
 void	mtx_init(struct mtx *m, const char *name, enum lock_rank rank);
+
+/*
+ * mtx_lock: takes the mutex; sleeps while another thread has it.  Thread
+ * context, no spin lock held; not recursive.
+ * mtx_unlock: releases it.  By the thread that locked it; never sleeps.
+ */
 void	mtx_lock(struct mtx *m);
 void	mtx_unlock(struct mtx *m);
+
+/* mtx_owned: returns whether the calling thread holds it. */
 bool	mtx_owned(const struct mtx *m);
 
 #endif /* !_SYS_LOCK_H_ */

@@ -6,29 +6,32 @@
 #ifndef _SYS_MALLOC_H_
 #define	_SYS_MALLOC_H_
 
-/* Kernel memory by the byte: vm/kmalloc.c.  By the page: <vm/kmem.h>. */
+/* Kernel memory by the byte: vm/kmalloc.c.  For pages see <vm/kmem.h>. */
 
 #include <sys/types.h>
 
 #define	M_ZERO		0x0100	/* fill with zeroes */
 
 /*
- * kmalloc: size bytes, aligned to 16; 0 bytes is an address as well.  Any
- * context but NMI, no lock of rank RANK_MALLOC or later held; never sleeps.
- * NULL if there is no memory.  It is the caller's until kfree(); without
- * M_ZERO its contents are undefined.
+ * kmalloc: allocates size bytes, aligned to 16; a size of 0 gives a valid
+ * address, too.  Any context but NMI, no lock of rank RANK_MALLOC or later
+ * held; never sleeps.  Returns NULL if out of memory.  The memory belongs to
+ * the caller until kfree(); without M_ZERO its contents are undefined.
  */
 void	*kmalloc(size_t size, int flags);
 
 /*
- * kfree: gives back what kmalloc() returned; NULL is nothing to do.  Context
- * as kmalloc().  Panics, naming the caller, if addr is no live allocation;
- * with DEBUG it names who freed it too, and panics if anything was written
- * before or behind the allocation.
+ * kfree: frees what kmalloc() returned; does nothing if addr is NULL.  Context
+ * as kmalloc().  Panics, naming the caller, if addr is not allocated; with
+ * DEBUG it also names the caller that freed it first, and panics if bytes
+ * before or behind the allocation were overwritten.
  */
 void	kfree(void *addr);
 
-/* kmalloc_bytes: what is allocated, rounded up.  Any context but NMI. */
+/*
+ * kmalloc_bytes: returns the bytes that are allocated, each allocation rounded
+ * up.  Any context but NMI.
+ */
 size_t	kmalloc_bytes(void);
 
 void	kmalloc_init(void);

@@ -13,16 +13,16 @@
 struct trapframe;
 
 /*
- * panic_frame: a panic whose cause is what tf interrupted.  panic() itself is
- * in <sys/systm.h>.  Any context.
+ * panic_frame: as panic(), which is in <sys/systm.h>, but shows the registers
+ * and the calls of the interrupted code tf.  Any context.
  */
 void	panic_frame(struct trapframe *tf, const char *fmt, ...)
 	    __attribute__((__noreturn__, __format__(__printf__, 2, 3)));
 
-/* panicked: whether a panic has begun, on any CPU.  Any context. */
+/* panicked: whether any CPU has panicked.  Any context. */
 bool	panicked(void);
 
-/* panicked_here: whether this CPU is the one that shows it.  Any context. */
+/* panicked_here: whether this CPU was the first to panic.  Any context. */
 bool	panicked_here(void);
 
 #endif /* !_SYS_PANIC_H_ */

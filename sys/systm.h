@@ -7,8 +7,8 @@
 #define	_SYS_SYSTM_H_
 
 /*
- * What every file of the kernel may use: output, panic, assertions, and the
- * string functions that the compiler itself calls.
+ * What every file of the kernel may use: output, panic, assertions, and
+ * string functions, some of which the compiler calls by itself.
  */
 
 #include <stdarg.h>
@@ -16,12 +16,19 @@
 
 #define	__printflike(f, a)	__attribute__((__format__(__printf__, f, a)))
 #define	__dead2			__attribute__((__noreturn__))
+/* Where the function that contains this returns to. */
 #define	__caller()		__builtin_return_address(0)
 
 /*
- * printf: formats onto the console.  Any context.  Each call's text comes
- * out unbroken.  Supports %c %s %d %i %u %x %X %p %% with flags 0 and -,
- * width, precision for %s, and the lengths h hh l ll z.
+ * printf: formats onto the console.  Any context.  The text of one call is
+ * never interleaved with another's.  Supports %c %s %d %i %u %x %X %p %% with
+ * flags 0 and -, width, precision for %s, and the lengths h hh l ll z; and
+ *
+ *	%pS	an address of code, and its name: 0x80100a12 kern_main+0x12
+ *	%pC	a return address, and the name of the code that made the call
+ *
+ * which print the address alone if it is outside the kernel's text.  Write
+ * "%pC" for what __caller() returned.
  */
 int	printf(const char *fmt, ...) __printflike(1, 2);
 int	vprintf(const char *fmt, va_list ap) __printflike(1, 0);
@@ -30,9 +37,13 @@ int	snprintf(char *buf, size_t size, const char *fmt, ...)
 int	vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 	    __printflike(3, 0);
 
-/* panic: a broken contract or a broken machine.  Any context; ends the run. */
+/*
+ * panic: reports a broken contract or a broken machine, and ends the run.  Any
+ * context.
+ */
 void	panic(const char *fmt, ...) __dead2 __printflike(1, 2);
 
+/* KASSERT: panics with the message unless cond holds.  In every build. */
 #define	KASSERT(cond, ...) do {						\
 	if (__builtin_expect(!(cond), 0))				\
 		panic(__VA_ARGS__);					\

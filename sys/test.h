@@ -7,9 +7,10 @@
 #define	_SYS_TEST_H_
 
 /*
- * In-kernel tests: cases sit in a linker set, beside the code that they are
- * for or in tests/; tests/runner.c runs those that test= names, by file and
- * line, each inside a leak fence, and reports them as KTAP.
+ * In-kernel tests.  A case is declared beside the code that it tests or in
+ * tests/, and reaches tests/runner.c by the linker set "set_tests".  The
+ * runner runs the cases that the option test= selects in the order of file
+ * and line, each inside a leak fence, and reports them as KTAP.
  */
 
 #include <sys/types.h>
@@ -20,7 +21,7 @@ struct test {
 	enum {
 		TEST_PLAIN,
 		TEST_HIDDEN,	/* runs only when named in full */
-		TEST_PANICS	/* the same; and coming back is a failure */
+		TEST_PANICS	/* hidden; to return is a failure */
 	} kind;
 	int line;
 	const char *file;
@@ -36,18 +37,19 @@ struct test {
 	static void ident(void)
 
 /*
- * Each begins the definition of a case, at file scope.  ident is unique in
- * its file, name everywhere: "area.what_it_says", without '*' and ','.  A case
- * runs in a thread that is not pinned, holds no lock and may sleep, and must
- * leave everything that the fence looks at as it was.
+ * Each of these begins the definition of a case, at file scope.  ident is
+ * unique in its file, name in the image: "area.what_it_says", without '*' and
+ * ','.  A case runs in a thread that is not pinned, holds no lock and may
+ * sleep; it must leave everything that the fence checks as it was.
  */
 #define	TEST(ident, name)		TEST_ENTRY_(ident, name, TEST_PLAIN)
 #define	HIDDEN_TEST(ident, name)	TEST_ENTRY_(ident, name, TEST_HIDDEN)
 #define	PANIC_TEST(ident, name)		TEST_ENTRY_(ident, name, TEST_PANICS)
 
 /*
- * Records a failure of the running case, with both values; goes on.  Any
- * context in which printf() works, from any thread of the case.
+ * EXPECT, EXPECT_EQ: record a failure of the running case, with both values,
+ * if the condition does not hold; the case goes on.  Any context in which
+ * printf() works, from any thread of the case.
  */
 #define	EXPECT_EQ(a, b)	test_expect_eq((uint64_t)(a), (uint64_t)(b), #a, #b, \
 	__FILE__, __LINE__)
@@ -58,33 +60,23 @@ void	test_expect_eq(uint64_t a, uint64_t b, const char *as, const char *bs,
 	    const char *file, int line);
 
 /*
- * test_skip: this machine cannot show what the running case is about; the
- * report says so, with the reason.  The caller returns then.  What was found
- * wrong before counts all the same.
+ * test_skip: reports the running case as skipped, with the reason, because
+ * this machine cannot show what the case is about.  The caller then returns.
+ * Failures that it recorded before still count.
  */
 void	test_skip(const char *reason);
 
 /*
- * test_seed: where the random numbers of the running case start: its name and
- * seed= decide, so that a failure repeats; outside of a case seed= alone.
- * test_random: the next of them, all 32 bits good; *state is anything to start
- * with, and the caller's alone:
+ * test_seed: returns where the random numbers of the running case start.  It
+ * is made of the case's name and the option seed=, so that a failure repeats;
+ * outside of a case, of seed= alone.
+ * test_random: returns the next random number; all 32 bits are good.  *state
+ * starts with any value and is used by one thread only:
  *
  *	uint32_t rng = test_seed() + cpu;
  *	page = test_random(&rng) % npages;
  */
 uint32_t test_seed(void);
 uint32_t test_random(uint32_t *state);
-
-bool	test_wanted(void);	/* whether test= asks for anything */
-u_int	test_run(void);		/* what it asks for */
-
-/*
- * test_run_pattern: runs the cases that the comma-separated patterns name,
- * where * stands for any characters and "all" for every case that is not
- * hidden; "list" only names them.  Thread context; sleeps.  Returns a value for
- * machine_exit(): EXIT_NOTHING also if a pattern names no case.
- */
-u_int	test_run_pattern(const char *patterns);
 
 #endif /* !_SYS_TEST_H_ */

@@ -7,11 +7,10 @@
 #define	_SYS_TUNABLE_H_
 
 /*
- * Owns the declaration of boot options.  Each option is declared once, next
- * to the variable that it sets, and reaches the parser by the linker set
- * "set_tunables".  Invariants: names are unique and hold no space and no
- * '='; the variable starts with its default, which the parser leaves alone
- * when the option is not given.
+ * Boot options.  Each option is declared once, next to the variable that it
+ * sets, and reaches kern/tunable.c by the linker set "set_tunables".
+ * Invariants: names are unique and hold no space, no '=' and no '/'; the
+ * variable starts with its default, which stays if the option is not given.
  */
 
 #include <sys/types.h>
@@ -44,9 +43,10 @@ struct tunable {
 	    &tunable_##token
 
 /*
- * Each declares one option, at file scope.  token is any identifier unique
- * in the file; var is the variable itself, not its address; min and max are
- * inclusive; choices is an array of strings that ends in NULL.
+ * Each of these declares one option, at file scope.  token is an identifier
+ * that is unique in the file; str is the option's name; v is the variable
+ * itself, not its address; lo and hi are inclusive; list is an array of
+ * strings that ends in NULL; text describes the option in one line.
  */
 #define	TUNABLE_UINT(token, str, v, lo, hi, text)			\
 	TUNABLE_CHECK_(v, u_int);					\
@@ -71,6 +71,7 @@ extern const struct tunable *const __start_set_tunables[]
 extern const struct tunable *const __stop_set_tunables[]
     __attribute__((weak));
 
+/* The contract is in kern/tunable.c. */
 int	tunable_parse(const char *cmdline, char *err, size_t errlen);
 
 #endif /* !_SYS_TUNABLE_H_ */

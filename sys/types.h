@@ -6,7 +6,7 @@
 #ifndef _SYS_TYPES_H_
 #define	_SYS_TYPES_H_
 
-/* Types of the whole kernel; the names are those of the BSD manual pages. */
+/* Types that the whole kernel uses, with the names that the BSDs give them. */
 
 #include <stdbool.h>
 #include <stddef.h>

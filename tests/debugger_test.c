@@ -4,8 +4,8 @@
  */
 
 /*
- * Something to look at for tests/gdb.t, which stops in debugger_look(): an
- * sf_buf with two references, its page, and a thread that sleeps.
+ * Makes something for tests/gdb.t to look at: an sf_buf with two references,
+ * its page, and a thread that sleeps.  The test stops in debugger_look().
  */
 
 #include <sys/types.h>

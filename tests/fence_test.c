@@ -4,9 +4,9 @@
  */
 
 /*
- * Cases that leak one thing each.  A run of one must fail, with that thing's
- * name: this is how the fence of tests/runner.c is tested.  None gives back what
- * it took, for nothing runs after it.
+ * Cases that leak one thing each, to test the fence of tests/runner.c: a run
+ * of one must fail and name the thing.  No case gives back what it took,
+ * because nothing runs after it.
  */
 
 #include <sys/types.h>

@@ -219,7 +219,7 @@ subtest 'after a panic' => sub {
 	command($_, '^  \S+', $_) for qw(sfstat pages map cpus);
 	command('audit', '^audit: all');
 	type("panic\r");
-	expect(qr/^panic: again/m, 'a panic in there');
+	expect(qr/^panic: another panic, during the report/m, 'a panic in there');
 	ended(37, 'ends the machine');
 
 	start([APPEND => 'monitor=on panic=monitor'], @qemu);
@@ -263,7 +263,7 @@ subtest 'after a panic' => sub {
 	start([APPEND => 'monitor=on panic=halt'], @qemu);
 	prompt();
 	type("panic\r");
-	expect(qr/^panic: halted, for panic=halt$/m, 'panic=halt');
+	expect(qr/^panic: halted, because of panic=halt$/m, 'panic=halt');
 	my $before = cpu_time();
 	sleep(1);
 	cmp_ok(cpu_time() - $before, '<', 25, 'halts');

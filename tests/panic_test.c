@@ -4,9 +4,9 @@
  */
 
 /*
- * Broken contracts, and broken machines: each case must end in a panic that
- * says what was wrong and where.  A row of tests/matrix.tsv for each holds the
- * words; its panic shows the case's own function, so no case is inlined.
+ * Broken contracts and broken machines: each case must end in a panic that
+ * says what was wrong and where.  tests/matrix.tsv has a row for each case,
+ * with the expected message and the case's function in the backtrace.
  */
 
 #include <sys/types.h>
@@ -47,7 +47,7 @@ PANIC_TEST(unwired, "panic.sf_buf_alloc_of_an_unwired_page")
 {
 	struct vm_page *m = wired_page(0), *other = wired_page(0);
 
-	/* So that the next miss takes the shortest way. */
+	/* Makes slots ready, so that the next miss takes the fast path. */
 	sf_buf_free(sf_buf_alloc(other, SFB_DEFAULT));
 	vm_page_unwire(m, 0);
 	(void)sf_buf_alloc(m, SFB_DEFAULT);
@@ -63,7 +63,7 @@ PANIC_TEST(unwired_direct, "panic.sf_buf_alloc_of_an_unwired_direct_page")
 
 PANIC_TEST(null_page, "panic.sf_buf_alloc_of_no_page")
 {
-	struct vm_page *volatile none = NULL;	/* the compiler would see */
+	struct vm_page *volatile none = NULL;	/* hidden from the compiler */
 
 	(void)sf_buf_alloc(none, SFB_DEFAULT);
 }
@@ -84,7 +84,7 @@ PANIC_TEST(not_pinned, "panic.sf_buf_alloc_private_but_not_pinned")
 	(void)sf_buf_alloc(wired_page(0), SFB_CPUPRIVATE);
 }
 
-/* With all slots held the next allocation sleeps, which it must not here. */
+/* All slots are referenced: the next allocation sleeps, which is wrong here. */
 PANIC_TEST(alloc_under_spin, "panic.sf_buf_alloc_sleeps_under_a_spin_lock")
 {
 	static struct spinlock l = SPINLOCK_INITIALIZER("outer",
@@ -169,7 +169,7 @@ PANIC_TEST(ref_of_freed_direct, "panic.sf_buf_ref_of_a_freed_direct_map")
 PANIC_TEST(ref_foreign, "panic.sf_buf_ref_of_a_foreign_handle")
 {
 	uint64_t word = 1;
-	/* Volatile, or the compiler would see. */
+	/* Volatile, to hide from the compiler that it is no slot. */
 	struct sf_buf *volatile sf = (void *)&word;
 
 	sf_buf_ref(sf);
@@ -178,7 +178,7 @@ PANIC_TEST(ref_foreign, "panic.sf_buf_ref_of_a_foreign_handle")
 PANIC_TEST(foreign_handle, "panic.sf_buf_free_of_a_foreign_handle")
 {
 	uint64_t word = 1;
-	/* Volatile, or the compiler would see. */
+	/* Volatile, to hide from the compiler that it is no slot. */
 	struct sf_buf *volatile sf = (void *)&word;
 
 	sf_buf_free(sf);
@@ -221,15 +221,15 @@ PANIC_TEST(execute, "panic.execution_of_an_sf_buf")
 	((void (*)(void))sf_buf_kva(sf))();
 }
 
-/* Apart from the use, so that the panic can tell who. */
+/* Not inlined, so that the panic names it. */
 static void __attribute__((noinline))
 the_last_free(struct sf_buf *sf)
 {
 	sf_buf_free(sf);
-	__asm__ volatile("");	/* not a jump there */
+	__asm__ volatile("");	/* so that the call is not a jump */
 }
 
-/* With sf_buf.strict=1. */
+/* Boot with sf_buf.strict=1. */
 PANIC_TEST(use_after_free, "panic.use_of_an_sf_buf_after_its_last_free")
 {
 	struct sf_buf *sf = sf_buf_alloc(wired_page(0), SFB_DEFAULT);
@@ -455,7 +455,7 @@ PANIC_TEST(thread_overflow, "panic.stack_overflow_of_a_thread")
 
 static volatile uint32_t deaf_cpus;
 
-/* Interrupts stay off for ever: nobody answers for this CPU. */
+/* Interrupts stay off for ever, so this CPU never answers. */
 static void
 deaf(void *arg)
 {
@@ -478,7 +478,7 @@ PANIC_TEST(deaf_cpu, "panic.an_ipi_that_is_never_answered")
 
 static volatile uint32_t holds;
 
-/* Interrupts off, with a lock: only an NMI reaches this CPU. */
+/* Keeps the lock, and so interrupts off: only an NMI reaches this CPU. */
 static void
 keep_lock(void *arg)
 {
@@ -534,7 +534,7 @@ panic_together(void *arg)
 	panic("planted on CPU %u", curcpu_id());
 }
 
-/* Only one is shown, and the machine ends. */
+/* Only one panic is reported, and the machine ends. */
 PANIC_TEST(together, "panic.on_all_cpus_at_once")
 {
 	run_on_all_cpus(panic_together, NULL);
@@ -546,11 +546,11 @@ print_for_ever(void *arg)
 	(void)arg;
 	for (;;) {
 		ready = 1;
-		printf("# a long line that somebody is in the middle of\n");
+		printf("# a long line, in the middle of which a CPU stops\n");
 	}
 }
 
-/* Its message begins a line, whoever is stopped in the middle of one. */
+/* The message begins a line, even if a CPU is stopped in the middle of one. */
 PANIC_TEST(printing, "panic.while_others_print")
 {
 	sched_bind(0);

@@ -5,12 +5,13 @@
 
 /*
  * Runs the in-kernel tests.  Owns the choice of cases, their order, the report
- * and the leak fence around each: what a case takes it must give back, and
- * it must leave its thread as it found it.  A plan is printed once, and each
- * line by one printf(), so that nothing breaks into it.
+ * and the leak fence around each case: what a case takes it must give back,
+ * and it must leave its thread as it found it.  Invariant: each line of the
+ * report is printed by one printf(), so that no other text is in it.
  */
 
 #include <sys/types.h>
+#include <sys/job.h>
 #include <sys/lock.h>
 #include <sys/monitor.h>
 #include <sys/power.h>
@@ -28,7 +29,7 @@
 #include <vm/kmem.h>
 #include <vm/vm_page.h>
 
-#define	SLOW_MS		500u	/* from here on a case's time is told */
+#define	SLOW_MS		500u	/* a case that takes longer is reported */
 
 extern const struct test *const __start_set_tests[], *const
     __stop_set_tests[];
@@ -44,10 +45,10 @@ static u_int seed = 1;
 TUNABLE_UINT(seed, "seed", seed, 0, 0xffffffffu,
     "where the tests' random numbers start");
 
-/* Of the running case. */
+/* These belong to the running case. */
 static volatile uint32_t failures;
 static const char *skip_reason;		/* NULL: it was not skipped */
-static uint32_t case_seed;
+static uint32_t case_seed;		/* 0: no case has run */
 
 void
 test_expect_eq(uint64_t a, uint64_t b, const char *as, const char *bs,
@@ -73,8 +74,8 @@ test_seed(void)
 }
 
 /*
- * A counter, its bits stirred (Steele, Lea and Flood, "Fast splittable
- * pseudorandom number generators"): no state is a bad one.
+ * Counts in *state and mixes the bits of the count (Steele, Lea and Flood,
+ * "Fast splittable pseudorandom number generators"), so every state is good.
  */
 uint32_t
 test_random(uint32_t *state)
@@ -86,7 +87,7 @@ test_random(uint32_t *state)
 	return (z ^ z >> 16);
 }
 
-/* FNV-1a, so that cases that take turns do not take the same turns. */
+/* Hashes the name by FNV-1a, so that cases differ in their random numbers. */
 static uint32_t
 seed_of(const struct test *t, u_int run)
 {
@@ -105,7 +106,7 @@ matches(const char *pattern, size_t len, const char *s)
 {
 	const char *star = NULL, *from = NULL, *end = pattern + len;
 
-	/* On a mismatch the last star takes one character more. */
+	/* On a mismatch the last star matches one character more. */
 	while (*s != '\0') {
 		if (pattern < end && *pattern == '*') {
 			star = ++pattern;
@@ -124,6 +125,7 @@ matches(const char *pattern, size_t len, const char *s)
 	return (pattern == end);
 }
 
+/* Whether an element, one pattern of a list, selects t. */
 static bool
 element_selects(const char *element, size_t len, const struct test *t)
 {
@@ -163,9 +165,9 @@ selected(const char *patterns, const struct test *t)
 	return (list_selects(patterns, t) && !list_selects(unwanted, t));
 }
 
-/* Where the compiler and the linker put a case must not matter. */
+/* The order of cases, which does not depend on the compiler and the linker. */
 static int
-compare(const struct test *a, const struct test *b)
+compare_cases(const struct test *a, const struct test *b)
 {
 	int order = strcmp(a->file, b->file);
 
@@ -179,13 +181,13 @@ next_case(const struct test *t)
 	const struct test *const *p, *next = NULL;
 
 	for (p = __start_set_tests; p < __stop_set_tests; p++)
-		if ((t == NULL || compare(*p, t) > 0) &&
-		    (next == NULL || compare(*p, next) < 0))
+		if ((t == NULL || compare_cases(*p, t) > 0) &&
+		    (next == NULL || compare_cases(*p, next) < 0))
 			next = *p;
 	return (next);
 }
 
-/* A pattern that names nothing is a mistake, and says so. */
+/* Prints the first pattern that selects no case, and returns false. */
 static bool
 all_name_something(const char *patterns)
 {
@@ -211,9 +213,9 @@ all_name_something(const char *patterns)
 /* --- the fence --- */
 
 /*
- * What a case must leave as it was.  Those up to PENDING are the state of its
- * thread and CPU; they come first, for with a lock left held nothing else can
- * be looked at.
+ * What a case must leave as it was.  The values up to PENDING are the state of
+ * its thread and CPU; they are restored first, because the others cannot be
+ * read while a lock is held.
  */
 enum {
 	SPIN_LOCKS, MUTEXES, INTERRUPTS, CRITICAL, PINNED, BOUND, PENDING,
@@ -252,7 +254,7 @@ read_state(uint32_t v[NFENCE])
 	v[PENDING] = td->td_signals;
 }
 
-/* What the direct map serves is counted in the pages themselves. */
+/* References to direct-mapped pages, which the pages themselves count. */
 static uint32_t
 direct_references(void)
 {
@@ -264,7 +266,7 @@ direct_references(void)
 	return (n);
 }
 
-/* What waits only for a flush is free, too, and must come back. */
+/* Memory that waits only for a flush counts as free: it is reclaimed first. */
 static void
 read_resources(uint32_t v[NFENCE])
 {
@@ -278,9 +280,9 @@ read_resources(uint32_t v[NFENCE])
 	v[HEAP_BYTES] = kmalloc_bytes();
 }
 
-/* Of the rest of the run at least the next case shall be judged fairly. */
+/* Restores the thread's state, so that the next case starts clean. */
 static void
-mend_state(const uint32_t was[NFENCE])
+restore_state(const uint32_t was[NFENCE])
 {
 	struct thread *td = curthread();
 
@@ -300,6 +302,7 @@ mend_state(const uint32_t was[NFENCE])
 		(void)thread_signals_take();
 }
 
+/* Reports the values from `from' to below `to' that differ. */
 static void
 expect_same(const uint32_t was[NFENCE], const uint32_t is[NFENCE], u_int from,
     u_int to)
@@ -323,7 +326,7 @@ run_fenced(const struct test *t)
 	t->run();
 	read_state(is);
 	expect_same(was, is, 0, NSTATE);
-	mend_state(was);
+	restore_state(was);
 	read_resources(is);
 	expect_same(was, is, NSTATE, NFENCE);
 	EXPECT_EQ(sf_buf_audit(), 0);
@@ -331,7 +334,7 @@ run_fenced(const struct test *t)
 
 /* --- the report --- */
 
-/* All runs of a case; the first that fails is the last. */
+/* Runs a case `repeat' times, or until it fails; false if it failed. */
 static bool
 run_case(const struct test *t, u_int number)
 {
@@ -347,7 +350,7 @@ run_case(const struct test *t, u_int number)
 	ms = (u_int)((cpu_ticks() - start) / ticks_per_ms);
 	if (t->kind == TEST_PANICS && skip_reason == NULL) {
 		failures++;
-		printf("# it came back, without a panic\n");
+		printf("# it returned, without a panic\n");
 	}
 	if (ms >= SLOW_MS)
 		printf("# %s: %u ms, %u runs\n", t->name, ms, run);
@@ -375,8 +378,13 @@ list(void)
 	return (EXIT_NOTHING);
 }
 
-u_int
-test_run_pattern(const char *patterns)
+/*
+ * Runs the cases that comma-separated patterns select; "list" only names
+ * them.  Returns a value for machine_exit(): EXIT_NOTHING also if a pattern
+ * selects no case.
+ */
+static u_int
+run_pattern(const char *patterns)
 {
 	u_int planned = 0, number = 0, failed = 0;
 	const struct test *t;
@@ -400,21 +408,23 @@ test_run_pattern(const char *patterns)
 	return (failed == 0 ? EXIT_PASSED : EXIT_FAILED);
 }
 
-bool
+static bool
 test_wanted(void)
 {
 	return (wanted[0] != '\0');
 }
 
-u_int
+static u_int
 test_run(void)
 {
-	return (test_run_pattern(wanted));
+	return (run_pattern(wanted));
 }
+
+JOB(test, 10, test_wanted, test_run);
 
 COMMAND(command_test, "test", "[pattern]", "run tests: all if none is named")
 {
-	switch (test_run_pattern(argc > 1 ? argv[1] : "all")) {
+	switch (run_pattern(argc > 1 ? argv[1] : "all")) {
 	case EXIT_PASSED:
 		printf("test: passed\n");
 		break;

@@ -6,25 +6,25 @@
 /*
  * Stress: three workers for each CPU allocate sf_bufs with every flag, read
  * and verify, hand mappings to each other, free, wire and unwire, signal each
- * other, sleep, end and are made anew, while pages are freed and others take
+ * other, sleep, end and are replaced, while pages are freed and others take
  * their places.
  *
  * Each subject is a page with a signature in it that no other page has or had.
- * Who maps a subject holds it; who wants to change its page needs that nobody
- * does.  So a mapping that shows another signature is stale.  At the end
- * nobody may be left waiting, and nothing referenced.
+ * A worker that maps a subject holds it; the subject's page is changed only
+ * while no worker holds it.  So a mapping that shows another signature is
+ * stale.  At the end no worker may be left waiting, and no slot referenced.
  *
- * A worker that allocates holds none, and at most half of the slots are on
- * their way from one to another; so somebody always frees.
+ * A worker that allocates holds no mapping, and at most half of the slots are
+ * in inboxes; so there is always a worker that frees.
  */
 
 #include <sys/types.h>
+#include <sys/job.h>
 #include <sys/lock.h>
 #include <sys/power.h>
 #include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/sleepq.h>
-#include <sys/stress.h>
 #include <sys/systm.h>
 #include <sys/test.h>
 #include <sys/thread.h>
@@ -56,9 +56,9 @@ static u_int nsubjects;
 
 static struct worker {
 	struct spinlock lock;
-	struct thread *td;		/* under lock: whom to signal */
-	struct sf_buf *inbox;		/* under lock: for whoever is next */
-	struct subject *inbox_subject;	/* the same */
+	struct thread *td;		/* under lock: to be signalled */
+	struct sf_buf *inbox;		/* under lock: handed over, or NULL */
+	struct subject *inbox_subject;	/* under lock: what inbox maps */
 	uint32_t rng;
 	volatile uint32_t ended;
 	uint64_t ops;
@@ -69,25 +69,20 @@ static volatile uint32_t stopping, in_flight;
 static volatile uint32_t stale, unasked;	/* what must stay 0 */
 static volatile uint32_t next_signature;
 
-bool
-stress_wanted(void)
-{
-	return (stress_s != 0);
-}
-
 static volatile uint32_t *
 words(struct sf_buf *sf)
 {
 	return ((volatile uint32_t *)sf_buf_kva(sf));
 }
 
-/* Both ends and the middle: three lines of the page. */
+/* Writes the signature at both ends and in the middle of the page. */
 static void
 sign(struct sf_buf *sf, uint32_t signature)
 {
 	words(sf)[0] = words(sf)[511] = words(sf)[1023] = signature;
 }
 
+/* Counts the mapping as stale unless it shows the subject's page. */
 static void
 verify(struct sf_buf *sf, const struct subject *s)
 {
@@ -97,11 +92,12 @@ verify(struct sf_buf *sf, const struct subject *s)
 	    words(sf)[511] == want && words(sf)[1023] == want)
 		return;
 	if (atomic_fetchadd_32(&stale, 1) < 10)
-		printf("stress: stale: CPU %u reads %x at %p, wants %x of "
-		    "page %u\n", curcpu_id(), words(sf)[0],
+		printf("stress: stale: CPU %u reads 0x%x at %p, not 0x%x of "
+		    "frame 0x%x\n", curcpu_id(), words(sf)[0],
 		    (const void *)sf_buf_kva(sf), want, vm_page_index(s->m));
 }
 
+/* False if the subject's page is being changed, or another CPU was faster. */
 static bool
 hold(struct subject *s)
 {
@@ -124,7 +120,7 @@ done_with(struct sf_buf *sf, struct subject *s)
 	let_go(s);
 }
 
-/* Gives the subject a page and writes its signature into that. */
+/* Gives the subject a page with a new signature; false if there is none. */
 static bool
 furnish(struct subject *s)
 {
@@ -147,9 +143,9 @@ strip(struct subject *s)
 }
 
 /*
- * Another page for the subject, nearly always one that was somebody's before.
- * The new one comes first, so that it is not the same.  False if somebody
- * holds it.
+ * Gives the subject another page, nearly always one that another subject had
+ * before.  The new page is allocated before the old one is freed, so that the
+ * two differ.  False if a worker holds the subject.
  */
 static bool
 change_page(struct subject *s)
@@ -167,7 +163,7 @@ change_page(struct subject *s)
 	return (true);
 }
 
-/* A call on some CPU, in interrupt context. */
+/* Runs on some CPU, in interrupt context. */
 static void
 in_an_interrupt(void *arg)
 {
@@ -180,7 +176,7 @@ in_an_interrupt(void *arg)
 	sf_buf_free(sf);
 }
 
-/* Puts the mapping into another worker's inbox, if that is empty. */
+/* Puts the mapping into another worker's inbox; false if that is full. */
 static bool
 hand_over(struct sf_buf *sf, struct subject *s, uint32_t *rng)
 {
@@ -203,6 +199,7 @@ hand_over(struct sf_buf *sf, struct subject *s, uint32_t *rng)
 	return (taken);
 }
 
+/* Verifies and frees the mapping in the worker's inbox, if there is one. */
 static void
 empty_inbox(struct worker *w)
 {
@@ -222,7 +219,7 @@ empty_inbox(struct worker *w)
 }
 
 static void
-signal_somebody(uint32_t *rng)
+signal_a_worker(uint32_t *rng)
 {
 	struct worker *to = &workers[test_random(rng) % nworkers];
 
@@ -232,7 +229,7 @@ signal_somebody(uint32_t *rng)
 	spin_unlock(&to->lock);
 }
 
-/* What a worker may do while it has a mapping; false if it gave that away. */
+/* What a worker does while it has a mapping; false if it handed that over. */
 static bool
 use(struct sf_buf *sf, struct subject *s, bool private, uint32_t *rng)
 {
@@ -262,7 +259,10 @@ use(struct sf_buf *sf, struct subject *s, bool private, uint32_t *rng)
 	return (true);
 }
 
-/* NULL is right when it was allowed, for a signal if there is one. */
+/*
+ * Counts a NULL that the flags do not allow: SFB_NOWAIT always allows one,
+ * SFB_CATCH if a signal is pending.
+ */
 static void
 check_refusal(int flags)
 {
@@ -298,7 +298,7 @@ map_one(struct subject *s, uint32_t *rng)
 		sched_unpin();
 }
 
-/* Counts as one only if a page was mapped, or refused, or changed. */
+/* Counts as an operation only if a page was mapped, refused or changed. */
 static void
 one_operation(struct worker *w)
 {
@@ -307,7 +307,7 @@ one_operation(struct worker *w)
 	    (dice % 4 == 0 ? nsubjects : (nsubjects + 7) / 8)];
 
 	if (dice < 8)
-		signal_somebody(&w->rng);
+		signal_a_worker(&w->rng);
 	if (dice >= 8 && dice < 40)
 		w->ops += change_page(s);
 	else if (hold(s)) {
@@ -333,6 +333,7 @@ work(void *arg)
 	w->ended = 1;
 }
 
+/* Starts a thread for the worker; false if there is no memory for one. */
 static bool
 employ(struct worker *w)
 {
@@ -348,7 +349,7 @@ employ(struct worker *w)
 	return (td != NULL);
 }
 
-/* Nobody may signal it once it is joined. */
+/* Joins the worker's thread, which must not be signalled from then on. */
 static void
 retire(struct worker *w)
 {
@@ -385,7 +386,7 @@ begin(uint32_t seed)
 	return (nsubjects > 0);
 }
 
-/* Everything back; what is on its way too. */
+/* Gives everything back, the mappings in inboxes too. */
 static void
 end(void)
 {
@@ -410,9 +411,28 @@ operations(void)
 	return (n);
 }
 
+/* Starts new threads for the workers whose threads have ended. */
+static void
+replace_ended(void)
+{
+	for (u_int i = 0; i < nworkers; i++) {
+		if (workers[i].ended != 0) {
+			retire(&workers[i]);
+			(void)employ(&workers[i]);
+		}
+	}
+}
+
+static void
+print_progress(u_int seconds)
+{
+	printf("# stress: %u s, %llu operations, %u stale\n", seconds,
+	    (unsigned long long)operations(), stale);
+}
+
 /*
- * For so long, with a line each second if `loud'.  Returns the operations;
- * 0 if there was no memory.
+ * Runs for ms milliseconds, with a line each second if `loud'.  Returns the
+ * number of operations; 0 if there was no memory.
  */
 static uint64_t
 stress(u_int ms, uint32_t seed, bool loud)
@@ -426,18 +446,11 @@ stress(u_int ms, uint32_t seed, bool loud)
 	begun = second = cpu_ticks();
 	while (cpu_ticks() - begun < ms * ticks_per_ms) {
 		(void)thread_sleep_ms(10, 0);
-		for (u_int i = 0; i < nworkers; i++) {
-			if (workers[i].ended != 0) {
-				retire(&workers[i]);
-				(void)employ(&workers[i]);
-			}
-		}
+		replace_ended();
 		if (!loud || cpu_ticks() - second < 1000 * ticks_per_ms)
 			continue;
 		second = cpu_ticks();
-		printf("# stress: %llu s, %llu operations, %u stale\n",
-		    (unsigned long long)((second - begun) / ticks_per_ms /
-		    1000), (unsigned long long)operations(), stale);
+		print_progress((u_int)((second - begun) / ticks_per_ms / 1000));
 	}
 	stopping = 1;
 	for (u_int i = 0; i < nworkers; i++)
@@ -447,8 +460,14 @@ stress(u_int ms, uint32_t seed, bool loud)
 	return (n);
 }
 
-/* stress_run: what the option stress= asks for.  Thread context; sleeps. */
-u_int
+static bool
+stress_wanted(void)
+{
+	return (stress_s != 0);
+}
+
+/* What the option stress= asks for. */
+static u_int
 stress_run(void)
 {
 	u_int inuse = sf_buf_inuse(), threads = thread_count(), leaked;
@@ -467,6 +486,8 @@ stress_run(void)
 	printf("%s 1 stress\n", good ? "ok" : "not ok");
 	return (good ? EXIT_PASSED : EXIT_FAILED);
 }
+
+JOB(stress, 30, stress_wanted, stress_run);
 
 TEST(moment, "stress.for_a_moment")
 {

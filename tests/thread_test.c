@@ -4,9 +4,9 @@
  */
 
 /*
- * Threads, the scheduler, sleeps, signals, locks and what the CPUs do to each
- * other.  Every wait of a case for another thread is bounded by eventually(),
- * so that a wake-up that is lost fails the case and does not hang it.
+ * Tests of threads, the scheduler, sleeps, signals, locks, and of what the CPUs
+ * do to each other.  A case waits for other threads by eventually(), which has
+ * a time limit, so that a lost wake-up fails the case and does not hang it.
  */
 
 #include <sys/types.h>
@@ -32,7 +32,7 @@
 #define	LIMIT_MS	20000u	/* of guest time; hosts may be busy */
 #define	MAXTD		16u
 
-/* Sleeps until the condition holds; it is false if that took too long. */
+/* Sleeps until cond holds, or the limit is over; returns whether it holds. */
 #define	eventually(cond) __extension__({				\
 	uint64_t start_ = cpu_ticks();					\
 	while (!(cond) && cpu_ticks() - start_ < LIMIT_MS * ticks_per_ms) \
@@ -150,7 +150,7 @@ all_differ(const volatile uint32_t *cpus, u_int n)
 	return (true);
 }
 
-/* Wherever they were put: the clock moves those that wait. */
+/* Wherever the threads start, the clock moves those that wait. */
 TEST(spread, "sched.no_cpu_idles_while_a_thread_waits")
 {
 	volatile uint32_t cpus[MAXTD];
@@ -174,7 +174,7 @@ TEST(spread, "sched.no_cpu_idles_while_a_thread_waits")
 		thread_join(tds[i]);
 }
 
-/* Threads that were pinned before their CPU got crowded, and sleep there. */
+/* Sleeps and yields while pinned, on a CPU where other threads wait. */
 static void
 stay_pinned(void *arg)
 {
@@ -220,7 +220,7 @@ TEST(binding, "sched.bind_moves_to_every_cpu")
 	}
 }
 
-/* Ticks must pass in it, so that the end owes a pre-emption. */
+/* Ticks must pass in the section, so that its end carries out a pre-emption. */
 static void
 in_a_critical_section(void *arg)
 {
@@ -280,7 +280,7 @@ asleep(const struct sleeper *s)
 	    s->td->td_state == TDS_SLEEPING);
 }
 
-/* Asleep when this returns; on the CPU `cpu', or any. */
+/* Starts a sleeper on a CPU, or any if NOCPU, and returns when it sleeps. */
 static struct sleeper *
 put_to_sleep(u_int i, u_int cpu, int flags, u_int timeout, bool again)
 {
@@ -310,7 +310,7 @@ TEST(order, "sleepq.wakeup_one_takes_the_first_that_came")
 	}
 }
 
-/* Those that sleep again at once are not to be found by the same wake-up. */
+/* Threads that sleep again at once must not be woken by the same wake-up. */
 TEST(all, "sleepq.wakeup_wakes_each_once")
 {
 	for (u_int i = 0; i < MAXTD; i++)
@@ -356,7 +356,7 @@ TEST(stopped, "sleepq.a_wakeup_ends_the_timeout_too")
 	thread_join(s->td);
 }
 
-/* Two threads that hand a ball to and fro. */
+/* Two threads that pass a ball to each other. */
 static struct game {
 	struct spinlock lock;
 	uint32_t ball, rounds, late;
@@ -394,7 +394,7 @@ play_on(u_int a, u_int b, uint32_t rounds)
 	EXPECT_EQ(game.late, 0);
 }
 
-/* To wake another CPU takes an emulator long: repeat= has more of it. */
+/* Few rounds: waking another CPU is slow in an emulator.  repeat= adds more. */
 TEST(ping_pong, "sleepq.no_wakeup_is_lost")
 {
 	play_on(last_cpu(), last_cpu(), 10000);
@@ -457,9 +457,9 @@ TEST(sig_running, "signal.reaches_a_thread_that_runs")
 }
 
 /*
- * Who was woken by wakeup_one and then signalled has the wake-up: as an error
- * it would be lost, for the second sleeper was not woken.  All on one CPU, so
- * that no sleeper runs between the two.
+ * A thread that is woken by sleepq_wakeup_one() and then signalled returns 0.
+ * As an error the wake-up would be lost, because the second sleeper was not
+ * woken.  All are on one CPU, so that no sleeper runs between the two.
  */
 static void
 wake_and_signal(void *arg)
@@ -607,10 +607,10 @@ TEST(calls, "smp.a_call_runs_on_its_cpu_and_is_counted_at_both_ends")
 }
 
 /*
- * What comes while interrupts are held off comes at the release, once; and
- * that turns interrupts on again, if they were on.
+ * An interrupt that comes while interrupts are soft-masked is delivered when
+ * they are unmasked, once; then interrupts are on again, if they were on.
  */
-TEST(held, "intr.one_that_comes_while_held_off_comes_at_the_release")
+TEST(soft_mask, "intr.one_that_comes_soft_masked_is_delivered_at_the_unmask")
 {
 	struct pcpu *pc;
 	uint64_t before, during;
@@ -638,7 +638,7 @@ TEST(held, "intr.one_that_comes_while_held_off_comes_at_the_release")
 	sched_unbind();
 }
 
-/* CPUs 0 and 1 wake up for the watchdog: the last one does not. */
+/* CPUs 0 and 1 wake up for the watchdog, the last CPU does not. */
 TEST(idle, "smp.an_idle_cpu_halts_without_a_clock_and_wakes_for_work")
 {
 	struct pcpu *pc = pcpus[last_cpu()];
@@ -667,7 +667,7 @@ TEST(idle, "smp.an_idle_cpu_halts_without_a_clock_and_wakes_for_work")
 
 static volatile uint32_t holding, may_release;
 
-/* Holds the lock, interrupts off, for as long as the case lasts. */
+/* Holds the lock, and so interrupts off, until the case ends. */
 static void
 hold_lock(void *arg)
 {
@@ -718,7 +718,7 @@ TEST(serving, "smp.a_cpu_that_waits_for_a_lock_serves_flushes")
 	sched_unbind();
 }
 
-/* The APIC that no machine gives a CPU but one with 255 of them. */
+/* Only a machine with 255 CPUs has a CPU with this APIC id. */
 HIDDEN_TEST(no_show, "smp.a_cpu_that_never_starts_is_left_out")
 {
 	static struct pcpu ghost = { .pc_apicid = 0xfe };
@@ -729,7 +729,7 @@ HIDDEN_TEST(no_show, "smp.a_cpu_that_never_starts_is_left_out")
 	EXPECT_EQ(ghost.pc_online, 0);
 }
 
-/* --- the watchdog: with watchdog=1 --- */
+/* --- the watchdog: boot with watchdog=1 --- */
 
 static void
 hang(void *arg)

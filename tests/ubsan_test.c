@@ -4,8 +4,8 @@
  */
 
 /*
- * That the image of VARIANT=ubsan notices what C does not define: each case
- * does such a thing on purpose, and must not come back.
+ * Tests that the image of VARIANT=ubsan notices what C does not define: each
+ * case does such a thing on purpose, and must not return.
  */
 
 #include <sys/types.h>

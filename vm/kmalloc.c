@@ -27,7 +27,6 @@
  */
 
 #include <sys/types.h>
-#include <sys/ksym.h>
 #include <sys/lock.h>
 #include <sys/malloc.h>
 #include <sys/systm.h>
@@ -328,12 +327,10 @@ static void __dead2
 free_bad(const void *addr, const char *why, const void *freed,
     const void *caller)
 {
-	char where[KSYM_STRLEN];
-
 	if (freed == NULL)
 		panic("kfree: %p %s (called from %p)", addr, why, caller);
-	panic("kfree: %p %s, freed by %s (called from %p)", addr, why,
-	    ksym_format((uintptr_t)freed, where), caller);
+	panic("kfree: %p %s, freed by %pC (called from %pC)", addr, why,
+	    freed, caller);
 }
 
 /* The index of the object at addr; panics if addr is no allocated object. */

@@ -4,17 +4,18 @@
  */
 
 /*
- * How often each branch was taken, on the console at the end of a run; part
- * of build/gcov only.  There the compiler makes every function count in words
- * of its own, and puts the address of what describes those of a source file
- * into .gcov_info.  tests/coverage/report makes of the lines what gcov reads.
+ * Prints how often each branch was taken, on the console at the end of a run;
+ * part of build/gcov only.  There the compiler makes every function count its
+ * branches, and puts the address of a description of each source file's
+ * counters into .gcov_info.  tests/coverage/report turns the lines into files
+ * that gcov reads.
  *
  *	gcov: file VERSION STAMP CHECKSUM NAME
  *	gcov: function IDENT LINES-CHECKSUM GRAPH-CHECKSUM NUMBER-OF-COUNTERS
- *	gcov: INDEX COUNTER...		only if one of them is not 0
+ *	gcov: INDEX COUNTER...		left out if all are 0
  *	gcov: end
  *
- * The structures are those of gcc 12 and 13.  This file is not instrumented.
+ * The structures are those of gcc 12 and 13.  This file itself is not counted.
  */
 
 #include <sys/types.h>
@@ -33,7 +34,7 @@
 #error "coverage needs gcc 12 or 13: it is their structures that are read here"
 #endif
 
-#define	KINDS		8	/* of counters; those of arcs are the first */
+#define	KINDS		8	/* kinds of counters; the first counts arcs */
 #define	PER_LINE	8u
 
 struct gcov_counters {
@@ -59,7 +60,10 @@ struct gcov_file {
 
 extern const struct gcov_file *const gcov_files[], *const gcov_files_end[];
 
-/* The compiler's: adds 1 to a counter.  Who reads it has stopped the others. */
+/*
+ * Called by the code that the compiler adds: adds 1 to a counter.  Not one
+ * step, which is enough because the other CPUs are stopped when it is read.
+ */
 uint64_t __atomic_fetch_add_8(volatile void *p, uint64_t n, int order);
 uint64_t
 __atomic_fetch_add_8(volatile void *p, uint64_t n, int order)
@@ -69,17 +73,17 @@ __atomic_fetch_add_8(volatile void *p, uint64_t n, int order)
 	(void)order;
 	if (atomic_fetchadd_32(&half[0], (uint32_t)n) == ~0u)
 		atomic_fetchadd_32(&half[1], 1);
-	return (0);		/* nobody looks at it */
+	return (0);		/* not used */
 }
 
-/* The structures name it; what would call it is libgcov. */
+/* The structures name it; only libgcov would call it. */
 void __gcov_merge_add(void);
 void
 __gcov_merge_add(void)
 {
 }
 
-/* What belongs to boot/early.c is linked at its physical address. */
+/* The data of boot/early.c is linked at its physical address. */
 static const void *
 mapped(const void *p)
 {
@@ -89,8 +93,8 @@ mapped(const void *p)
 }
 
 /*
- * Straight to the console: one of the CPUs that were stopped may have the lock
- * that printf() takes.
+ * Prints without the console's lock, because a CPU that was stopped may hold
+ * it.
  */
 static void __printflike(1, 2)
 print(const char *fmt, ...)
@@ -132,8 +136,8 @@ print_function(const struct gcov_function *f)
 }
 
 /*
- * gcov_print: once, right before the machine ends.  Any context.  The other
- * CPUs are stopped, so that what is printed belongs together.
+ * gcov_print: called once, right before the machine ends.  Any context.  The
+ * other CPUs are stopped, so that the counters do not change.
  */
 void
 gcov_print(void)
@@ -155,6 +159,6 @@ gcov_print(void)
 			print_function(mapped(functions[i]));
 	}
 	print("gcov: end\n");
-	/* What a UART holds is lost when the machine ends: that may be. */
+	/* A UART loses what it holds when the machine ends: these blanks. */
 	print("%32s\n", "");
 }

@@ -4,14 +4,12 @@
  */
 
 /*
- * panic: the end of a run that went wrong.  The first CPU to come here stops
- * the others, shows what every one of them was doing, and ends as the option
- * panic= says.  From then on no lock is waited for and no CPU is asked for
- * anything.
+ * The end of a run that went wrong.  The first CPU that panics stops the
+ * others, shows what every CPU was doing, and ends as the option panic= says.
+ * Invariant: from then on it waits for no lock and for no other CPU.
  */
 
 #include <sys/types.h>
-#include <sys/ksym.h>
 #include <sys/lock.h>
 #include <sys/monitor.h>
 #include <sys/panic.h>
@@ -27,21 +25,30 @@
 #include <machine/trap.h>
 
 #define	MAXHELD		8	/* locks shown of each CPU */
+#define	MESSAGE_MAX	480	/* bytes; with its prefix one printf() */
 
 static volatile uint32_t panic_owner;	/* 0, or the first CPU's number + 1 */
 
 /*
- * What each CPU held when it stopped.  Copied before the first line is
- * printed, for printing takes the console's lock from whoever has it.
+ * The locks that each CPU held when it stopped.  They are copied before the
+ * first line is printed, because printing takes the console's lock from the
+ * CPU that holds it.
  */
 static struct held {
 	const char *name;
 	const void *where;
 } held[MAXCPU][MAXHELD];
 
-static const char *const ends[] = { "exit", "halt", "monitor", NULL };
-static u_int end;
-TUNABLE_ENUM(panic, "panic", end, ends, "what follows a panic");
+enum { ACT_EXIT, ACT_HALT, ACT_MONITOR };
+static const char *const action_names[] = {
+	[ACT_EXIT] = "exit", [ACT_HALT] = "halt", [ACT_MONITOR] = "monitor",
+	NULL
+};
+static u_int panic_action = ACT_EXIT;
+TUNABLE_ENUM(panic, "panic", panic_action, action_names,
+    "what follows a panic");
+
+/* Contracts of these are in <sys/panic.h>. */
 
 bool
 panicked(void)
@@ -56,8 +63,8 @@ panicked_here(void)
 }
 
 /*
- * Printing needs the console and what that needs.  If this panics too, what
- * it has to say is the message of the second panic; the third is silent.
+ * Reporting may itself panic.  The second panic prints its message alone; the
+ * third prints nothing.
  */
 static void
 panic_again(const char *fmt, va_list ap)
@@ -65,8 +72,8 @@ panic_again(const char *fmt, va_list ap)
 	static u_int depth;
 
 	if (depth++ == 0) {
-		printf("panic: again, while the first was shown or in its "
-		    "monitor:\n");
+		printf("panic: another panic, during the report or the monitor "
+		    "of the first:\n");
 		vprintf(fmt, ap);
 		printf("\n");
 	}
@@ -74,11 +81,11 @@ panic_again(const char *fmt, va_list ap)
 }
 
 /*
- * Only the first CPU returns; one exchange decides which it is, and says so
- * to all.  The others wait for its NMI.
+ * Returns on the first CPU only; one exchange decides which that is.  The
+ * others halt here until its NMI stops them.
  */
 static void
-be_the_first(const char *fmt, va_list ap)
+claim_panic(const char *fmt, va_list ap)
 {
 	disable_intr();
 	if (atomic_cmpset_32(&panic_owner, 0, curcpu_id() + 1))
@@ -98,7 +105,10 @@ copy_held(u_int cpu)
 		held[cpu][i] = (struct held){ l->name, l->where };
 }
 
-/* From here on this CPU starts over with none: see spin_wait(). */
+/*
+ * Stops the other CPUs and copies the locks of all.  This CPU then counts as
+ * holding none: spin_wait() breaks the locks that it finds taken.
+ */
 static void
 stop_all(void)
 {
@@ -106,7 +116,7 @@ stop_all(void)
 	for (u_int i = 0; i < mp_ncpus; i++)
 		copy_held(i);
 	if (curcpu_id() >= mp_ncpus)
-		copy_held(curcpu_id());		/* an AP that just starts */
+		copy_held(curcpu_id());	/* an AP that is starting */
 	curpcpu()->pc_held = NULL;
 	curpcpu()->pc_saved_flags = 0;
 }
@@ -114,10 +124,7 @@ stop_all(void)
 static void
 show_lock(const char *name, const void *where)
 {
-	char at[KSYM_STRLEN];
-
-	printf("  holds %s, taken at %p %s\n", name, where,
-	    ksym_format((uintptr_t)where, at));
+	printf("  holds %s, taken at %pC\n", name, where);
 }
 
 static void
@@ -127,7 +134,7 @@ show_cpu(u_int cpu)
 	const struct thread *td = pc->pc_curthread;
 
 	if (td == NULL)
-		return;		/* before there are threads */
+		return;		/* it has no thread yet */
 	printf("CPU %u: thread %u %s, %u interrupts deep\n", cpu, td->td_id,
 	    td->td_name, pc->pc_intr_depth);
 	for (u_int i = 0; i < MAXHELD && held[cpu][i].name != NULL; i++)
@@ -156,52 +163,19 @@ show_others(void)
 }
 
 static void __dead2
-finish(void)
+panic_end(void)
 {
-	if (end == 1) {
-		printf("panic: halted, for panic=halt\n");
+	if (panic_action == ACT_HALT) {
+		printf("panic: halted, because of panic=halt\n");
 		for (;;)
 			cpu_halt();
 	}
-	if (end == 2)
+	if (panic_action == ACT_MONITOR)
 		monitor_run();
 	machine_exit(EXIT_PANIC);
 }
 
-static u_int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return ((u_int)(c - '0'));
-	return (c >= 'a' && c <= 'f' ? (u_int)(c - 'a') + 10 : 16);
-}
-
-/*
- * Each address of kernel code with its name.  In a message it is a return
- * address: the call, which is looked up, ends before it.
- */
-static void
-print_named(const char *text)
-{
-	char name[KSYM_STRLEN], line[512];
-	size_t len = 0;
-	uintptr_t pc, offset;
-
-	while (*text != '\0' && len < sizeof(line) - 1) {
-		line[len++] = *text++;
-		if (line[len - 1] != 'x' || len < 2 || line[len - 2] != '0')
-			continue;
-		for (pc = 0; hex_digit(*text) < 16 && len < sizeof(line) - 1;)
-			pc = pc << 4 | hex_digit(line[len++] = *text++);
-		if (ksym_lookup(pc - 1, &offset) != NULL)
-			len += (size_t)snprintf(line + len, sizeof(line) - len,
-			    " %s", ksym_format(pc - 1, name));
-	}
-	line[len < sizeof(line) ? len : sizeof(line) - 1] = '\0';
-	printf("panic: CPU %u: %s\n", curcpu_id(), line);
-}
-
-/* A CPU that was stopped in the middle of a line has not ended it. */
+/* Whether a CPU was stopped in the middle of a line. */
 static bool
 console_busy(void)
 {
@@ -213,16 +187,16 @@ console_busy(void)
 }
 
 static void
-begin(const char *fmt, va_list ap)
+panic_begin(const char *fmt, va_list ap)
 {
-	char text[256];
+	char text[MESSAGE_MAX];
 
-	be_the_first(fmt, ap);
+	claim_panic(fmt, ap);
 	stop_all();
 	vsnprintf(text, sizeof(text), fmt, ap);
 	if (console_busy())
 		printf("\n");
-	print_named(text);
+	printf("panic: CPU %u: %s\n", curcpu_id(), text);
 	show_cpu(curcpu_id());
 }
 
@@ -232,12 +206,12 @@ panic(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	begin(fmt, ap);
+	panic_begin(fmt, ap);
 	va_end(ap);
 	cpu_print_registers();
 	backtrace(__builtin_frame_address(0));
 	show_others();
-	finish();
+	panic_end();
 }
 
 void
@@ -246,11 +220,11 @@ panic_frame(struct trapframe *tf, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	begin(fmt, ap);
+	panic_begin(fmt, ap);
 	va_end(ap);
 	trapframe_print(tf);
 	cpu_print_registers();
 	backtrace_frame(tf);
 	show_others();
-	finish();
+	panic_end();
 }

@@ -4,13 +4,13 @@
  */
 
 /*
- * What code that was compiled with -fsanitize=undefined calls when it is about
- * to do what C does not define: each ends in a panic with the file, the line,
- * the kind and the values.  Part of build/ubsan only; is not itself sanitized,
- * so that it cannot come back here.
+ * Functions that code compiled with -fsanitize=undefined calls when it is
+ * about to do something that C does not define.  Each panics with the file,
+ * the line, the kind and the values.  Part of build/ubsan only; not compiled
+ * with that option itself, so that it cannot call itself.
  *
- * The names, the arguments and the structures are the compiler's: gcc's and
- * clang's are the same, but that gcc passes arguments as -mregparm says and
+ * The names, arguments and structures are given by the compiler.  gcc and
+ * clang agree on them, except that gcc passes arguments as -mregparm says and
  * clang on the stack.
  */
 
@@ -28,14 +28,17 @@ struct place {
 	uint32_t line, column;
 };
 
-/* Of an integer: bit 0 of info is signedness, the rest log2 of its bits. */
+/*
+ * For an integer, bit 0 of info is set if it is signed, and the other bits are
+ * log2 of its width.
+ */
 struct type {
 	uint16_t kind;		/* 0: an integer */
 	uint16_t info;
 	char name[];
 };
 
-/* What a handler is told beside the values: always the place first. */
+/* What a handler gets beside the values; the place always comes first. */
 struct typed {
 	struct place at;
 	const struct type *type, *other;
@@ -56,8 +59,9 @@ static const char *const accesses[] = { "load of", "store to", "reference to",
 #define	VALUELEN	24
 
 /*
- * Values of up to 32 bits are passed as they are, longer ones by address; what
- * is no integer is shown as it was passed.
+ * Formats a value into buf.  Values of up to 32 bits are passed as they are,
+ * longer ones by address; a value that is no integer is shown as it was
+ * passed.
  */
 static const char *
 value(const struct type *t, uintptr_t v, char buf[VALUELEN])
@@ -176,8 +180,8 @@ HANDLER(invalid_builtin_abort, struct place *at)
 	UNDEFINED(*at, "zero passed to clz or ctz");
 }
 
-/* It has no variant that could return, so none is named otherwise. */
+/* This never returns in any build, so its name has no _abort. */
 HANDLER(builtin_unreachable, struct place *at)
 {
-	UNDEFINED(*at, "came to what cannot be reached");
+	UNDEFINED(*at, "reached __builtin_unreachable()");
 }

@@ -4,18 +4,19 @@
  */
 
 /*
- * The watchdog: once a second some CPU's clock looks at all CPUs and threads:
- * for a CPU whose clock has stopped though it is not idle, for one on which
- * threads wait and nothing switches, and for threads that have slept long
- * without saying that they may.  It names each once, shows what a CPU that
- * hangs is doing, and the first time lists everything; it ends nothing.
+ * The watchdog.  Once a second one CPU's clock interrupt looks at all CPUs and
+ * threads, for
+ *	a CPU whose clock has stopped although it is not idle,
+ *	a CPU on which threads wait but which does not switch,
+ *	a thread in a long sleep that it did not declare by SLEEP_LONG.
+ * It reports each once, shows what a stuck CPU is doing, and lists everything
+ * with the first report; it stops nothing.
  *
- * Any CPU that ticks looks; CPUs 0 and 1 wake up for it even if they are idle,
- * so that one of the two looks when the other hangs.
+ * Any CPU whose clock runs may look.  CPUs 0 and 1 wake up for it even when
+ * idle, so that one of them looks when the other is stuck.
  */
 
 #include <sys/types.h>
-#include <sys/ksym.h>
 #include <sys/lock.h>
 #include <sys/sched.h>
 #include <sys/systm.h>
@@ -29,26 +30,32 @@
 #include <vm/tlb.h>
 
 #define	LOOK_MS		1000u
+#define	MAXHELD		8u	/* locks shown of a CPU */
 
 static u_int watchdog_s = 20;
 TUNABLE_UINT(watchdog, "watchdog", watchdog_s, 1, 3600,
-    "seconds after which a stuck CPU or an endless sleep is named");
+    "seconds after which a stuck CPU or an endless sleep is reported");
 
 static struct spinlock watchdog_lock =
     SPINLOCK_INITIALIZER("watchdog", RANK_WATCHDOG);
 
-/* What was last seen of a count that must move, and since when; 0: rests. */
+/* A count that must move, as it was last seen. */
 struct progress {
-	uint64_t count, since;
-	bool named;
+	uint64_t count;
+	uint64_t since;		/* cpu_ticks() when it stopped, or 0 */
+	u_int looks;		/* after that, which found it unmoved */
+	bool named;		/* it was reported */
 };
 
-/* All under watchdog_lock, but for last_look: each CPU has its own. */
+/* Under watchdog_lock, except last_look, of which each CPU has its own. */
 static struct progress clocks[MAXCPU], switches[MAXCPU];
 static u_int reports;
 static uint64_t last_look[MAXCPU];
 
-/* The clocks of two CPUs may differ a little: before is not long ago. */
+/*
+ * Whether `since' is watchdog= seconds ago.  The clocks of two CPUs may
+ * differ: a time slightly in the future is not long ago.
+ */
 static bool
 long_ago(uint64_t since)
 {
@@ -57,33 +64,35 @@ long_ago(uint64_t since)
 }
 
 /*
- * True, once, if the count has not moved for too long.  While it may rest no
- * time runs: what begins to wait just before a look has not waited since the
- * last one.
+ * True, once, if the count has not moved for too long.  While the count may
+ * rest the timer is reset, so that a wait that began just before a look is not
+ * counted from the look before.  A single look may find a CPU that has rested
+ * since the look before and has just woken up, before its count moves; two
+ * looks in a row do not.
  */
 static bool
 is_stuck(struct progress *p, uint64_t count, bool may_rest)
 {
 	if (may_rest || count != p->count || p->since == 0) {
-		*p = (struct progress){ count, may_rest ? 0 : cpu_ticks(),
-		    false };
+		*p = (struct progress){ .count = count,
+		    .since = may_rest ? 0 : cpu_ticks() };
 		return (false);
 	}
-	if (p->named || !long_ago(p->since))
+	if (++p->looks < 2 || p->named || !long_ago(p->since))
 		return (false);
 	return (p->named = true);
 }
 
 /*
- * What it holds is not locked against it: it hangs, or at worst it moved on.
- * A CPU that finds itself hogged does so in its clock interrupt.
+ * Shows the calls and the locks of a stuck CPU, which may be this one: then it
+ * is in its clock interrupt.  The list of its locks is read without a lock: it
+ * may change only if the CPU is not stuck after all.
  */
 static void
 show_cpu(u_int cpu)
 {
 	const struct spinlock *l = pcpus[cpu]->pc_held;
 	uintptr_t calls[BACKTRACE_MAX];
-	char where[KSYM_STRLEN];
 	u_int n;
 
 	if (cpu == curcpu_id()) {
@@ -91,14 +100,14 @@ show_cpu(u_int cpu)
 		return;
 	}
 	n = nmi_backtrace(cpu, calls, BACKTRACE_MAX);
-	for (u_int i = 0; i < 8 && l != NULL; i++, l = l->next)
-		printf("  holds %s, taken at %p %s\n", l->name, l->where,
-		    ksym_format((uintptr_t)l->where, where));
+	for (u_int i = 0; i < MAXHELD && l != NULL; i++, l = l->next)
+		printf("  holds %s, taken at %pC\n", l->name, l->where);
 	if (n == 0)
 		printf("  does not answer an NMI\n");
 	backtrace_print(calls, n);
 }
 
+/* Reports the CPU if its clock or its switches have stopped. */
 static void
 look_at_cpu(u_int cpu)
 {
@@ -110,9 +119,9 @@ look_at_cpu(u_int cpu)
 		    "runs %s\n", cpu, watchdog_s, pc->pc_curthread->td_name);
 	} else if (is_stuck(&switches[cpu], pc->pc_switches,
 	    sched_queue_length(cpu) == 0)) {
-		printf("watchdog: on CPU %u %u threads have waited for %u s; "
-		    "it runs %s\n", cpu, sched_queue_length(cpu), watchdog_s,
-		    pc->pc_curthread->td_name);
+		printf("watchdog: CPU %u has not switched for %u s, but %u "
+		    "threads wait; it runs %s\n", cpu, watchdog_s,
+		    sched_queue_length(cpu), pc->pc_curthread->td_name);
 	} else
 		return;
 	reports++;
@@ -120,15 +129,17 @@ look_at_cpu(u_int cpu)
 }
 
 /*
- * Not locked against the thread's waking up: at worst it is named as it
- * wakes.  Sleeps that a signal or a timeout ends are the sleeper's choice.
+ * Reports a thread that has slept for too long.  No lock keeps the thread
+ * asleep: at worst it is reported as it wakes.  A sleep that a signal or a
+ * timeout may end is never reported.
  */
 static void
 look_at_thread(struct thread *td, void *arg)
 {
 	(void)arg;
-	if (td->td_state != TDS_SLEEPING || td->td_warned || td->td_sleeps_long ||
-	    td->td_catch || td->td_deadline != 0 || !long_ago(td->td_slept))
+	if (td->td_state != TDS_SLEEPING || td->td_warned ||
+	    td->td_sleeps_long || td->td_catch || td->td_deadline != 0 ||
+	    !long_ago(td->td_slept))
 		return;
 	td->td_warned = true;
 	reports++;
@@ -151,7 +162,7 @@ list_everything(void)
 	thread_print_all();
 }
 
-/* If a CPU that hangs has the threads locked, the next second may do. */
+/* If the list of threads is locked, the next look may find it free. */
 static void
 look_at_all(void)
 {
@@ -167,7 +178,7 @@ look_at_all(void)
 	}
 }
 
-/* watchdog_tick: the clock's.  Interrupts off. */
+/* Contracts are in <sys/watchdog.h>. */
 void
 watchdog_tick(void)
 {
@@ -182,10 +193,6 @@ watchdog_tick(void)
 	spin_unlock(&watchdog_lock);
 }
 
-/*
- * watchdog_next: when this CPU is to wake up for a look, in TSC ticks; 0 if
- * others do.  Interrupts off.
- */
 uint64_t
 watchdog_next(void)
 {
@@ -194,7 +201,6 @@ watchdog_next(void)
 	return (me > 1 ? 0 : last_look[me] + LOOK_MS * ticks_per_ms);
 }
 
-/* watchdog_reports: how many stuck CPUs and sleepers were named. */
 u_int
 watchdog_reports(void)
 {

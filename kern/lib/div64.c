@@ -4,14 +4,14 @@
  */
 
 /*
- * 64-bit division, which the compiler calls for on i386 and which libgcc would
- * supply in a hosted program.  Nothing in here may divide 64-bit values with
- * the C operators: that would call these same functions.
+ * 64-bit division: functions that the compiler calls on i386, and that libgcc
+ * supplies in a hosted program.  Nothing in here may divide 64-bit values with
+ * the C operators, because the compiler would call these same functions.
  */
 
 #include <sys/types.h>
 
-/* The compiler knows these by name; no header declares them. */
+/* The compiler calls these by name; no header declares them. */
 uint64_t	__udivmoddi4(uint64_t n, uint64_t d, uint64_t *rem);
 uint64_t	__udivdi3(uint64_t n, uint64_t d);
 uint64_t	__umoddi3(uint64_t n, uint64_t d);
@@ -19,9 +19,9 @@ int64_t		__divdi3(int64_t n, int64_t d);
 int64_t		__moddi3(int64_t n, int64_t d);
 
 /*
- * Divides hi:lo by d.  The quotient must fit, that is hi < d, or else the
- * processor raises #DE; with d == 0 it always does, as is right.  Volatile, so
- * that a division by zero traps even when its result is not used.
+ * Divides hi:lo by d.  The quotient must fit in 32 bits, that is hi < d, or
+ * the CPU raises #DE; with d == 0 it always does, as it should.  Volatile, so
+ * that a division by zero traps even if its result is not used.
  */
 static inline uint32_t
 div_64_32(uint32_t hi, uint32_t lo, uint32_t d, uint32_t *rem)
@@ -84,7 +84,7 @@ __umoddi3(uint64_t n, uint64_t d)
 	return (rem);
 }
 
-/* The magnitude, also of INT64_MIN, which has no positive counterpart. */
+/* The absolute value, unsigned because -INT64_MIN is no int64_t. */
 static inline uint64_t
 magnitude(int64_t v)
 {

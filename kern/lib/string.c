@@ -4,30 +4,31 @@
  */
 
 /*
- * The memory and string functions of sys/systm.h, in portable C.  The compiler
- * itself calls memcpy, memmove, memset and memcmp.
+ * The memory and string functions of <sys/systm.h>, in portable C.  The
+ * compiler, too, calls memcpy, memmove, memset and memcmp.
  */
 
 #include <sys/systm.h>
 
 /*
- * GCC recognises the loops below as memset, memcpy or strlen and would compile
- * each of these functions into a call of itself.
+ * Without this GCC recognises the loops below as memset, memcpy or strlen, and
+ * compiles each of these functions into a call of itself.
  */
 #pragma GCC optimize ("no-tree-loop-distribute-patterns")
 
-/* May alias: the bytes copied belong to objects of any type. */
+/* May alias, because the bytes belong to objects of any type. */
 typedef unsigned long __attribute__((__may_alias__)) word_t;
 
 #define	WSIZE	sizeof(word_t)
 #define	WMASK	(WSIZE - 1)
 
-/* Whether a and b reach a word boundary after the same number of bytes. */
+/* Whether a and b are equally far from a word boundary. */
 #define	COALIGNED(a, b)	((((uintptr_t)(a) ^ (uintptr_t)(b)) & WMASK) == 0)
 
 /*
- * Copies upwards.  Without restrict, because memmove uses it as well: each
- * byte is read before a write can reach it as long as d is below s.
+ * Copies from the lowest byte up.  If d is below s, or the two do not overlap,
+ * each byte is read before it is overwritten.  Not restrict, because memmove
+ * uses it.
  */
 static inline void
 copy_up(unsigned char *d, const unsigned char *s, size_t len)
@@ -46,7 +47,7 @@ copy_up(unsigned char *d, const unsigned char *s, size_t len)
 		*d++ = *s++;
 }
 
-/* Copies downwards; d and s are the ends. */
+/* Copies from the highest byte down; d and s are the ends. */
 static inline void
 copy_down(unsigned char *d, const unsigned char *s, size_t len)
 {
@@ -76,7 +77,7 @@ void *
 memmove(void *dst, const void *src, size_t len)
 {
 
-	/* Wraps to a large value when dst is below src. */
+	/* If dst is below src the difference wraps to a large value. */
 	if ((uintptr_t)dst - (uintptr_t)src >= len)
 		copy_up(dst, src, len);
 	else
@@ -161,7 +162,7 @@ char *
 strchr(const char *s, int c)
 {
 
-	/* The terminator counts as part of the string. */
+	/* The final NUL counts as part of the string. */
 	for (; *s != (char)c; s++) {
 		if (*s == '\0')
 			return (NULL);

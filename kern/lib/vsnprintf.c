@@ -4,19 +4,22 @@
  */
 
 /*
- * Formatting into a buffer: vsnprintf and snprintf.  printf is not here: it
- * needs the console, and this file needs nothing but strnlen, so that it also
- * runs in a host test and in a panic.
+ * Formatting into a buffer: vsnprintf and snprintf.  printf is not here,
+ * because it needs the console.  This file needs only strnlen and ksym_lookup,
+ * so that it works before memory and locks do, in a panic, and in a host test.
  */
 
+#include <sys/types.h>
+#include <sys/ksym.h>
 #include <sys/systm.h>
 
 #define	F_LEFT	0x1		/* flag '-' */
 #define	F_ZERO	0x2		/* flag '0' */
 
 #define	NUM_MAX	20		/* digits of UINT64_MAX in decimal */
+#define	PREFIX_MAX 3		/* characters: a sign, 0x or +0x */
 
-/* Where the text goes.  len counts all of it, also what did not fit. */
+/* Where the text goes.  len counts all of it, even what did not fit. */
 struct sink {
 	char	*buf;
 	size_t	size;
@@ -74,7 +77,7 @@ put_str(struct sink *sk, const char *s, size_t n, u_int flags, size_t width)
 		pad(sk, ' ', fill);
 }
 
-/* Puts a number in base 10 or 16; prefix is the sign, "0x", or empty. */
+/* Puts a number in base 10 or 16; prefix is put before its digits. */
 static void
 put_num(struct sink *sk, uint64_t v, bool hex, bool upper,
     const char *prefix, u_int flags, size_t width)
@@ -93,7 +96,7 @@ put_num(struct sink *sk, uint64_t v, bool hex, bool upper,
 			num[n++] = digits[div10(&v)];
 	} while (v != 0);
 
-	used = n + strnlen(prefix, 2);
+	used = n + strnlen(prefix, PREFIX_MAX);
 	fill = width > used ? width - used : 0;
 	if ((flags & (F_LEFT | F_ZERO)) == 0)
 		pad(sk, ' ', fill);
@@ -108,7 +111,7 @@ put_num(struct sink *sk, uint64_t v, bool hex, bool upper,
 		pad(sk, ' ', fill);
 }
 
-/* Reads a decimal number, held at INT32_MAX so that it cannot wrap. */
+/* Reads a decimal number; a larger one counts as INT32_MAX. */
 static size_t
 get_num(const char **fmt)
 {
@@ -124,20 +127,20 @@ get_num(const char **fmt)
 	return (n);
 }
 
-/* One conversion, as it is written. */
+/* What stands between the % of a conversion and its letter. */
 struct spec {
 	u_int	flags;
 	size_t	width;
 	size_t	prec;		/* SIZE_MAX: not given */
-	size_t	size;		/* of a number's type, in bytes */
+	size_t	size;		/* of the number's type, in bytes */
 };
 
-/* A va_list may be an array, which a function cannot be given to change. */
+/* A va_list may be an array, so functions get it inside of a structure. */
 struct args {
 	va_list	ap;
 };
 
-/* The size of the type that stands before the conversion's letter. */
+/* Reads the length, which stands before the conversion's letter. */
 static void
 get_size(struct spec *sp, const char **fmt)
 {
@@ -162,9 +165,9 @@ get_size(struct spec *sp, const char **fmt)
 }
 
 /*
- * What stands between the % and the conversion's letter.  The compiler's
- * format check accepts '*', and to skip its argument would misread all that
- * follow, so it is honoured.
+ * Reads what stands between the % and the conversion's letter.  A '*' takes
+ * its argument here: the compiler's format check accepts one, and without its
+ * argument all that follow would be misread.
  */
 static void
 get_spec(struct spec *sp, const char **fmt, struct args *args)
@@ -198,8 +201,8 @@ get_spec(struct spec *sp, const char **fmt, struct args *args)
 }
 
 /*
- * An argument of sp->size bytes.  Arguments of one size are passed alike,
- * whatever their type is called, and those below an int's as an int.
+ * Takes an argument of sp->size bytes.  Arguments of one size are passed
+ * alike, whatever their type is called; those smaller than an int, as an int.
  */
 static uint64_t
 get_unsigned(const struct spec *sp, struct args *args)
@@ -209,7 +212,7 @@ get_unsigned(const struct spec *sp, struct args *args)
 	return (va_arg(args->ap, u_int) & UINT64_MAX >> (64 - 8 * sp->size));
 }
 
-/* The same, its highest bit the sign. */
+/* As get_unsigned(); the highest of its bits is the sign. */
 static int64_t
 get_signed(const struct spec *sp, struct args *args)
 {
@@ -218,11 +221,40 @@ get_signed(const struct spec *sp, struct args *args)
 	return ((int64_t)(get_unsigned(sp, args) << above) >> above);
 }
 
-/* The conversion by a letter; false if there is none by that one. */
+static void
+put_pointer(struct sink *sk, const void *p, const struct spec *sp)
+{
+	put_num(sk, (uintptr_t)p, true, false, "0x", sp->flags, sp->width);
+}
+
+/*
+ * Puts the name of the function that p points into, if it has one.  After a
+ * call that does not return p, its return address, may lie in the next
+ * function; so the byte before it is looked up, which belongs to the call.
+ */
+static void
+put_symbol(struct sink *sk, const void *p, bool is_return)
+{
+	uintptr_t offset;
+	const char *name = ksym_lookup((uintptr_t)p - is_return, &offset);
+
+	if (name == NULL)
+		return;
+	put(sk, ' ');
+	put_str(sk, name, strnlen(name, SIZE_MAX), 0, 0);
+	put_num(sk, offset + is_return, true, false, "+0x", 0, 0);
+}
+
+/*
+ * Puts the conversion whose letter **fmt is, and moves *fmt past it; false,
+ * with *fmt not moved, if there is no such conversion.
+ */
 static bool
-convert(struct sink *sk, const struct spec *sp, char letter,
+convert(struct sink *sk, const struct spec *sp, const char **fmt,
     struct args *args)
 {
+	const char letter = *(*fmt)++;
+	const void *p;
 	const char *s;
 	int64_t v;
 	char c;
@@ -252,13 +284,16 @@ convert(struct sink *sk, const struct spec *sp, char letter,
 		    letter == 'X', "", sp->flags, sp->width);
 		return (true);
 	case 'p':
-		put_num(sk, (uintptr_t)va_arg(args->ap, void *), true, false,
-		    "0x", sp->flags, sp->width);
+		p = va_arg(args->ap, const void *);
+		put_pointer(sk, p, sp);
+		if (**fmt == 'S' || **fmt == 'C')
+			put_symbol(sk, p, *(*fmt)++ == 'C');
 		return (true);
 	case '%':
 		put(sk, '%');
 		return (true);
 	}
+	--*fmt;
 	return (false);
 }
 
@@ -278,12 +313,11 @@ vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 		}
 		start = fmt++;
 		get_spec(&sp, &fmt, &args);
-		if (convert(&sk, &sp, *fmt, &args))
-			fmt++;
-		else
-			/* As it is written, so that it is noticed. */
-			while (start < fmt)
-				put(&sk, *start++);
+		if (convert(&sk, &sp, &fmt, &args))
+			continue;
+		/* Unknown: puts it as it is written, so that it is noticed. */
+		while (start < fmt)
+			put(&sk, *start++);
 	}
 	va_end(args.ap);
 	if (size != 0)

@@ -4,13 +4,13 @@
  */
 
 /*
- * The scheduler: a queue of runnable threads for each CPU, served in turn,
+ * The scheduler: for each CPU a queue of runnable threads, which run in turn,
  * one clock tick each.
  *
- * Invariant: while a CPU switches, it holds the lock of its run queue, and
- * the thread that it switches to lets it go, in sched_switched().  Whoever makes
- * a thread runnable takes the lock of the queue of the CPU that it last ran
- * on first; so no thread is resumed before it is off its stack.
+ * Invariant: a CPU that switches holds the lock of its run queue until the
+ * thread that it switches to releases it, in sched_switched().  Before a
+ * thread is made runnable, the lock of the queue of the CPU that it last ran
+ * on is taken; so no thread is resumed before that CPU has left its stack.
  *
  * A thread changes its CPU only when it becomes runnable, when the clock finds
  * it waiting while another CPU idles, or by sched_bind().
@@ -38,7 +38,7 @@ static struct runq {
 	volatile u_int len;
 } runqs[MAXCPU];
 
-/* sched_init_cpu: its queue and its idle thread.  Before the CPU runs. */
+/* Contracts of the public functions are in <sys/sched.h>. */
 void
 sched_init_cpu(u_int cpu)
 {
@@ -53,6 +53,7 @@ sched_init_cpu(u_int cpu)
 		pc->pc_curthread = td;
 }
 
+/* Puts td, which is on no queue, at the end of q, which is locked. */
 static void
 enqueue(struct runq *q, struct thread *td)
 {
@@ -72,24 +73,43 @@ may_move(const struct thread *td)
 	return (td->td_bound == NOCPU && td->td_pinned == 0);
 }
 
-/* The first of the queue, or the first that may move; NULL if none. */
-static struct thread *
-dequeue(struct runq *q, bool movable)
+/* Takes the thread after prev, or the first if prev is NULL, off q. */
+static void
+unlink_after(struct runq *q, struct thread *prev)
 {
-	struct thread **p, *td, *prev = NULL;
+	struct thread **p = prev == NULL ? &q->head : &prev->td_next;
+	struct thread *td = *p;
 
-	for (p = &q->head; (td = *p) != NULL; p = &td->td_next) {
-		if (!movable || may_move(td))
-			break;
-		prev = td;
-	}
-	if (td == NULL)
-		return (NULL);
 	*p = td->td_next;
 	if (q->tail == td)
 		q->tail = prev;
 	q->len--;
+}
+
+/* Takes the first thread off q, which is locked; NULL if there is none. */
+static struct thread *
+dequeue(struct runq *q)
+{
+	struct thread *td = q->head;
+
+	if (td != NULL)
+		unlink_after(q, NULL);
 	return (td);
+}
+
+/* Takes the first thread off q that may move; NULL if there is none. */
+static struct thread *
+dequeue_movable(struct runq *q)
+{
+	struct thread *td, *prev = NULL;
+
+	for (td = q->head; td != NULL; prev = td, td = td->td_next) {
+		if (may_move(td)) {
+			unlink_after(q, prev);
+			return (td);
+		}
+	}
+	return (NULL);
 }
 
 static inline bool
@@ -99,9 +119,10 @@ is_idle(const struct pcpu *pc)
 }
 
 /*
- * Where td is to run: where it must; else where it ran last, if that CPU has
- * nothing to do; else on any CPU that has not; else on the least loaded.  The
- * looks at other CPUs are not locked: at worst the choice is not the best.
+ * Returns the CPU that td is to run on: the one that it is bound or pinned to;
+ * else the one it ran on last, if that is idle; else an idle one; else the
+ * least loaded.  Reads other CPUs' queues without their locks: at worst the
+ * choice is not the best.
  */
 static u_int
 choose_cpu(const struct thread *td)
@@ -124,14 +145,14 @@ choose_cpu(const struct thread *td)
 }
 
 /*
- * A thread was put on q, the queue of an idle CPU: it is to look.  It looks
- * with interrupts off before it halts, and this interrupt, sent after the
- * thread is on the queue, ends the halt.  Who put the first one there sent
- * it.  Sent under the queue's lock, for who is pre-empted before it sends
- * would leave the CPU asleep for as long.
+ * Wakes an idle CPU after a thread was put on its queue.  The idle loop looks
+ * at its queue with interrupts off before it halts; this interrupt, sent after
+ * the thread was queued, ends the halt.  Only the first thread on the queue
+ * needs it.  The queue is locked, so that the sender is not pre-empted between
+ * the two, which would leave the CPU halted for as long.
  */
 static void
-kick(const struct runq *q, u_int cpu)
+wake_idle(const struct runq *q, u_int cpu)
 {
 	if (q->len != 1)
 		return;
@@ -142,12 +163,9 @@ kick(const struct runq *q, u_int cpu)
 }
 
 /*
- * sched_ready: makes a thread runnable that is on no queue: a new one, or one
- * that was taken off its sleep queue.  Any context but NMI.
- *
- * td_cpu may be read unlocked: only who has taken the thread off its queue
- * changes it.  Taking the queue's lock of the CPU that it ran on waits until
- * that has switched away from it.
+ * td_cpu may be read without a lock, because the thread is on no queue and
+ * only its waker changes it.  The lock of the queue of td_cpu is free once
+ * that CPU has switched away from the thread.
  */
 void
 sched_ready(struct thread *td)
@@ -165,11 +183,10 @@ sched_ready(struct thread *td)
 	}
 	enqueue(q, td);
 	if (is_idle(pcpus[cpu]))
-		kick(q, cpu);
+		wake_idle(q, cpu);
 	spin_unlock(&q->lock);
 }
 
-/* sched_lock_self: locks the run queue of the CPU that this runs on. */
 void
 sched_lock_self(void)
 {
@@ -183,11 +200,9 @@ sched_lock_self(void)
 }
 
 /*
- * sched_switched: the end of a switch, in the thread that was switched to:
- * releases the run queue, and does for the thread before what it could not
- * do for itself while it still ran.  What that is must be known before the
- * release: afterwards a sleeper may run, end and be gone.  In a critical
- * section: the idle thread, pre-empted here, would keep prev waiting for as
+ * The state of prev is read before the release of the queue, because after it
+ * a thread that sleeps may run, end and be freed.  The rest is a critical
+ * section: if the idle thread were pre-empted here, prev would wait for as
  * long as the CPU has work.
  */
 void
@@ -201,7 +216,7 @@ sched_switched(void)
 	if (state == TDS_MIGRATING) {
 		sched_ready(prev);
 	} else if (state == TDS_EXITING) {
-		/* Once this lock is released, prev may be gone. */
+		/* When this lock is released, prev may be freed. */
 		sleepq_lock(prev);
 		prev->td_state = TDS_ZOMBIE;
 		sleepq_wakeup_locked(prev);
@@ -210,11 +225,6 @@ sched_switched(void)
 	critical_exit();
 }
 
-/*
- * sched_switch: runs the next thread of this CPU, or its idle thread.  The
- * run queue is locked, by sched_lock_self(), and released on return; the
- * caller has set its state, and put itself wherever it is to be found.
- */
 void
 sched_switch(void)
 {
@@ -223,13 +233,13 @@ sched_switch(void)
 	uint32_t flags = pc->pc_saved_flags;
 
 	KASSERT(pc->pc_held->next == NULL, "sched_switch: %s holds %s, taken "
-	    "at %p (called from %p)", old->td_name, pc->pc_held->next->name,
+	    "at %pC (called from %pC)", old->td_name, pc->pc_held->next->name,
 	    pc->pc_held->next->where, __caller());
 	KASSERT(pc->pc_intr_depth == 0, "sched_switch: in an interrupt "
-	    "(called from %p)", __caller());
+	    "(called from %pC)", __caller());
 	pc->pc_need_resched = 0;
 	old->td_preempt_pending = false;
-	new = dequeue(&runqs[pc->pc_cpuid], false);
+	new = dequeue(&runqs[pc->pc_cpuid]);
 	if (new == NULL)
 		new = &pc->pc_idlethread;
 	new->td_state = TDS_RUNNING;
@@ -243,7 +253,6 @@ sched_switch(void)
 	sched_switched();
 }
 
-/* sched_yield: the calling thread goes to the end of its CPU's queue. */
 void
 sched_yield(void)
 {
@@ -257,11 +266,6 @@ sched_yield(void)
 	sched_switch();
 }
 
-/*
- * sched_preempt: from the end of an interrupt, when this CPU is to look at
- * its queue: yields, unless what was interrupted may not be; a critical
- * section does it at its end.  Interrupts off.
- */
 void
 sched_preempt(void)
 {
@@ -275,7 +279,7 @@ sched_preempt(void)
 		sched_yield();
 }
 
-/* Some CPU that has nothing to do, or NOCPU. */
+/* Returns an idle CPU without a waiting thread, or NOCPU. */
 static u_int
 idle_cpu(void)
 {
@@ -285,11 +289,6 @@ idle_cpu(void)
 	return (NOCPU);
 }
 
-/*
- * sched_tick: the clock's.  One tick for each thread, if others wait; and one
- * of those moves, if it may, where a CPU idles: so that none does for longer
- * than a tick while a thread waits that it could run.  Interrupts off.
- */
 void
 sched_tick(void)
 {
@@ -303,28 +302,24 @@ sched_tick(void)
 	if (is_idle(pc) || idle_cpu() == NOCPU)
 		return;
 	spin_lock(&q->lock);
-	td = dequeue(q, true);
+	td = dequeue_movable(q);
 	spin_unlock(&q->lock);
 	if (td != NULL)
 		sched_ready(td);
 }
 
-/* sched_queue_length: how many threads wait for a CPU; a sample.  Any context. */
 u_int
 sched_queue_length(u_int cpu)
 {
 	return (runqs[cpu].len);
 }
 
-/*
- * critical_exit_slow: the section is over, and pre-emption was put off.  Where
- * interrupts are off, the next one's end does it.
- */
+/* If interrupts are off, the end of the next interrupt yields. */
 void
 critical_exit_slow(void)
 {
 	KASSERT(curthread()->td_critnest == 0, "critical_exit: not entered "
-	    "(called from %p)", __caller());
+	    "(called from %pC)", __caller());
 	if (!intr_enabled())
 		return;
 	disable_intr();
@@ -335,10 +330,9 @@ critical_exit_slow(void)
 void
 sched_unpin_broken(void)
 {
-	panic("sched_unpin: not pinned (called from %p)", __caller());
+	panic("sched_unpin: not pinned (called from %pC)", __caller());
 }
 
-/* Contracts of these are in <sys/thread.h>. */
 bool
 sched_is_pinned(void)
 {
@@ -354,10 +348,10 @@ sched_bind(u_int cpu)
 {
 	struct thread *td = curthread();
 
-	KASSERT(cpu < mp_ncpus, "sched_bind: no CPU %u (called from %p)", cpu,
+	KASSERT(cpu < mp_ncpus, "sched_bind: no CPU %u (called from %pC)", cpu,
 	    __caller());
 	KASSERT(td->td_pinned == 0 && td->td_bound == NOCPU,
-	    "sched_bind: already pinned or bound (called from %p)",
+	    "sched_bind: already pinned or bound (called from %pC)",
 	    __caller());
 	td->td_bound = cpu;
 	sched_lock_self();
@@ -373,15 +367,14 @@ void
 sched_unbind(void)
 {
 	KASSERT(curthread()->td_bound != NOCPU,
-	    "sched_unbind: not bound (called from %p)", __caller());
+	    "sched_unbind: not bound (called from %pC)", __caller());
 	curthread()->td_bound = NOCPU;
 }
 
 /*
- * sched_idle: what a CPU does when it has nothing to do: halts, its clock
- * stopped, until an interrupt, whose entry ends all that.  The
- * look at the queue, the mark and the halt are one step as far as interrupts
- * go.
+ * Halts with the clock stopped until an interrupt; trap() marks the CPU awake
+ * and restarts the clock.  Interrupts are off from the look at the queue to
+ * the halt, so that no wake-up falls between them.
  */
 void
 sched_idle(void)
@@ -395,7 +388,7 @@ sched_idle(void)
 			sched_yield();
 			continue;
 		}
-		sf_buf_tick();		/* this clock will not close a batch */
+		sf_buf_tick();		/* the stopped clock will not call it */
 		clock_stop();
 		tlb_enter_idle();
 		cpu_idle();

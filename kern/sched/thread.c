@@ -4,8 +4,10 @@
  */
 
 /*
- * The life of kernel threads.  A thread's structure lies at the top of its
- * stack, so both come and go together; the list of all threads names them.
+ * The life of kernel threads, and the list of all.  Invariants: a thread's
+ * structure lies at the top of its stack, so both are made and freed together;
+ * every thread but the idle threads is on the list from its creation until it
+ * is joined.
  */
 
 #include <sys/types.h>
@@ -23,14 +25,14 @@
 #include <machine/pmap.h>
 #include <vm/kmem.h>
 
-#define	STACK_FRAME	6u	/* words that cpu_switch() pops, and one */
+#define	STACK_FRAME	6u	/* words: what cpu_switch() pops, and a 0 */
 
 static struct spinlock threads_lock =
     SPINLOCK_INITIALIZER("threads", RANK_THREADS);
-static struct thread *threads;		/* all, linked by td_allnext */
+static struct thread *threads;		/* the list, by td_allnext */
 static u_int nthreads, last_id;
 
-/* The one that kern_main() runs in, on the boot stack. */
+/* The thread that runs kern_main(), on the boot stack. */
 static struct thread thread0 = {
 	.td_name = "main", .td_state = TDS_RUNNING, .td_bound = NOCPU,
 };
@@ -59,7 +61,7 @@ list_remove(struct thread *td)
 	spin_unlock(&threads_lock);
 }
 
-/* Where a new thread comes out of cpu_switch(). */
+/* The first code of a new thread: cpu_switch() returns to it. */
 static void __dead2
 thread_start(void)
 {
@@ -71,7 +73,10 @@ thread_start(void)
 	thread_exit();
 }
 
-/* A stack as cpu_switch() leaves it; the 0 on top ends backtraces. */
+/*
+ * Makes the stack look as cpu_switch() leaves one, so that the first switch to
+ * td calls entry.  The 0 on top ends backtraces.
+ */
 static void
 make_frame(struct thread *td, uintptr_t *top, void (*entry)(void))
 {
@@ -82,6 +87,7 @@ make_frame(struct thread *td, uintptr_t *top, void (*entry)(void))
 	td->td_sp = sp;
 }
 
+/* Makes a thread, bound to cpu unless that is NOCPU; NULL if out of memory. */
 static struct thread *
 new_thread(u_int cpu, void (*fn)(void *), void *arg, const char *name)
 {
@@ -115,8 +121,8 @@ thread_create(void (*fn)(void *), void *arg, const char *name)
 struct thread *
 thread_create_on(u_int cpu, void (*fn)(void *), void *arg, const char *name)
 {
-	KASSERT(cpu < mp_ncpus, "thread_create_on: no CPU %u (called from %p)",
-	    cpu, __caller());
+	KASSERT(cpu < mp_ncpus, "thread_create_on: no CPU %u (called from "
+	    "%pC)", cpu, __caller());
 	return (new_thread(cpu, fn, arg, name));
 }
 
@@ -125,25 +131,25 @@ thread_exit(void)
 {
 	struct thread *td = curthread();
 
-	KASSERT(td != &thread0, "thread_exit: %s may not (called from %p)",
-	    td->td_name, __caller());
+	KASSERT(td != &thread0, "thread_exit: %s must not end (called from "
+	    "%pC)", td->td_name, __caller());
 	KASSERT(td->td_pinned == 0, "thread_exit: %s is still pinned (called "
-	    "from %p)", td->td_name, __caller());
+	    "from %pC)", td->td_name, __caller());
 	KASSERT(td->td_critnest == 0, "thread_exit: %s is in a critical "
-	    "section (called from %p)", td->td_name, __caller());
+	    "section (called from %pC)", td->td_name, __caller());
 	KASSERT(td->td_mutexes == NULL, "thread_exit: %s holds %s, taken at "
-	    "%p (called from %p)", td->td_name, td->td_mutexes->name,
+	    "%pC (called from %pC)", td->td_name, td->td_mutexes->name,
 	    td->td_mutexes->where, __caller());
 	sched_lock_self();
 	td->td_state = TDS_EXITING;
 	sched_switch();
-	panic("thread_exit: %s came back", td->td_name);
+	panic("thread_exit: %s runs after its end", td->td_name);
 }
 
 void
 thread_join(struct thread *td)
 {
-	KASSERT(td != curthread(), "thread_join: of itself (called from %p)",
+	KASSERT(td != curthread(), "thread_join: of itself (called from %pC)",
 	    __caller());
 	sleepq_lock(td);
 	while (td->td_state != TDS_ZOMBIE) {
@@ -158,9 +164,9 @@ thread_join(struct thread *td)
 void
 thread_signal(struct thread *td, u_int sig)
 {
-	KASSERT(sig < 32, "thread_signal: no signal %u (called from %p)", sig,
+	KASSERT(sig < 32, "thread_signal: no signal %u (called from %pC)", sig,
 	    __caller());
-	/* Locked, before the look at td_wchan: see sleepq_wait(). */
+	/* A locked instruction, before td_wchan is read: see sleepq_wait(). */
 	atomic_set_32(&td->td_signals, 1u << sig);
 	sleepq_interrupt(td, EINTR);
 }
@@ -174,7 +180,7 @@ thread_signals_take(void)
 void
 run_on_all_cpus(void (*fn)(void *), void *arg)
 {
-	static struct thread *tds[MAXCPU];	/* users are one at a time */
+	static struct thread *tds[MAXCPU];	/* one caller at a time */
 
 	for (u_int i = 0; i < mp_ncpus; i++) {
 		tds[i] = thread_create_on(i, fn, arg, "on every cpu");
@@ -184,14 +190,12 @@ run_on_all_cpus(void (*fn)(void *), void *arg)
 		thread_join(tds[i]);
 }
 
-/* thread_count: all but the idle threads; a sample. */
 u_int
 thread_count(void)
 {
 	return (nthreads);
 }
 
-/* thread_foreach: fn for each, with the list locked.  Any context but NMI. */
 void
 thread_foreach(void (*fn)(struct thread *td, void *arg), void *arg)
 {
@@ -201,10 +205,6 @@ thread_foreach(void (*fn)(struct thread *td, void *arg), void *arg)
 	spin_unlock(&threads_lock);
 }
 
-/*
- * thread_foreach_try: the same, but false if the list is locked: for the
- * watchdog, which must not wait for a CPU that hangs.
- */
 bool
 thread_foreach_try(void (*fn)(struct thread *td, void *arg), void *arg)
 {
@@ -217,8 +217,7 @@ thread_foreach_try(void (*fn)(struct thread *td, void *arg), void *arg)
 }
 
 /*
- * A copy of the thread that was made next after number `id'; false if there
- * is none.
+ * Copies the thread with the lowest number above id; false if there is none.
  */
 static bool
 copy_next(u_int id, struct thread *copy)
@@ -255,9 +254,8 @@ print_thread(const struct thread *td, bool idle)
 }
 
 /*
- * thread_print_all: a line each.  Any context but NMI.  Each is copied, so
- * that the list is not locked, interrupts off, for as long as a slow console
- * takes for all of it.
+ * Each thread is copied, so that the list is not locked, with interrupts off,
+ * for as long as a slow console takes to print it.
  */
 void
 thread_print_all(void)
@@ -278,20 +276,15 @@ SAFE_COMMAND(command_ps, "ps", "", "every thread, and what it waits for")
 	thread_print_all();
 }
 
-/*
- * thread_init: the calling code becomes the thread "main", and this CPU gets
- * a queue and an idle thread.  Once, before any lock is taken; the idle thread
- * gets its stack in thread_init_idle(), when there is memory.
- */
 void
 thread_init(void)
 {
 	curpcpu()->pc_curthread = &thread0;
-	sleepq_init();
 	sched_init_cpu(0);
 	list_add(&thread0);
 }
 
+/* The first code of an idle thread. */
 static void __dead2
 idle_start(void)
 {

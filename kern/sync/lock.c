@@ -4,10 +4,10 @@
  */
 
 /*
- * Spin locks: what is out of line.  Invariants: a CPU that holds one has
- * interrupts off, so that no interrupt handler of the same CPU can spin for
- * it; pc_held of a CPU lists the locks that it holds, the last taken first,
- * so a lock is held here exactly if it is on that list.
+ * Spin locks: the parts that are not inline.  Invariants: a CPU that holds a
+ * spin lock has interrupts off, so that none of its interrupt handlers can
+ * spin for it; pc_held lists the locks that a CPU holds, the last taken first,
+ * so a CPU holds a lock exactly if the lock is on its list.
  */
 
 #include <sys/types.h>
@@ -20,55 +20,49 @@
 #include <machine/tsc.h>
 #include <vm/tlb.h>
 
-/* spin_init: for a lock that has no initializer.  Any context. */
+/* Contracts of the public functions are in <sys/lock.h>. */
 void
 spin_init(struct spinlock *l, const char *name, enum lock_rank rank)
 {
 	*l = (struct spinlock)SPINLOCK_INITIALIZER(name, rank);
 }
 
-/*
- * spin_check_order: panics if this CPU holds a lock that comes after l, or l
- * itself.  Interrupts off.
- */
 void
 spin_check_order(const struct pcpu *pc, const struct spinlock *l)
 {
 	const struct spinlock *last = pc->pc_held;
 
 	KASSERT(last == NULL || last->rank < l->rank || panicked(),
-	    "spin_lock: %s is taken after %s, taken at %p, which is out of "
-	    "order (called from %p)", l->name, last->name, last->where,
+	    "spin_lock: %s is taken after %s, taken at %pC, which is out of "
+	    "order (called from %pC)", l->name, last->name, last->where,
 	    __caller());
 }
 
 /*
- * A word after a second, a panic after ipi.timeout.  The word needs the
- * console's lock, so nobody says it who waits for that.
+ * Warns after a second and panics after ipi.timeout.  The warning takes the
+ * console's lock, so a CPU that waits for that lock does not warn.
  */
 static void
-spin_waited(const struct spinlock *l, struct deadline *w, const void *caller)
+check_wait(const struct spinlock *l, struct deadline *w, const void *caller)
 {
 	u_int holder = l->owner;
 
 	if (deadline_warning_due(w) && l->rank != RANK_CONSOLE)
 		printf("spin_lock: CPU %u has waited for %s for a second, CPU "
-		    "%d took it at %p (called from %p)\n", curcpu_id(),
+		    "%d took it at %pC (called from %pC)\n", curcpu_id(),
 		    l->name, (int)holder - 1, l->where, caller);
 	KASSERT(!deadline_over(w), "spin_lock: CPU %u has waited for %s for "
-	    "%u ms, CPU %d took it at %p (called from %p)", curcpu_id(),
+	    "%u ms, CPU %d took it at %pC (called from %pC)", curcpu_id(),
 	    l->name, ipi_timeout_ms, (int)holder - 1, l->where, caller);
 }
 
 /*
- * spin_wait: the rest of spin_lock() when the lock is not free: returns when
- * this CPU owns it.  Requests to flush are answered meanwhile, for whoever
- * sent them waits for this CPU with interrupts on, but perhaps not for long.
- * Interrupts off.
+ * Serves requests to flush while it waits, because the CPU that holds the lock
+ * may itself wait for a CPU that sent such a request to this one.
  *
- * After a panic only the CPU that shows it runs, or soon will, and its locks
- * are as good as free.  The others wait for its NMI: they must not go on into
- * what somebody else is in the middle of.
+ * After a panic only the CPU that reports it goes on, and takes each lock
+ * whether it is free or not.  The other CPUs wait here for its NMI: what the
+ * lock guards may be half changed.
  */
 void
 spin_wait(struct spinlock *l)
@@ -77,7 +71,7 @@ spin_wait(struct spinlock *l)
 	struct deadline wait = { 0 };
 
 	KASSERT(l->owner != me || panicked_here(), "spin_lock: %s is held here "
-	    "since %p (called from %p)", l->name, l->where, __caller());
+	    "since %pC (called from %pC)", l->name, l->where, __caller());
 	while (l->owner != 0 || !atomic_cmpset_32(&l->owner, 0, me)) {
 		if (panicked_here()) {
 			l->owner = me;
@@ -86,11 +80,10 @@ spin_wait(struct spinlock *l)
 		tlb_serve();
 		cpu_spinwait();
 		if (ticks_per_ms != 0 && !panicked())
-			spin_waited(l, &wait, __caller());
+			check_wait(l, &wait, __caller());
 	}
 }
 
-/* spin_trylock: as spin_lock(), but false at once if the lock is taken. */
 bool
 spin_trylock(struct spinlock *l)
 {
@@ -109,10 +102,6 @@ spin_trylock(struct spinlock *l)
 	return (true);
 }
 
-/*
- * spin_unlist: the rest of spin_unlock() when the lock is not the last that
- * this CPU took.  Interrupts off.
- */
 void
 spin_unlist(struct pcpu *pc, struct spinlock *l)
 {
@@ -120,11 +109,10 @@ spin_unlist(struct pcpu *pc, struct spinlock *l)
 
 	for (p = &pc->pc_held; *p != l; p = &(*p)->next)
 		KASSERT(*p != NULL, "spin_unlock: %s is not held here (called "
-		    "from %p)", l->name, __caller());
+		    "from %pC)", l->name, __caller());
 	*p = l->next;
 }
 
-/* spin_held: how many spin locks this CPU holds.  Thread context. */
 u_int
 spin_held(void)
 {

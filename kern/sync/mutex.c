@@ -4,11 +4,12 @@
  */
 
 /*
- * Mutexes: locks whose holder may sleep, and whose waiters do.
+ * Mutexes: locks whose holder may sleep, and for which threads wait asleep.
  *
- * The owner's thread is in the word, and bit 0 says that somebody may be
- * asleep for it.  The bit is set under the lock of the sleep queue, and who
- * finds it set takes that lock to release; so no waiter is left asleep.
+ * The word `owner' holds the owning thread; its bit 0 is set if threads may be
+ * asleep waiting for the mutex.  Invariant: the bit is set under the lock of
+ * the sleep queue, and an owner that finds it set releases the mutex under
+ * that lock; so no waiter is left asleep.
  */
 
 #include <sys/types.h>
@@ -24,7 +25,7 @@
 
 #define	CONTESTED	1u
 
-/* mtx_init: for a mutex that has no initializer.  Any context. */
+/* Contracts of the public functions are in <sys/lock.h>. */
 void
 mtx_init(struct mtx *m, const char *name, enum lock_rank rank)
 {
@@ -37,7 +38,6 @@ owner_of(uintptr_t word)
 	return ((struct thread *)(word & ~(uintptr_t)CONTESTED));
 }
 
-/* mtx_owned: whether the calling thread holds it. */
 bool
 mtx_owned(const struct mtx *m)
 {
@@ -45,8 +45,9 @@ mtx_owned(const struct mtx *m)
 }
 
 /*
- * With interrupts on this is a thread, without spin locks.  Only where they
- * are off does curpcpu() hold still to be asked.
+ * Panics unless the caller of mtx_lock() may sleep.  If interrupts are on,
+ * this is a thread without spin locks.  If they are off, the thread does not
+ * move, so the fields of curpcpu() may be read.
  */
 static void
 check_context(const struct mtx *m, const void *caller)
@@ -56,32 +57,35 @@ check_context(const struct mtx *m, const void *caller)
 	if (intr_enabled() && curthread()->td_critnest == 0)
 		return;
 	KASSERT(curthread()->td_critnest == 0, "mtx_lock: %s in a critical "
-	    "section (called from %p)", m->name, caller);
+	    "section (called from %pC)", m->name, caller);
 	KASSERT(pc->pc_intr_depth == 0, "mtx_lock: %s in an interrupt (called "
-	    "from %p)", m->name, caller);
+	    "from %pC)", m->name, caller);
 	KASSERT(pc->pc_held == NULL, "mtx_lock: %s under the spin lock %s, "
-	    "taken at %p (called from %p)", m->name, pc->pc_held->name,
+	    "taken at %pC (called from %pC)", m->name, pc->pc_held->name,
 	    pc->pc_held->where, caller);
-	panic("mtx_lock: %s with interrupts off (called from %p)", m->name,
+	panic("mtx_lock: %s with interrupts off (called from %pC)", m->name,
 	    caller);
 }
 
-/* In DEBUG builds only the order, for that takes a look at all. */
+/*
+ * The order is checked in DEBUG builds only, because that walks all mutexes
+ * held.
+ */
 static void
 check_lock(const struct mtx *m, const void *caller)
 {
 	check_context(m, caller);
-	KASSERT(!mtx_owned(m), "mtx_lock: %s is held by this thread since %p "
-	    "(called from %p)", m->name, m->where, caller);
+	KASSERT(!mtx_owned(m), "mtx_lock: %s is held by this thread since %pC "
+	    "(called from %pC)", m->name, m->where, caller);
 #ifdef DEBUG
 	for (struct mtx *h = curthread()->td_mutexes; h != NULL; h = h->next)
 		KASSERT(h->rank < m->rank, "mtx_lock: %s is taken after %s, "
-		    "taken at %p, which is out of order (called from %p)",
+		    "taken at %pC, which is out of order (called from %pC)",
 		    m->name, h->name, h->where, caller);
 #endif
 }
 
-/* Sleeps once, unless the mutex is free by now. */
+/* Sleeps once, unless the mutex has become free. */
 static void
 wait_for(struct mtx *m)
 {
@@ -98,7 +102,6 @@ wait_for(struct mtx *m)
 	(void)sleepq_wait(m, m->name, 0, 0);
 }
 
-/* mtx_lock: thread context; may sleep; not recursive. */
 void
 mtx_lock(struct mtx *m)
 {
@@ -107,8 +110,8 @@ mtx_lock(struct mtx *m)
 
 	check_lock(m, __caller());
 	/*
-	 * Who slept takes it as contested, for others may sleep still: at
-	 * worst the release looks for them in vain.
+	 * A thread that has slept takes the mutex as contested, because others
+	 * may still sleep: at worst the release finds no sleeper.
 	 */
 	while (!atomic_cmpset_ptr(&m->owner, 0, want)) {
 		wait_for(m);
@@ -120,9 +123,8 @@ mtx_lock(struct mtx *m)
 }
 
 /*
- * mtx_unlock: thread context; never sleeps; by the thread that locked it.
- * The wake-up is inside the channel's lock: once that is released, whoever
- * has the mutex next may have freed it.
+ * The wake-up is made under the channel's lock, because the next owner may
+ * free the mutex as soon as that lock is released.
  */
 void
 mtx_unlock(struct mtx *m)
@@ -131,7 +133,7 @@ mtx_unlock(struct mtx *m)
 	struct mtx **h;
 
 	KASSERT(mtx_owned(m), "mtx_unlock: %s is not held by this thread "
-	    "(called from %p)", m->name, __caller());
+	    "(called from %pC)", m->name, __caller());
 	for (h = &td->td_mutexes; *h != m; h = &(*h)->next)
 		continue;
 	*h = m->next;

@@ -14,6 +14,7 @@
 
 #include <sys/types.h>
 #include <sys/deadline.h>
+#include <sys/job.h>
 #include <sys/monitor.h>
 #include <sys/power.h>
 #include <sys/sched.h>
@@ -54,7 +55,7 @@ static bool failed;
 static bool exact;		/* the TSC counts instructions */
 u_int bench_tsc_shift;		/* an instruction lasts 2^this TSC ticks */
 
-bool
+static bool
 bench_wanted(void)
 {
 	return (wanted[0] != '\0');
@@ -382,7 +383,7 @@ report_machine(void)
 	    (unsigned long long)(cpu_ticks() >> bench_tsc_shift));
 }
 
-u_int
+static u_int
 bench_run(void)
 {
 	u_int ran = 0;
@@ -410,6 +411,8 @@ bench_run(void)
 	printf("bench: end ran=%u failed=%u\n", ran, failed);
 	return (failed ? EXIT_FAILED : EXIT_PASSED);
 }
+
+JOB(bench, 20, bench_wanted, bench_run);
 
 COMMAND(bench_command, "bench", "[pattern]", "run benchmarks; list names them")
 {

@@ -4,71 +4,75 @@
  */
 
 /*
- * The main job: copies the boot module page by page through sf_bufs into
- * pages above 4 GiB (others where there are none, with a word); then every
- * CPU reads it back through shared and through CPU-private sf_bufs, and
- * prints the SHA-256 of each, which must agree with the module's own.
+ * The main job, done when no option asks for another.  It copies the boot
+ * module page by page through sf_bufs into pages above 4 GiB (into other pages
+ * where these do not suffice, with a message).  Then every CPU reads the copy
+ * back through shared and through CPU-private sf_bufs, and prints the SHA-256
+ * of each, which must equal the module's own.
  *
- * Which page of the copy follows which is an array of page indices, itself in
- * wired pages that are read through sf_bufs.
+ * The frame numbers of the copy's pages are an array, the index, which itself
+ * lies in wired pages that are read through sf_bufs.
+ *
+ * The job runs in one thread at a time; its memory is given back at the end.
  */
 
 #include <sys/types.h>
-#include <sys/digest.h>
+#include <sys/job.h>
 #include <sys/monitor.h>
 #include <sys/power.h>
 #include <sys/sf_buf.h>
-#include <sys/sha256.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <machine/pcpu.h>
 #include <machine/tsc.h>
 #include <boot/multiboot.h>
+#include <tests/digest/sha256.h>
 #include <vm/vm_page.h>
 
 #define	PER_INDEX	(PAGE_SIZE / sizeof(uint32_t))
-#define	INDEX_PAGES	256		/* 1 GiB of file */
+#define	INDEX_PAGES	256		/* enough for a module of 1 GiB */
 #define	DIGEST_LEN	32
 
-static const struct bootinfo *bi;
 static struct vm_page *index_pages[INDEX_PAGES];
 static uint32_t copied;			/* pages of the copy */
-static uint64_t last_said;		/* cpu_ticks() of the last progress() */
+static uint64_t last_progress;		/* cpu_ticks() at the last line */
 
-/* One line a second at most, from the second second on. */
+/* Prints at most one line a second, and none in the first second. */
 static void
 progress(uint64_t done, uint64_t of, const char *what)
 {
 	uint64_t now = cpu_ticks();
 
-	if (now - last_said < 1000 * ticks_per_ms)
+	if (now - last_progress < 1000 * ticks_per_ms)
 		return;
-	last_said = now;
+	last_progress = now;
 	printf("digest: %u of %u MB %s\n", (u_int)(done / 1000000),
 	    (u_int)((of + 999999) / 1000000), what);
 }
 
+/* Maps the index by *sf, and returns the address of its entry n. */
 static uint32_t *
-index_slot(uint32_t n, struct sf_buf **sf)
+map_index(uint32_t n, struct sf_buf **sf)
 {
 	*sf = sf_buf_alloc(index_pages[n / PER_INDEX], SFB_DEFAULT);
 	return ((uint32_t *)sf_buf_kva(*sf) + n % PER_INDEX);
 }
 
+/* Returns page n of the copy. */
 static struct vm_page *
 copy_page_of(uint32_t n)
 {
 	struct sf_buf *sf;
-	uint32_t frame = *index_slot(n, &sf);
+	uint32_t frame = *map_index(n, &sf);
 
 	sf_buf_free(sf);
 	return (&vm_page_array[frame]);
 }
 
 /*
- * Whether all of the copy and its index fits above 4 GiB.  Where it does not,
- * other pages are taken, and the direct map must not serve them: the job is
- * to show sf_bufs that are mapped.
+ * Whether all of the copy and its index fit above 4 GiB.  If not, other pages
+ * are taken, and the direct map is turned off, because the job is to show
+ * sf_bufs that are mapped.
  */
 static bool
 fits_high(uint64_t size)
@@ -78,13 +82,13 @@ fits_high(uint64_t size)
 	pages += pages / PER_INDEX + 1;
 	if (vm_page_zone_free(VM_ZONE_HIGH) >= pages)
 		return (true);
-	printf("digest: %u pages above 4 GiB, of %u that it takes: taking "
-	    "others, and dmap=off\n", vm_page_zone_free(VM_ZONE_HIGH),
-	    (u_int)pages);
+	printf("digest: %u pages are free above 4 GiB, of %u needed: taking "
+	    "others, as with sf_buf.dmap=off\n",
+	    vm_page_zone_free(VM_ZONE_HIGH), (u_int)pages);
 	return (false);
 }
 
-/* A page for the copy, entered into the index; false if there is none. */
+/* Returns page n of the copy, entered into the index; NULL if out of memory. */
 static struct vm_page *
 new_page(uint32_t n)
 {
@@ -99,17 +103,37 @@ new_page(uint32_t n)
 		return (NULL);
 	if ((m = vm_page_alloc(VM_ALLOC_WIRED)) == NULL)
 		return (NULL);
-	*index_slot(n, &sf) = vm_page_index(m);
+	*map_index(n, &sf) = vm_page_index(m);
 	sf_buf_free(sf);
 	return (m);
 }
 
+/* Copies len bytes at pa, within a page, to dst, and hashes them. */
+static void
+copy_page(vm_paddr_t pa, size_t len, struct vm_page *dst,
+    struct sha256_ctx *sha)
+{
+	struct vm_page *src = PHYS_TO_VM_PAGE(pa);
+	struct sf_buf *from, *to;
+	const void *data;
+
+	vm_page_wire(src);
+	from = sf_buf_alloc(src, SFB_DEFAULT);
+	to = sf_buf_alloc(dst, SFB_DEFAULT);
+	data = (const void *)(sf_buf_kva(from) +
+	    (vm_offset_t)(pa & PAGE_MASK));
+	memcpy((void *)sf_buf_kva(to), data, len);
+	sha256_update(sha, data, len);
+	sf_buf_free(to);
+	sf_buf_free(from);
+	vm_page_unwire(src, 0);
+}
+
 /* Copies the module; false if memory ran out. */
 static bool
-copy_in(struct sha256_ctx *sha)
+copy_in(const struct bootinfo *bi, struct sha256_ctx *sha)
 {
-	struct sf_buf *from, *to;
-	struct vm_page *src, *dst;
+	struct vm_page *dst;
 	vm_paddr_t pa;
 	size_t len;
 
@@ -117,19 +141,9 @@ copy_in(struct sha256_ctx *sha)
 		len = PAGE_SIZE - (size_t)(pa & PAGE_MASK);
 		if (len > bi->mod_end - pa)
 			len = (size_t)(bi->mod_end - pa);
-		src = PHYS_TO_VM_PAGE(pa);
 		if ((dst = new_page(copied)) == NULL)
 			return (false);
-		vm_page_wire(src);
-		from = sf_buf_alloc(src, SFB_DEFAULT);
-		to = sf_buf_alloc(dst, SFB_DEFAULT);
-		memcpy((void *)sf_buf_kva(to), (const void *)(sf_buf_kva(from)
-		    + (vm_offset_t)(pa & PAGE_MASK)), len);
-		sha256_update(sha, (const void *)(sf_buf_kva(from) +
-		    (vm_offset_t)(pa & PAGE_MASK)), len);
-		sf_buf_free(to);
-		sf_buf_free(from);
-		vm_page_unwire(src, 0);
+		copy_page(pa, len, dst, sha);
 		progress(pa - bi->mod_start, bi->mod_end - bi->mod_start,
 		    "copied");
 	}
@@ -143,7 +157,7 @@ free_page(struct vm_page *m)
 	vm_page_free(m);
 }
 
-/* Gives back the copy, and the index, which the last of it needs. */
+/* Frees the copy, and after it the index, by which its pages are found. */
 static void
 free_copy(void)
 {
@@ -155,6 +169,7 @@ free_copy(void)
 	}
 }
 
+/* Reads the copy by sf_bufs with these flags, and hashes it. */
 static void
 read_back(uint64_t size, int flags, uint8_t digest[DIGEST_LEN])
 {
@@ -169,7 +184,7 @@ read_back(uint64_t size, int flags, uint8_t digest[DIGEST_LEN])
 		sf = sf_buf_alloc(copy_page_of(n), flags);
 		sha256_update(&sha, (const void *)sf_buf_kva(sf), len);
 		sf_buf_free(sf);
-		/* The others do the same at the same time. */
+		/* All CPUs do this at the same time: one reports. */
 		if (curcpu_id() == 0)
 			progress(ptoa(n), whole, flags == SFB_DEFAULT ?
 			    "read shared" : "read CPU-private");
@@ -177,7 +192,7 @@ read_back(uint64_t size, int flags, uint8_t digest[DIGEST_LEN])
 	sha256_final(&sha, digest);
 }
 
-/* One for each CPU: what it read, shared first. */
+/* For each CPU the digest of what it read, shared first. */
 static uint8_t digests[MAXCPU][2][DIGEST_LEN];
 
 static void
@@ -200,43 +215,54 @@ print_digest(u_int cpu, const char *what, const uint8_t digest[DIGEST_LEN])
 	printf("digest: cpu %u %s %s\n", cpu, what, hex);
 }
 
-/* Everything but the end of it; a value for machine_exit(). */
-static u_int
-copy_and_read(uint64_t size)
+/* Prints the digests of all CPUs; whether all equal the module's. */
+static bool
+compare_digests(const uint8_t module[DIGEST_LEN])
 {
-	uint8_t whole[DIGEST_LEN];
-	struct sha256_ctx sha;
 	bool agree = true;
 
+	for (u_int i = 0; i < mp_ncpus; i++) {
+		print_digest(i, "shared ", digests[i][0]);
+		print_digest(i, "private", digests[i][1]);
+		agree = agree &&
+		    memcmp(module, digests[i][0], DIGEST_LEN) == 0 &&
+		    memcmp(module, digests[i][1], DIGEST_LEN) == 0;
+	}
+	return (agree);
+}
+
+/* Copies, reads back and compares; returns a value for machine_exit(). */
+static u_int
+copy_and_read(const struct bootinfo *bi)
+{
+	uint64_t size = bi->mod_end - bi->mod_start;
+	uint8_t whole[DIGEST_LEN];
+	struct sha256_ctx sha;
+	bool agree;
+
 	sha256_init(&sha);
-	last_said = cpu_ticks();
-	if (!copy_in(&sha)) {
+	last_progress = cpu_ticks();
+	if (!copy_in(bi, &sha)) {
 		printf("digest: the file, %llu bytes, fits in memory only "
 		    "once: no room for its copy\n", (unsigned long long)size);
 		return (EXIT_FAILED);
 	}
 	sha256_final(&sha, whole);
 	run_on_all_cpus(digest_on_this_cpu, &size);
-	for (u_int i = 0; i < mp_ncpus; i++) {
-		print_digest(i, "shared ", digests[i][0]);
-		print_digest(i, "private", digests[i][1]);
-		agree = agree &&
-		    memcmp(whole, digests[i][0], DIGEST_LEN) == 0 &&
-		    memcmp(whole, digests[i][1], DIGEST_LEN) == 0;
-	}
+	agree = compare_digests(whole);
 	sf_buf_print_stats();
 	if (!agree) {
-		printf("digest: they differ from the module's\n");
+		printf("digest: a digest differs from the module's\n");
 		return (EXIT_FAILED);
 	}
 	return (EXIT_PASSED);
 }
 
-/* Contracts are in <sys/digest.h>. */
-u_int
+/* Returns EXIT_PASSED only if every digest equals the module's. */
+static u_int
 digest_run(void)
 {
-	uint64_t size = bi->mod_end - bi->mod_start;
+	const struct bootinfo *bi = boot_info();
 	bool direct;
 	u_int result;
 
@@ -248,20 +274,22 @@ digest_run(void)
 		printf("digest: the module does not start on a page\n");
 		return (EXIT_NOTHING);
 	}
-	direct = sf_buf_set_direct_map(fits_high(size));
-	result = copy_and_read(size);
+	direct = sf_buf_set_direct_map(fits_high(bi->mod_end - bi->mod_start));
+	result = copy_and_read(bi);
 	free_copy();
 	(void)sf_buf_set_direct_map(direct);
 	return (result);
 }
 
-void
-digest_init(const struct bootinfo *info)
+static bool
+digest_wanted(void)
 {
-	bi = info;
+	return (true);
 }
 
-COMMAND(command_digest, "digest", "", "the main job once more")
+JOB(digest, JOB_DEFAULT, digest_wanted, digest_run);
+
+COMMAND(command_digest, "digest", "", "do the main job again")
 {
 	if (digest_run() == EXIT_PASSED)
 		printf("digest: all agree with the module's\n");

@@ -7,8 +7,8 @@
  * SHA-256 (FIPS 180-4), written for size and clarity rather than for speed.
  */
 
-#include <sys/sha256.h>
 #include <sys/systm.h>
+#include <tests/digest/sha256.h>
 
 /* First 32 fraction bits of the square roots of the first 8 primes. */
 static const uint32_t initial[8] = {
@@ -43,7 +43,7 @@ ror(uint32_t x, u_int n)
 	return (x >> n | x << (32 - n));
 }
 
-/* Byte by byte: the input has no alignment. */
+/* Byte by byte, because the input may have any alignment. */
 static inline uint32_t
 get_be32(const uint8_t *p)
 {
@@ -71,7 +71,7 @@ sha256_block(uint32_t state[8], const uint8_t *p)
 	for (i = 0; i < 8; i++)
 		s[i] = state[i];
 	for (i = 0; i < 64; i++) {
-		/* The schedule looks back 16 words, so 16 are enough. */
+		/* The schedule uses the last 16 words only. */
 		j = i % 16;
 		if (i < 16)
 			w[j] = get_be32(p + 4 * i);
@@ -110,7 +110,7 @@ sha256_update(struct sha256_ctx *ctx, const void *data, size_t len)
 	const uint8_t *p = data;
 	size_t n, used;
 
-	/* data may be NULL when there is nothing in it. */
+	/* data may be NULL if len is 0. */
 	if (len == 0)
 		return;
 	used = (size_t)ctx->len % SHA256_BLOCK;
@@ -144,7 +144,7 @@ sha256_final(struct sha256_ctx *ctx, uint8_t digest[SHA256_DIGEST])
 	put_be32(bits, (uint32_t)(ctx->len >> 29));
 	put_be32(bits + 4, (uint32_t)(ctx->len << 3));
 
-	/* One to 64 bytes, up to where the length just fits the block. */
+	/* Pads by 1 to 64 bytes, so that the length ends the block. */
 	used = (size_t)ctx->len % SHA256_BLOCK;
 	sha256_update(ctx, padding, (used < 56 ? 56 : 120) - used);
 	sha256_update(ctx, bits, sizeof(bits));

@@ -74,13 +74,6 @@ sf_buf_page_referenced(struct vm_page *m)
 	return (false);
 }
 
-const char *
-ksym_format(uintptr_t pc, char buf[KSYM_STRLEN])
-{
-	snprintf(buf, KSYM_STRLEN, "%#zx", (size_t)pc);
-	return (buf);
-}
-
 static void __dead2
 give_up(const char *why, size_t value)
 {

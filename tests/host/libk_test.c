@@ -4,9 +4,9 @@
  */
 
 /*
- * Host test (64-bit Linux, TAP) of the kernel's own library: subr_printf.c,
- * string.c, div64.c and sha256.c.  The files are included under other names,
- * so that the host's functions stay at hand to compare with.
+ * Host test (64-bit Linux, TAP) of the kernel's own library: vsnprintf.c,
+ * string.c, div64.c, and sha256.c of the main job.  Their functions get other
+ * names, so that the host's functions can be compared with them.
  */
 
 #include <stdarg.h>
@@ -52,6 +52,16 @@
 
 static int ntests, nfailed, nbad;
 
+/* The symbols of a kernel with two functions, each 16 bytes long. */
+const char *
+ksym_lookup(uintptr_t pc, uintptr_t *offset)
+{
+	if (pc < 0x1000 || pc >= 0x1020)
+		return (NULL);
+	*offset = pc % 16;
+	return (pc < 0x1010 ? "first" : "second");
+}
+
 #define	CHECK(cond) do {						\
 	if (!(cond)) {							\
 		printf("# line %d: %s\n", __LINE__, #cond);		\
@@ -59,7 +69,7 @@ static int ntests, nfailed, nbad;
 	}								\
 } while (0)
 
-/* Ends one TAP test point, made of all the CHECKs since the last. */
+/* Ends a TAP test point, which sums up the CHECKs since the one before. */
 static void
 done(const char *name)
 {
@@ -70,7 +80,7 @@ done(const char *name)
 	nbad = 0;
 }
 
-/* xorshift64: the same operands in each run. */
+/* xorshift64, so that each run has the same operands. */
 static uint64_t
 rnd(void)
 {
@@ -89,7 +99,7 @@ sign(int v)
 	return ((v > 0) - (v < 0));
 }
 
-/* Both formatters, into buffers of each size up to past the whole text. */
+/* Compares the formatters, for buffers from no bytes to more than enough. */
 static void
 fmt_same(int line, const char *fmt, ...)
 {
@@ -117,6 +127,16 @@ fmt_same(int line, const char *fmt, ...)
 }
 
 #define	SAME(...)	fmt_same(__LINE__, __VA_ARGS__)
+
+/* Whether the kernel's format of one address gives this text. */
+static bool
+sym_is(const char *fmt, uintptr_t address, const char *want)
+{
+	char got[64];
+
+	return (k_snprintf(got, sizeof(got), fmt, (void *)address) ==
+	    (int)strlen(want) && strcmp(got, want) == 0);
+}
 
 static void
 test_printf(void)
@@ -185,6 +205,20 @@ test_printf(void)
 	CHECK(k_snprintf(buf, sizeof(buf), conv, 0) == 3);
 	CHECK(strcmp(buf, "%q%") == 0);
 	done("printf: the kernel's own choices");
+
+	CHECK(sym_is("<%pS>", 0x1000, "<0x1000 first+0x0>"));
+	CHECK(sym_is("<%pS>", 0x1015, "<0x1015 second+0x5>"));
+	CHECK(sym_is("<%pS>", 0x0fff, "<0xfff>"));
+	CHECK(sym_is("<%pS>", 0x1020, "<0x1020>"));
+	CHECK(sym_is("<%pC>", 0x1015, "<0x1015 second+0x5>"));
+	/* After a call that does not return, the last of its function. */
+	CHECK(sym_is("<%pC>", 0x1010, "<0x1010 first+0x10>"));
+	CHECK(sym_is("<%pC>", 0x1020, "<0x1020 second+0x10>"));
+	CHECK(sym_is("<%pC>", 0, "<0x0>"));
+	CHECK(sym_is("<%pc>", 0x1015, "<0x1015c>"));
+	CHECK(k_snprintf(buf, sizeof(buf), "%pS", (void *)0x1000) == 16);
+	CHECK(strcmp(buf, "0x1000 ") == 0);
+	done("printf: addresses with their names");
 }
 
 static void

@@ -6,7 +6,6 @@
 /* Shows what a CPU was doing: registers and the chain of calls. */
 
 #include <sys/types.h>
-#include <sys/ksym.h>
 #include <sys/systm.h>
 #include <machine/cpufunc.h>
 #include <machine/hw.h>
@@ -57,11 +56,8 @@ backtrace_collect(const void *start, uintptr_t calls[], u_int max)
 void
 backtrace_print(const uintptr_t calls[], u_int n)
 {
-	char where[KSYM_STRLEN];
-
 	for (u_int i = 0; i < n; i++)
-		printf("  at %p %s\n", (const void *)calls[i],
-		    ksym_format(calls[i], where));
+		printf("  at %pS\n", (const void *)calls[i]);
 }
 
 /* backtrace: the calls from a frame on.  Any context but NMI. */

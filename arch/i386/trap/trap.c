@@ -11,7 +11,6 @@
  */
 
 #include <sys/types.h>
-#include <sys/ksym.h>
 #include <sys/panic.h>
 #include <sys/sched.h>
 #include <sys/sf_buf.h>
@@ -149,14 +148,13 @@ double_fault(void)
 	struct pcpu *pc = curpcpu();
 	const struct tss *tss = (const struct tss *)pc->pc_tss[0];
 	static struct trapframe tf;	/* the first panic's only */
-	char where[KSYM_STRLEN];
 
 	tf = (struct trapframe){ .edi = tss->edi, .esi = tss->esi,
 	    .ebp = tss->ebp, .ebx = tss->ebx, .edx = tss->edx,
 	    .ecx = tss->ecx, .eax = tss->eax, .trapno = T_DOUBLEFLT,
 	    .eip = tss->eip, .cs = tss->cs, .eflags = tss->eflags };
-	panic_frame(&tf, "double fault at %s, esp %p (stack overflow of %s?), "
-	    "cr2 %p", ksym_format(tss->eip, where),
+	panic_frame(&tf, "double fault at %pS, esp %p (stack overflow of %s?), "
+	    "cr2 %p", (void *)(vm_offset_t)tss->eip,
 	    (void *)(vm_offset_t)tss->esp, pc->pc_curthread->td_name,
 	    (void *)(vm_offset_t)rcr2());
 }
@@ -165,11 +163,10 @@ static void __dead2
 page_fault(struct trapframe *tf)
 {
 	vm_offset_t va = rcr2();
-	char where[KSYM_STRLEN];
 
 	sf_buf_describe_fault(va);
-	panic_frame(tf, "page fault at %s: %s of %p, %s (error code 0x%x)",
-	    ksym_format(tf->eip, where), (tf->err & 0x10) != 0 ?
+	panic_frame(tf, "page fault at %pS: %s of %p, %s (error code 0x%x)",
+	    (void *)(vm_offset_t)tf->eip, (tf->err & 0x10) != 0 ?
 	    "execution" : (tf->err & 2) != 0 ? "write" : "read", (void *)va,
 	    (tf->err & 1) != 0 ? "not allowed" : "not present", tf->err);
 }
@@ -177,15 +174,14 @@ page_fault(struct trapframe *tf)
 static void
 exception(struct trapframe *tf)
 {
-	char where[KSYM_STRLEN];
-
 	if (tf->trapno == T_NMI && nmi_handle(tf))
 		return;
 	if (tf->trapno == T_PAGEFLT)
 		page_fault(tf);
-	panic_frame(tf, "%s at %s (error code 0x%x)",
+	panic_frame(tf, "%s at %pS (error code 0x%x)",
 	    tf->trapno < NTRAPS && names[tf->trapno] != NULL ?
-	    names[tf->trapno] : "trap", ksym_format(tf->eip, where), tf->err);
+	    names[tf->trapno] : "trap", (void *)(vm_offset_t)tf->eip,
+	    tf->err);
 }
 
 static void

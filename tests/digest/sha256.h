@@ -3,13 +3,14 @@
  * Copyright (c) 2026 The mayfly authors
  */
 
-#ifndef _SYS_SHA256_H_
-#define	_SYS_SHA256_H_
+#ifndef _TESTS_DIGEST_SHA256_H_
+#define	_TESTS_DIGEST_SHA256_H_
 
 /*
- * SHA-256 (FIPS 180-4).  init, then update as often as needed, then final once;
- * final wipes the context.  No locks and no allocation: any context, as long
- * as the caller keeps one struct sha256_ctx to one thread at a time.
+ * SHA-256 (FIPS 180-4): sha256_init(), then sha256_update() as often as
+ * needed, then sha256_final() once, which clears the context.  No locks and no
+ * allocation: any context, if each struct sha256_ctx is used by one thread at
+ * a time.
  */
 
 #include <sys/types.h>
@@ -19,12 +20,12 @@
 
 struct sha256_ctx {
 	uint32_t	state[8];
-	uint64_t	len;			/* bytes taken in so far */
-	uint8_t		buf[SHA256_BLOCK];	/* the block begun */
+	uint64_t	len;			/* bytes hashed so far */
+	uint8_t		buf[SHA256_BLOCK];	/* the incomplete block */
 };
 
 void	sha256_init(struct sha256_ctx *ctx);
 void	sha256_update(struct sha256_ctx *ctx, const void *data, size_t len);
 void	sha256_final(struct sha256_ctx *ctx, uint8_t digest[SHA256_DIGEST]);
 
-#endif /* !_SYS_SHA256_H_ */
+#endif /* !_TESTS_DIGEST_SHA256_H_ */

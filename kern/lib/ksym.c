@@ -4,9 +4,9 @@
  */
 
 /*
- * Names for addresses of code.  The table is made by scripts/ksyms from the
- * kernel's first link, and put into the second; it is never written.  Nothing
- * here may panic, for panic() comes here.
+ * Names for addresses of code.  scripts/ksyms makes the table from the
+ * kernel's first link, for the second; it is never written.  Nothing here
+ * panics, because panic() calls it.
  */
 
 #include <sys/types.h>
@@ -18,11 +18,12 @@ struct ksym {
 	const char *name;
 };
 
-/* Sorted by address, each of which occurs once. */
+/* Sorted by address; each address occurs once. */
 extern const struct ksym ksym_table[];
 extern const uint32_t ksym_count;
 extern const char kern_text[], kern_rodata[];
 
+/* Contracts are in <sys/ksym.h>. */
 const char *
 ksym_lookup(uintptr_t pc, uintptr_t *offset)
 {
@@ -30,7 +31,7 @@ ksym_lookup(uintptr_t pc, uintptr_t *offset)
 
 	if (pc < (uintptr_t)kern_text || pc >= (uintptr_t)kern_rodata)
 		return (NULL);
-	/* What is below lo starts at pc or before, what is from hi on after. */
+	/* Symbols below lo start at or before pc, those from hi on after it. */
 	while (lo < hi) {
 		mid = lo + (hi - lo) / 2;
 		if (ksym_table[mid].addr <= pc)
