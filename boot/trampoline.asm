@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: BSD-2-Clause
 ;
 ; Where an application processor starts, in real mode at 0x8000, whereto
-; mp.c copies this: to protected mode, to the bootstrap tables, to ap_main().
+; mp.c copies this: to protected mode, to the bootstrap tables, to ap_enter().
 ; One processor at a time, on one little stack: its own is not mapped by the
 ; bootstrap tables.
 
@@ -13,7 +13,7 @@ CR0_PG_WP equ	0x80010000
 
 	section .rodata
 	global	trampoline_start, trampoline_end
-	extern	ap_main, boot_pdpt
+	extern	ap_enter, boot_pdpt
 	align	16
 	bits	16
 trampoline_start:
@@ -43,7 +43,7 @@ trampoline_start:
 	mov	esp, ap_boot_stack_top
 	xor	ebp, ebp
 	push	ebp
-	mov	eax, ap_main
+	mov	eax, ap_enter
 	jmp	eax
 	align	8
 gdt:

@@ -14,6 +14,7 @@
 #include <sys/cons.h>
 #include <sys/digest.h>
 #include <sys/monitor.h>
+#include <sys/pcpu.h>
 #include <sys/power.h>
 #include <sys/sf_buf.h>
 #include <sys/stress.h>
@@ -21,10 +22,9 @@
 #include <sys/test.h>
 #include <sys/thread.h>
 #include <sys/tunable.h>
+#include <machine/desc.h>
 #include <machine/mp.h>
-#include <machine/pcpu.h>
 #include <machine/pmap.h>
-#include <machine/trap.h>
 #include <machine/tsc.h>
 #include <boot/multiboot.h>
 #include <vm/vm_page.h>
@@ -88,14 +88,13 @@ kern_main(uint32_t magic, uint32_t info)
 	u_int result;
 
 	cons_init();
-	trap_init_cpu(pcpus[0]);
+	desc_init_cpu(pcpus[0]);
 	thread_init();
 	parse_boot(magic, info);
 	digest_init(&bi);
 	sf_buf_size_pool(physmem_size(&bi.mem));
 	pmap_bootstrap(&bi.mem, bi.mod_start, bi.mod_end, nsfbufs);
-	/* Anew: the double-fault task has a CR3. */
-	trap_init_cpu(pcpus[0]);
+	desc_set_cr3();
 	tsc_init();
 	thread_init_idle();
 	mp_start();

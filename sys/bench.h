@@ -12,6 +12,5 @@
 
 bool	bench_wanted(void);
 u_int	bench_run(void);	/* a value for machine_exit */
-void	bench_ipi(void);
 
 #endif /* !_SYS_BENCH_H_ */

@@ -16,10 +16,10 @@
  */
 
 #include <sys/types.h>
+#include <sys/pcpu.h>
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
-#include <machine/pcpu.h>
 
 /* The order of acquisition: whoever holds one takes only later ones. */
 enum lock_rank {

@@ -10,15 +10,15 @@
  */
 
 #include <sys/types.h>
+#include <sys/clock.h>
 #include <sys/deadline.h>
+#include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/test.h>
 #include <sys/thread.h>
-#include <machine/clock.h>
 #include <machine/cpufunc.h>
-#include <machine/pcpu.h>
 #include <tests/bench/bench.h>
 #include <vm/vm_page.h>
 

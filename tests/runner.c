@@ -13,6 +13,7 @@
 #include <sys/types.h>
 #include <sys/lock.h>
 #include <sys/monitor.h>
+#include <sys/pcpu.h>
 #include <sys/power.h>
 #include <sys/sched.h>
 #include <sys/sf_buf.h>
@@ -23,7 +24,6 @@
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
-#include <machine/pcpu.h>
 #include <machine/tsc.h>
 #include <vm/kmem.h>
 #include <vm/vm_page.h>

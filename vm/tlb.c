@@ -42,13 +42,13 @@
 #include <sys/types.h>
 #include <sys/deadline.h>
 #include <sys/panic.h>
+#include <sys/pcpu.h>
 #include <sys/systm.h>
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
 #include <machine/hw.h>
 #include <machine/intr.h>
 #include <machine/ipi.h>
-#include <machine/pcpu.h>
 #include <vm/tlb.h>
 
 #define	RECENT		(1u << 29)

@@ -12,6 +12,7 @@
 #include <sys/errno.h>
 #include <sys/lock.h>
 #include <sys/monitor.h>
+#include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/sleepq.h>
 #include <sys/systm.h>
@@ -19,7 +20,6 @@
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
-#include <machine/pcpu.h>
 #include <machine/pmap.h>
 #include <vm/kmem.h>
 

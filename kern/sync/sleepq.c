@@ -18,6 +18,7 @@
 #include <sys/deadline.h>
 #include <sys/errno.h>
 #include <sys/lock.h>
+#include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/sleepq.h>
 #include <sys/systm.h>
@@ -26,7 +27,6 @@
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
-#include <machine/pcpu.h>
 #include <machine/tsc.h>
 
 #define	NCHAINS		128u

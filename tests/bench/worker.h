@@ -9,7 +9,7 @@
 /* CPUs that use pages in turn by a scheme, until they are stopped: worker.c. */
 
 #include <sys/types.h>
-#include <machine/pcpu.h>
+#include <sys/pcpu.h>
 #include <tests/bench/bench.h>
 
 struct thread;

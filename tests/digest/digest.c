@@ -16,12 +16,12 @@
 #include <sys/types.h>
 #include <sys/digest.h>
 #include <sys/monitor.h>
+#include <sys/pcpu.h>
 #include <sys/power.h>
 #include <sys/sf_buf.h>
 #include <sys/sha256.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
-#include <machine/pcpu.h>
 #include <machine/tsc.h>
 #include <boot/multiboot.h>
 #include <vm/vm_page.h>

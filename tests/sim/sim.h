@@ -23,8 +23,8 @@
  */
 
 #include <sys/types.h>
+#include <sys/pcpu.h>
 #include <sys/thread.h>
-#include <machine/pcpu.h>
 
 #define	NCPUS		4u	/* at most; a run says how many it uses */
 #define	NSLOTS		8u

@@ -6,11 +6,8 @@
 #ifndef _MACHINE_CLOCK_H_
 #define	_MACHINE_CLOCK_H_
 
-/* The clock interrupt of each CPU: arch/i386/pc/clock.c. */
+/* The clock of each CPU, which stands while it is idle: arch/i386/pc/clock.c. */
 
-#define	HZ		100u
-
-void	clock_intr(void);
 void	clock_stop(void);
 void	clock_start(void);
 

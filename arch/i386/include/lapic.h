@@ -16,6 +16,7 @@
 #define	VECTOR_IPI	0xf0u		/* plus the verb */
 #define	VECTOR_SPURIOUS	0xffu
 #define	LAPIC_DEFAULT_PA 0xfee00000u	/* SDM vol. 3A 10.4.1 */
+#define	LAPIC_BROADCAST	0xffu		/* no CPU's id: means all (10.6.2.1) */
 
 #define	ICR_FIXED	0x4000u
 #define	ICR_NMI		0x4400u
@@ -30,6 +31,7 @@ void	lapic_eoi(void);
 void	lapic_send(u_int apicid, uint32_t command);
 void	lapic_timer_calibrate(void);
 void	lapic_timer_periodic(void);
-void	lapic_timer_oneshot(uint64_t ticks);	/* 0: stops it */
+void	lapic_timer_oneshot(uint64_t ticks);
+void	lapic_timer_stop(void);
 
 #endif /* !_MACHINE_LAPIC_H_ */

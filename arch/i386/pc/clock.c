@@ -4,58 +4,31 @@
  */
 
 /*
- * The clock interrupt, which each CPU takes HZ times a second from its own
- * local APIC, but not while it is idle.
+ * The clock of each CPU: the timer of its local APIC, which interrupts it HZ
+ * times a second, but not while it is idle.  The interrupt calls hardclock().
  */
 
 #include <sys/types.h>
-#include <sys/sched.h>
-#include <sys/sf_buf.h>
-#include <sys/sleepq.h>
-#include <sys/systm.h>
-#include <sys/thread.h>
-#include <sys/timeout.h>
-#include <sys/watchdog.h>
+#include <sys/clock.h>
 #include <machine/clock.h>
-#include <machine/cpufunc.h>
 #include <machine/lapic.h>
-#include <machine/pcpu.h>
 #include <machine/tsc.h>
-#include <vm/tlb.h>
 
 /*
- * clock_intr: the clock interrupt.  sf_buf_tick() closes this CPU's batch, so
- * it comes before tlb_tick(), which flushes for it.
- */
-void
-clock_intr(void)
-{
-	curpcpu()->pc_ticks++;
-	sf_buf_tick();
-	tlb_tick();
-	timeout_tick();
-	watchdog_tick();
-	sched_tick();
-}
-
-/*
- * clock_stop: stops this CPU's clock on entry to idle, or sets it for the next
- * timeout or the watchdog's next look, whichever comes first.  Interrupts off.
+ * clock_stop: on entry to idle, stops this CPU's clock, or sets it for the
+ * next event of hardclock_next().  Interrupts off.
  */
 void
 clock_stop(void)
 {
-	uint64_t next, look, now;
+	uint64_t next, now;
 
 	if (!lapic_present())
 		return;
-	next = timeout_next();
-	look = watchdog_next();
-	if (look != 0 && (next == 0 || look < next))
-		next = look;
+	next = hardclock_next();
 	now = cpu_ticks();
 	if (next == 0)
-		lapic_timer_oneshot(0);
+		lapic_timer_stop();
 	else
 		lapic_timer_oneshot(next > now ? next - now : 1);
 }

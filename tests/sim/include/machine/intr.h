@@ -7,14 +7,15 @@
 #define	_MACHINE_INTR_H_
 
 /*
- * Interrupts put off, as arch/i386/include/intr.h has them: each is one step,
+ * Soft-masked interrupts, as in arch/i386/include/intr.h: each is one step,
  * on the CPU that the thread is on when it is done.  tests/sim/machine.c.
  */
 
 #include <sys/types.h>
 
 #define	INTR_SOFT_MASKED	1u
-#define	INTR_DEFERRED(vector) ((vector) << 8)
+#define	INTR_DEFERRED(vector)	((vector) << 8)
+#define	INTR_DEFERRED_VECTOR(mask) ((mask) >> 8)
 
 uint32_t intr_save(void);
 void	intr_restore(uint32_t flags);
