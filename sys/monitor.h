@@ -8,8 +8,8 @@
 
 /*
  * The monitor: commands typed on the console.  Each command is declared
- * beside the code that it serves and reaches kern/console/monitor.c by the linker
- * set "set_commands".  Invariants: names are unique, of at most 12
+ * beside the code that it serves and reaches kern/console/monitor.c by the
+ * linker set "set_commands".  Invariants: names are unique, of at most 12
  * characters, without blanks.
  */
 
@@ -21,7 +21,7 @@ struct command {
 	const char *help;	/* one line */
 	void (*run)(int argc, char **argv);	/* argv[0] is the name */
 	bool safe;		/* also after a panic */
-	u_int maxargs;		/* most words behind the name */
+	u_int maxargs;		/* most words after the name */
 };
 
 #define	COMMAND_ENTRY(ident, name, arguments, help, safe)		\
@@ -36,12 +36,12 @@ struct command {
 
 /*
  * Each is followed by the command's body, of (int argc, char **argv), which
- * runs in thread context.  One with arguments takes one word at most.
+ * runs in thread context.  A command with arguments takes one word at most.
  *
  * A SAFE_COMMAND runs after a panic as well: interrupts are off, the other
- * CPUs stand still, locks are not waited for, and what they guard may be
- * half changed.  It only looks, bounds its loops and waits for nobody; or
- * it ends the machine.
+ * CPUs are stopped, locks are not waited for, and what they protect may be
+ * half changed.  It changes nothing, bounds its loops and does not wait; or it
+ * ends the run.
  */
 #define	COMMAND(ident, name, arguments, help)				\
 	COMMAND_ENTRY(ident, name, arguments, help, false)
@@ -54,7 +54,7 @@ struct command {
  */
 void	monitor_run(void);
 
-/* monitor_wanted: the option monitor=.  Any context. */
+/* monitor_wanted: true if the option monitor= is on.  Any context. */
 bool	monitor_wanted(void);
 
 #endif /* !_SYS_MONITOR_H_ */

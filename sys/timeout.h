@@ -10,7 +10,10 @@
 
 #include <sys/types.h>
 
-/* thread_sleep_ms: at least so long; EINTR as sleepq_wait(). */
+/*
+ * thread_sleep_ms: sleeps for at least ms milliseconds; flags and EINTR as of
+ * sleepq_wait().  Thread context.
+ */
 int	thread_sleep_ms(u_int ms, int flags);
 
 void	timeout_tick(void);

@@ -209,7 +209,7 @@ subtest 'after a panic' => sub {
 	start([APPEND => 'monitor=on panic=monitor'], @qemu);
 	prompt();
 	type("panic\r");
-	expect(qr/^panic: CPU \d+: the monitor was told to$/m, 'panic');
+	expect(qr/^panic: CPU \d+: requested by the monitor's command$/m, 'panic');
 	expect(qr/ at 0x[0-9a-f]+ command_panic\+0x/, 'its backtrace');
 	prompt();
 	command('help', '^  digest .*not after a panic');
