@@ -6,7 +6,7 @@
 #ifndef _SYS_CLOCK_H_
 #define	_SYS_CLOCK_H_
 
-/* The clock interrupt, of which each CPU has its own: kern/sched/hardclock.c. */
+/* The clock interrupt, which each CPU has: kern/sched/hardclock.c. */
 
 #include <sys/types.h>
 

@@ -61,7 +61,7 @@ struct pcpu {
 	volatile uint32_t pc_flush_wanted;	/* (a) an IPI_FLUSH is due */
 	struct smp_call *volatile pc_call;	/* (a) for IPI_CALL */
 	volatile uint32_t pc_ticks;		/* (o) clock interrupts */
-	const struct trapframe *volatile pc_stopped; /* (o) by a panic, here */
+	const struct trapframe *volatile pc_stopped; /* (o) by a panic */
 	uint64_t pc_ipis_sent[IPI_NVERBS];	/* (c) */
 	uint64_t pc_ipis_taken[IPI_NVERBS];	/* (c) */
 	uint64_t pc_flushes;		/* (c) whole TLB, for any cause */

@@ -6,7 +6,7 @@
 #ifndef _VM_TLB_H_
 #define	_VM_TLB_H_
 
-/* Keeps the TLBs of all CPUs coherent, by epochs: vm/tlb.c has the contracts. */
+/* Keeps all TLBs coherent, by epochs: vm/tlb.c has the contracts. */
 
 #include <sys/types.h>
 

@@ -3,7 +3,7 @@
  * Copyright (c) 2026 The mayfly authors
  */
 
-/* Formatted output.  The text of one call is never interleaved with another's. */
+/* Formatted output.  The text of one call is in one piece. */
 
 #include <sys/types.h>
 #include <sys/cons.h>

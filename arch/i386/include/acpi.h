@@ -27,7 +27,7 @@ struct rsdp_info {
 	uint64_t xsdt_pa;	/* 8-byte entries, preferred; 0: none */
 };
 
-/* rsdp_parse: reads an RSDP of len readable bytes.  False if it is not sound. */
+/* rsdp_parse: reads an RSDP of len bytes.  False if it is not sound. */
 bool	rsdp_parse(const void *p, size_t len, struct rsdp_info *ri);
 
 /*

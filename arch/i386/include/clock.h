@@ -6,7 +6,7 @@
 #ifndef _MACHINE_CLOCK_H_
 #define	_MACHINE_CLOCK_H_
 
-/* The clock of each CPU, which stands while it is idle: arch/i386/pc/clock.c. */
+/* The clock of each CPU, which stops while it idles: arch/i386/pc/clock.c. */
 
 void	clock_stop(void);
 void	clock_start(void);

@@ -56,7 +56,7 @@ find_rsdp(struct rsdp_info *ri)
 	return (scan_rsdp(BIOS_START, BIOS_END, ri));
 }
 
-/* Maps bytes for good; NULL if they are not below 4 GiB, or there is no room. */
+/* Maps bytes for good; NULL if they are above 4 GiB, or there is no room. */
 static const void *
 map(vm_paddr_t pa, uint32_t len)
 {

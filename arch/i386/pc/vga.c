@@ -22,7 +22,7 @@
 #define	VGA_ROWS	25
 #define	VGA_GREY	0x0700
 
-static u_int column, row;		/* column == VGA_COLS: the row is full */
+static u_int column, row;	/* column == VGA_COLS: the row is full */
 
 static void
 fill(u_int from, u_int to)
