@@ -17,13 +17,13 @@
 #include <sys/pcpu.h>
 #include <sys/power.h>
 #include <sys/sf_buf.h>
+#include <sys/smp.h>
 #include <sys/stress.h>
 #include <sys/systm.h>
 #include <sys/test.h>
 #include <sys/thread.h>
 #include <sys/tunable.h>
 #include <machine/desc.h>
-#include <machine/mp.h>
 #include <machine/pmap.h>
 #include <machine/tsc.h>
 #include <boot/multiboot.h>
@@ -97,7 +97,7 @@ kern_main(uint32_t magic, uint32_t info)
 	desc_set_cr3();
 	tsc_init();
 	thread_init_idle();
-	mp_start();
+	smp_start();
 	sf_buf_init();
 	print_memory();
 	if (test_wanted())

@@ -21,7 +21,7 @@ void	cons_write(const char *s, size_t len);
 
 /*
  * cons_input_start: from here on input is taken, by interrupts if they can
- * be had.  Thread context, after mp_start(), or after a panic.
+ * be had.  Thread context, after smp_start(), or after a panic.
  */
 void	cons_input_start(void);
 

@@ -724,7 +724,7 @@ HIDDEN_TEST(no_show, "smp.a_cpu_that_never_starts_is_left_out")
 	static struct pcpu ghost = { .pc_machine.apicid = 0xfe };
 	u_int n = mp_ncpus;
 
-	EXPECT(!mp_start_ap(&ghost, &ghost));
+	EXPECT(!mp_start_ap(&ghost, &ghost, NULL));
 	EXPECT_EQ(mp_ncpus, n);
 	EXPECT_EQ(ghost.pc_online, 0);
 }

@@ -12,7 +12,10 @@
 
 struct madt_info;
 
-/* ioapic_init: maps every I/O APIC and masks its inputs.  Once, at start. */
+/*
+ * ioapic_init: maps every I/O APIC and masks its inputs.  Once, at start, on
+ * the boot CPU, after lapic_init().
+ */
 void	ioapic_init(const struct madt_info *mi);
 
 /*

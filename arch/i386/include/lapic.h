@@ -16,7 +16,6 @@
 #define	VECTOR_IPI	0xf0u		/* plus the verb */
 #define	VECTOR_SPURIOUS	0xffu
 #define	LAPIC_DEFAULT_PA 0xfee00000u	/* SDM vol. 3A 10.4.1 */
-#define	LAPIC_BROADCAST	0xffu		/* no CPU's id: means all (10.6.2.1) */
 
 #define	ICR_FIXED	0x4000u
 #define	ICR_NMI		0x4400u

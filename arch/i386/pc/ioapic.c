@@ -16,7 +16,6 @@
 
 #include <sys/types.h>
 #include <sys/lock.h>
-#include <sys/pcpu.h>
 #include <sys/systm.h>
 #include <machine/acpi.h>
 #include <machine/ioapic.h>
@@ -37,6 +36,7 @@ static struct ioapic {
 	u_int ninputs;
 } ioapics[ACPI_MAXIOAPIC];
 static u_int nioapics;
+static u_int boot_apicid;
 static struct madt_isa isa[ACPI_ISA_IRQS];
 static void (*handlers[ACPI_ISA_IRQS])(void);
 static struct spinlock ioapic_lock =
@@ -61,6 +61,7 @@ ioapic_init(const struct madt_info *mi)
 {
 	struct ioapic *io;
 
+	boot_apicid = lapic_id();
 	memcpy(isa, mi->isa, sizeof(isa));
 	for (u_int i = 0; i < mi->nioapics; i++) {
 		io = &ioapics[nioapics];
@@ -99,7 +100,7 @@ ioapic_route_isa(u_int irq, void (*handler)(void))
 	spin_lock(&ioapic_lock);
 	handlers[irq] = handler;
 	/* The destination first: the low word unmasks the input. */
-	write_reg(io, REG_INPUT(input) + 1, pcpus[0]->pc_machine.apicid << 24);
+	write_reg(io, REG_INPUT(input) + 1, boot_apicid << 24);
 	write_reg(io, REG_INPUT(input), (VECTOR_ISA + irq) |
 	    (i->low ? INPUT_LOW : 0) | (i->level ? INPUT_LEVEL : 0));
 	spin_unlock(&ioapic_lock);
