@@ -20,17 +20,14 @@
 #include <sys/lock.h>
 #include <sys/pcpu.h>
 #include <sys/sched.h>
-#include <sys/sf_buf.h>
 #include <sys/sleepq.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <machine/atomic.h>
-#include <machine/clock.h>
 #include <machine/cpufunc.h>
 #include <machine/hw.h>
 #include <machine/intr.h>
 #include <machine/ipi.h>
-#include <vm/tlb.h>
 
 static struct runq {
 	struct spinlock lock;
@@ -375,29 +372,4 @@ sched_unbind(void)
 	KASSERT(curthread()->td_bound != NOCPU,
 	    "sched_unbind: not bound (called from %p)", __caller());
 	curthread()->td_bound = NOCPU;
-}
-
-/*
- * sched_idle: what a CPU does when it has nothing to do: halts, its clock
- * stopped, until an interrupt, whose entry ends all that.  The
- * look at the queue, the mark and the halt are one step as far as interrupts
- * go.
- */
-void
-sched_idle(void)
-{
-	struct pcpu *pc = curpcpu();
-
-	for (;;) {
-		disable_intr();
-		if (runqs[pc->pc_cpuid].len != 0) {
-			enable_intr();
-			sched_yield();
-			continue;
-		}
-		sf_buf_tick();		/* this clock will not close a batch */
-		clock_stop();
-		tlb_enter_idle();
-		cpu_idle();
-	}
 }

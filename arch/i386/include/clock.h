@@ -8,7 +8,9 @@
 
 /* The clock of each CPU, which stops while it idles: arch/i386/pc/clock.c. */
 
-void	clock_stop(void);
+#include <sys/types.h>
+
+void	clock_stop(uint64_t next);
 void	clock_start(void);
 
 #endif /* !_MACHINE_CLOCK_H_ */

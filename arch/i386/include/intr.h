@@ -90,7 +90,7 @@ intr_soft_mask(void)
 	PCPU_STORE(pc_soft_masked, INTR_SOFT_MASKED);
 }
 
-void	intr_deliver_deferred(void);		/* trap.c */
+void	intr_deliver_deferred(void);		/* soft.c */
 
 /* intr_soft_unmask: ends the section, and delivers a deferred interrupt. */
 static inline void

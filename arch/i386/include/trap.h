@@ -6,7 +6,7 @@
 #ifndef _MACHINE_TRAP_H_
 #define	_MACHINE_TRAP_H_
 
-/* Exceptions and interrupts: arch/i386/trap/trap.c, exception.asm, stack.c. */
+/* Exceptions and interrupts: arch/i386/trap/. */
 
 #include <sys/types.h>
 
@@ -23,9 +23,10 @@ struct trapframe {
 #define	T_PAGEFLT	14
 
 extern const uint32_t trap_stubs[NVECTORS];	/* exception.asm */
+extern uint64_t idt[NVECTORS];			/* idt.asm */
 
 void	trap(struct trapframe *tf);
-void	trap_again(uint32_t vector);		/* exception.asm */
+void	trap_again(uint32_t vector);		/* idt.asm */
 void	double_fault_entry(void);		/* exception.asm */
 void	double_fault(void) __attribute__((__noreturn__));
 

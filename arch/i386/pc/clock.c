@@ -5,28 +5,25 @@
 
 /*
  * The clock of each CPU: the timer of its local APIC, which interrupts it HZ
- * times a second, but not while it is idle.  The interrupt calls hardclock().
+ * times a second, but not while it is idle.  trap() calls hardclock() for it.
  */
 
 #include <sys/types.h>
-#include <sys/clock.h>
 #include <machine/clock.h>
 #include <machine/lapic.h>
 #include <machine/tsc.h>
 
 /*
- * clock_stop: on entry to idle, stops this CPU's clock, or sets it for the
- * next event of hardclock_next().  Interrupts off.
+ * clock_stop: on entry to idle, stops this CPU's clock, or sets it for the time
+ * next, in TSC ticks, if that is not 0.  Interrupts off.
  */
 void
-clock_stop(void)
+clock_stop(uint64_t next)
 {
-	uint64_t next, now;
+	uint64_t now = cpu_ticks();
 
 	if (!lapic_present())
 		return;
-	next = hardclock_next();
-	now = cpu_ticks();
 	if (next == 0)
 		lapic_timer_stop();
 	else

@@ -34,8 +34,6 @@ struct region {
 	uint32_t base;
 } __attribute__((packed));
 
-static uint64_t idt[NVECTORS];
-
 /* A segment or TSS descriptor (SDM vol. 3A, figure 3-8). */
 static uint64_t
 descriptor(const void *start, uint32_t limit, uint32_t access, uint32_t flags)
@@ -70,7 +68,8 @@ load_gdt(struct pcpu *pc)
 static void
 load_idt(void)
 {
-	struct region r = { sizeof(idt) - 1, (uint32_t)(vm_offset_t)idt };
+	struct region r = { NVECTORS * sizeof(idt[0]) - 1,
+	    (uint32_t)(vm_offset_t)idt };
 
 	for (u_int i = 0; i < NVECTORS && curcpu_id() == 0; i++)
 		idt[i] = (uint64_t)((trap_stubs[i] & 0xffff0000) | GATE_INTR)

@@ -31,18 +31,6 @@ alltraps:
 	add	esp, 8
 	iret
 
-; trap_again(vector in eax): delivers an interrupt as if it came at .back with
-; interrupts on.  They are off here.
-	global	trap_again
-trap_again:
-	pushfd
-	or	dword [esp], 0x200	; IF
-	push	cs
-	push	dword .back
-	jmp	[trap_stubs + eax * 4]
-.back:
-	ret
-
 	global	double_fault_entry
 	extern	double_fault
 double_fault_entry:			; a task of its own: a fresh stack

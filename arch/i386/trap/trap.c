@@ -137,21 +137,6 @@ defer_interrupt(struct pcpu *pc, struct trapframe *tf)
 }
 
 /*
- * intr_deliver_deferred: delivers the deferred interrupt as if it came now; its
- * frame turns interrupts on again.  May pre-empt the thread, and return on
- * another CPU.  Called by intr_soft_unmask(); interrupts off.
- */
-void
-intr_deliver_deferred(void)
-{
-	struct pcpu *pc = curpcpu();
-	uint32_t vector = INTR_DEFERRED_VECTOR(pc->pc_soft_masked);
-
-	pc->pc_soft_masked = 0;
-	trap_again(vector);
-}
-
-/*
  * trap: handles every exception and interrupt; called by the stubs of
  * exception.asm, on the stack of the interrupted code, interrupts off.  A CPU
  * that was idle leaves idle here, before anything that may touch an sf_buf
