@@ -17,8 +17,8 @@
 /*
  * FAULT_DESCRIBER: fn(va) is called for every page fault that ends in a panic,
  * before its message.  If va is in the window of fn, it prints what is known of
- * the address; otherwise it prints nothing.  Any context, even NMI: it takes
- * no lock.
+ * the address; otherwise it prints nothing.  Any context: it takes no lock but
+ * the console's, by printf().
  */
 #define	FAULT_DESCRIBER(fn)						\
 	static void (*const set_##fn)(vm_offset_t)			\

@@ -67,6 +67,8 @@ flush_and_publish(struct pcpu *pc)
 	hw_flush_tlb();
 	hw_store32(&pc->pc_tlb, e << 1);
 	pc->pc_flushes++;
+	KASSERT(!intr_enabled(), "flush_and_publish: interrupts are on "
+	    "(called from %p)", __caller());
 }
 
 /*
@@ -251,8 +253,6 @@ tlb_leave_idle(void)
 {
 	struct pcpu *pc = curpcpu();
 
-	KASSERT(!intr_enabled(), "tlb_leave_idle: interrupts are on (called "
-	    "from %p)", __caller());
 	(void)hw_xchg32(&pc->pc_tlb, hw_load32(&tlb_epoch) << 1);
 	flush_and_publish(pc);
 }

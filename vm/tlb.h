@@ -10,7 +10,7 @@
 
 #include <sys/types.h>
 
-#define	TLB_IDLE	1u		/* in pc_tlb; the rest is the epoch */
+#define	TLB_IDLE	1u		/* in pc_tlb; the epoch is above it */
 
 uint32_t tlb_close(void);
 bool	tlb_is_clean(uint32_t stamp);

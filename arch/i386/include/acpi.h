@@ -21,7 +21,7 @@
 #define	ACPI_MAXAPICID	254u	/* the largest that an IPI can reach */
 #define	ACPI_ISA_IRQS	16u
 
-/* Where the other tables are listed (5.2.5). */
+/* The addresses of the two lists of tables (5.2.5). */
 struct rsdp_info {
 	uint32_t rsdt_pa;	/* 4-byte entries; 0: none */
 	uint64_t xsdt_pa;	/* 8-byte entries, preferred; 0: none */

@@ -10,7 +10,7 @@
 
 #include <sys/types.h>
 
-/* uart_init: looks whether there is one, and sets it up.  Once, at start. */
+/* uart_init: sets the serial port up, if there is one.  Once, at start. */
 void	uart_init(void);
 
 /* uart_present: false if there is none, or it was given up.  Any context. */

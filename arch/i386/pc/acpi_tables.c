@@ -15,7 +15,7 @@
 #include <machine/acpi.h>
 #include <machine/lapic.h>
 
-/* The MADT and its entries: type, length, then what the offsets say. */
+/* The MADT and its entries: type, length, then the fields of the type. */
 #define	MADT_FIXED	44u
 #define	MADT_LAPIC	0	/* 5.2.12.2 */
 #define	MADT_LAPIC_LEN	8u
