@@ -16,7 +16,7 @@
  *	(a)	any CPU, by locked instructions
  *	(t)	the owner, by the rules in vm/tlb.c
  *	(c)	a counter, to which only the owner adds
- *	(s)	set before the CPU runs, and never changed
+ *	(s)	set once, at start
  */
 
 #include <sys/types.h>
@@ -49,9 +49,9 @@ struct trapframe;
 struct pcpu {
 	struct pcpu *pc_self;			/* (s) */
 	struct thread *pc_curthread;		/* (o) */
-	u_int pc_cpuid;				/* (s) its index in pcpus[] */
-	struct spinlock *pc_held;		/* (o) the last taken first */
-	uint32_t pc_saved_flags;		/* (o) EFLAGS before the first */
+	u_int pc_cpuid;			/* (s) its index in pcpus[] */
+	struct spinlock *pc_held;	/* (o) locks, the last taken first */
+	uint32_t pc_saved_flags;	/* (o) EFLAGS before the first lock */
 	u_int pc_intr_depth;			/* (o) handlers running */
 	volatile uint32_t pc_need_resched;	/* (o) */
 	struct thread *pc_switched_from;	/* (o) see sched_switched() */
@@ -61,7 +61,7 @@ struct pcpu {
 	volatile uint32_t pc_flush_wanted;	/* (a) an IPI_FLUSH is due */
 	struct smp_call *volatile pc_call;	/* (a) for IPI_CALL */
 	volatile uint32_t pc_ticks;		/* (o) clock interrupts */
-	const struct trapframe *volatile pc_stopped; /* (o) by a panic */
+	const struct trapframe *volatile pc_stopped; /* (o) by panic */
 	uint64_t pc_ipis_sent[IPI_NVERBS];	/* (c) */
 	uint64_t pc_ipis_taken[IPI_NVERBS];	/* (c) */
 	uint64_t pc_flushes;		/* (c) whole TLB, for any cause */
@@ -71,7 +71,7 @@ struct pcpu {
 	struct sf_pool *pc_sf_pool;		/* (s) */
 	struct sf_ready pc_sf_ready;		/* sf_buf/sf_pool.c */
 	volatile uint32_t pc_soft_masked;	/* (o) <machine/intr.h> */
-	struct machine_pcpu pc_machine;		/* last: what only arch/ uses */
+	struct machine_pcpu pc_machine;		/* (s) the hardware's share */
 };
 
 _Static_assert(offsetof(struct pcpu, pc_self) == PC_SELF &&
