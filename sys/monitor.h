@@ -9,7 +9,7 @@
 /*
  * The monitor: commands typed on the console.  Each command is declared
  * beside the code that it serves and reaches kern/console/monitor.c by the
- * linker set "set_commands".  Invariants: names are unique, of at most 12
+ * linker set "set_commands".  Invariant: names are unique, of at most 12
  * characters, without blanks.
  */
 

@@ -10,10 +10,7 @@
 
 #include <sys/types.h>
 
-/*
- * thread_sleep_ms: sleeps for at least ms milliseconds; flags and EINTR as of
- * sleepq_wait().  Thread context.
- */
+/* thread_sleep_ms: at least so long; EINTR as sleepq_wait(). */
 int	thread_sleep_ms(u_int ms, int flags);
 
 void	timeout_tick(void);

@@ -7,7 +7,7 @@
 #define	_MACHINE_INTR_H_
 
 /*
- * Soft-masked interrupts, as in arch/i386/include/intr.h: each is one step,
+ * Interrupts put off, as arch/i386/include/intr.h has them: each is one step,
  * on the CPU that the thread is on when it is done.  tests/sim/machine.c.
  */
 
