@@ -2,7 +2,7 @@
 ;
 ; Where an application processor starts: in real mode at 0x8000, to which mp.c
 ; copies this.  Enters protected mode, loads the bootstrap tables and calls
-; ap_main().  One processor runs this at a time, on a small stack for all of
+; ap_enter().  One processor runs this at a time, on a small stack for all of
 ; them: the bootstrap tables do not map a processor's own.
 
 TRAMPOLINE equ	0x8000
@@ -13,7 +13,7 @@ CR0_PG_WP equ	0x80010000
 
 	section .rodata
 	global	trampoline_start, trampoline_end
-	extern	ap_main, boot_pdpt
+	extern	ap_enter, boot_pdpt
 	align	16
 	bits	16
 trampoline_start:
@@ -43,7 +43,7 @@ trampoline_start:
 	mov	esp, ap_boot_stack_top
 	xor	ebp, ebp
 	push	ebp
-	mov	eax, ap_main
+	mov	eax, ap_enter
 	jmp	eax
 	align	8
 gdt:

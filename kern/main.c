@@ -14,17 +14,17 @@
 #include <sys/cons.h>
 #include <sys/job.h>
 #include <sys/monitor.h>
+#include <sys/pcpu.h>
 #include <sys/power.h>
 #include <sys/sf_buf.h>
 #include <sys/sleepq.h>
+#include <sys/smp.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <sys/timeout.h>
 #include <sys/tunable.h>
-#include <machine/mp.h>
-#include <machine/pcpu.h>
+#include <machine/desc.h>
 #include <machine/pmap.h>
-#include <machine/trap.h>
 #include <machine/tsc.h>
 #include <boot/multiboot.h>
 #include <vm/kmem.h>
@@ -103,7 +103,7 @@ kern_main(uint32_t magic, uint32_t info)
 	u_int result;
 
 	cons_init();
-	trap_init_cpu(pcpus[0]);
+	desc_init_cpu(pcpus[0]);
 	sleepq_init();
 	timeout_init();
 	thread_init();
@@ -111,13 +111,13 @@ kern_main(uint32_t magic, uint32_t info)
 	sf_buf_size_pool(physmem_size(&bi.mem));
 	ram_init(&bi);
 	pmap_bootstrap(physmem_size(&bi.mem), nsfbufs);
-	trap_set_cr3();		/* of the double-fault task: the new tables */
+	desc_set_cr3();
 	vm_page_startup(atop(ram_end), dmap_limit);
 	kmem_init(KVA_MIN, kva_end);
 	ram_release(vm_page_add_range);
 	tsc_init();
 	thread_init_idle();
-	mp_start();
+	smp_start();
 	sf_buf_init();
 	print_memory();
 	result = job_run();

@@ -16,8 +16,10 @@
 #include <sys/types.h>
 #include <sys/deadline.h>
 #include <sys/errno.h>
+#include <sys/fault.h>
 #include <sys/ksym.h>
 #include <sys/lock.h>
+#include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/sleepq.h>
 #include <sys/systm.h>
@@ -25,7 +27,6 @@
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
 #include <machine/ipi.h>
-#include <machine/pcpu.h>
 #include <sf_buf/sf_buf_var.h>
 #include <vm/kmem.h>
 #include <vm/tlb.h>
@@ -585,6 +586,7 @@ sf_buf_describe_fault(vm_offset_t va)
 	    sf_count(sf) == SF_REMOVED ? "freed" : "mapped",
 	    ksym_format((uintptr_t)sf_callers[slot], by));
 }
+FAULT_DESCRIBER(sf_buf_describe_fault);
 
 /*
  * Of a CPU's hits the fast path counts the low half only: it cannot go round

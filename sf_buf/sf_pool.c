@@ -66,10 +66,10 @@
 #include <sys/types.h>
 #include <sys/deadline.h>
 #include <sys/panic.h>
+#include <sys/pcpu.h>
 #include <sys/systm.h>
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
-#include <machine/pcpu.h>
 #include <sf_buf/sf_buf_var.h>
 #include <vm/tlb.h>
 

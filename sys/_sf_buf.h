@@ -53,11 +53,11 @@
  */
 
 #include <sys/types.h>
+#include <sys/pcpu.h>
 #include <sys/thread.h>
 #include <machine/atomic.h>
 #include <machine/hw.h>
 #include <machine/intr.h>
-#include <machine/pcpu.h>
 #include <machine/sf_pte.h>
 #include <vm/vm_page.h>
 

@@ -6,7 +6,7 @@
 #ifndef _SYS_DEADLINE_H_
 #define	_SYS_DEADLINE_H_
 
-/* Bounded waits for another CPU: arch/i386/smp/ipi.c. */
+/* Bounded waits for another CPU: kern/sync/deadline.c. */
 
 #include <sys/types.h>
 
@@ -21,6 +21,6 @@ bool	deadline_passed(struct deadline *w);
 bool	deadline_warning_due(struct deadline *w);
 bool	deadline_over(struct deadline *w);
 
-extern u_int ipi_timeout_ms;
+extern u_int ipi_timeout_ms;	/* the option ipi.timeout= */
 
 #endif /* !_SYS_DEADLINE_H_ */

@@ -17,10 +17,10 @@
  */
 
 #include <sys/types.h>
+#include <sys/pcpu.h>
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
-#include <machine/pcpu.h>
 
 /* The order of acquisition: the holder of a lock takes only later ones. */
 enum lock_rank {

@@ -16,12 +16,19 @@
 #define	EXIT_PANIC	0x12	/* 37 */
 #define	EXIT_NOTHING	0x13	/* 39: nothing ran, or a bad option */
 
-/* Any context. */
+/*
+ * machine_exit: ends the run: under QEMU with exit status (value << 1) | 1,
+ * elsewhere the machine halts.  Any context.
+ */
 void	machine_exit(u_int value) __attribute__((__noreturn__));
+
+/* machine_reboot: resets the machine.  Any context. */
 void	machine_reboot(void) __attribute__((__noreturn__));
+
+/* machine_poweroff: turns the machine off.  Any context. */
 void	machine_poweroff(void) __attribute__((__noreturn__));
 
-/* What the image of VARIANT=gcov prints before that: kern/debug/gcov.c. */
+/* gcov_print: prints what VARIANT=gcov counted: kern/debug/gcov.c. */
 #ifdef GCOV
 void	gcov_print(void);
 #else

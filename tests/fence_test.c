@@ -12,6 +12,7 @@
 #include <sys/types.h>
 #include <sys/lock.h>
 #include <sys/malloc.h>
+#include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
@@ -19,7 +20,6 @@
 #include <sys/thread.h>
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
-#include <machine/pcpu.h>
 #include <vm/vm_page.h>
 
 HIDDEN_TEST(leak_page, "leak.page")

@@ -4,21 +4,21 @@
  */
 
 /*
- * How many CPUs are interrupted for mappings that are used and replaced, while
- * those CPUs are busy: idle ones are never asked.  In counts, not in time, so
- * that a slow machine changes nothing.
+ * Tests how often CPUs are interrupted for mappings that are used and replaced,
+ * while those CPUs are busy: idle ones are never interrupted.  The limits are
+ * numbers of misses, not times, so they hold on a slow machine as well.
  */
 
 #include <sys/types.h>
+#include <sys/clock.h>
 #include <sys/deadline.h>
+#include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/test.h>
 #include <sys/thread.h>
-#include <machine/clock.h>
 #include <machine/cpufunc.h>
-#include <machine/pcpu.h>
 #include <tests/bench/bench.h>
 #include <vm/vm_page.h>
 
@@ -36,12 +36,15 @@ busy_cpus(void)
 	return (mp_ncpus < MAX_BUSY ? mp_ncpus : MAX_BUSY);
 }
 
-/* Twice as many pages as slots: in turn, they miss.  False: not here. */
+/*
+ * Takes twice as many pages as there are slots, so that using them in turn
+ * misses, and keeps the other CPUs busy.  False if the case is skipped.
+ */
 static bool
 setup(void)
 {
 	if (mp_ncpus == 1) {
-		test_skip("one CPU: there is nobody to interrupt");
+		test_skip("one CPU: there is no other to interrupt");
 		return (false);
 	}
 	if (nsfbufs < MIN_POOL || sf_strict) {
@@ -128,9 +131,9 @@ wait_for_ticks(u_int first, u_int end)
 }
 
 /*
- * A tick: a clock interrupt here, and then one on each other CPU.  In this
- * order, for an emulated CPU may be without a clock for a while, and what this
- * one closed at its tick is cleaned by the others' next.
+ * Waits for a clock interrupt here, and then for one on each other CPU.  In this
+ * order, because an emulated CPU may be without a clock for a while, and the
+ * batch that this CPU closed at its tick is flushed by the others' next ticks.
  */
 static void
 wait_for_a_tick(void)
@@ -154,7 +157,7 @@ TEST(paced, "interrupts.none_at_a_quarter_of_the_pool_a_tick")
 
 	if (!setup())
 		return;
-	use_pages_paced(TICKS);		/* until all is in its stride */
+	use_pages_paced(TICKS);		/* to reach a steady state */
 	before = stats();
 	use_pages_paced(TICKS);
 	printf("# HZ is %u: %llu misses in %u ticks interrupted %llu CPUs\n",

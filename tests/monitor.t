@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# The monitor, typed at through QEMU's serial port, as TAP.  Every wait ends
-# after $limit seconds; a machine that this leaves running is killed.
+# Tests the monitor through QEMU's serial port, as TAP.  Every wait ends after
+# $limit seconds; a machine that is still running at the end is killed.
 
 use strict;
 use warnings;
@@ -18,12 +18,12 @@ my ($pid, $to, $from, $seen);
 
 chdir(dirname(abs_path($0)) . '/..') or die "chdir: $!\n";
 $SIG{PIPE} = 'IGNORE';
-# make coverage brings another kernel, and wants the machines' logs.
+# make coverage sets another kernel, and a folder for the machines' logs.
 my ($logs, $machines) = (delete $ENV{LOGS}, 0);
 delete $ENV{KERNEL} unless defined $logs;
 delete @ENV{qw(SMP MEM CPU MACHINE APPEND BOOT FILE LOG ACCEL_THREAD SERIAL)};
 
-# Starts a command whose input and output are ours.
+# Starts a command; its input and output are pipes of this program.
 sub start {
 	my (%set) = (SMP => 2, MEM => '64M', FILE => '', @{shift()});
 	$set{LOG} //= "$logs/monitor-" . ++$machines . '.log'
@@ -33,8 +33,8 @@ sub start {
 	$seen = '';
 }
 
-# Reads until what was not yet taken matches; takes that.  What a terminal
-# would swallow does not count.
+# Reads until the output not yet taken matches, and takes it up to there.
+# Carriage returns are left out.
 sub expect {
 	my ($re, $name) = @_;
 	my $until = time + $limit;
@@ -63,7 +63,7 @@ sub prompt {
 	expect(qr/^mayfly> /m, shift // 'a prompt');
 }
 
-# Types a line; what it prints must match, and a new prompt follow.
+# Types a line; its output must match, and a new prompt follow.
 sub command {
 	my ($line, $re, $name) = @_;
 
@@ -71,8 +71,8 @@ sub command {
 	expect(qr/$re.*?^mayfly> /ms, $name // "$line");
 }
 
-# The end of what was started: its exit status.  What it prints until then is
-# read, unless it is to be left.
+# Waits for the end of the command and checks its exit status.  Its output until
+# then is read, unless $leave.
 sub ended {
 	my ($want, $name, $leave) = @_;
 	my $until = time + $limit;
@@ -113,7 +113,7 @@ sub cpu_time {
 
 my @qemu = ('sh', 'scripts/qemu');
 
-# Every command that is declared, by its name.
+# The names of all commands that are declared.
 sub declared {
 	my @names;
 	my $places = 'boot arch kern vm sf_buf tests/*.c tests/digest ' .
@@ -149,7 +149,7 @@ subtest 'typing' => sub {
 	command('', '', 'an empty line');
 	command("\e[A\e[5~\xff\x00\t\e[B", '', 'keys that mean nothing');
 
-	# Each of these has to become: audit.  QEMU keeps one ^A for itself.
+	# Each of these must become: audit.  QEMU takes the first ^A of two.
 	my %keys = (
 		'backspace' => "audif\x7ft",
 		'left and right' => "adit\e[D\e[D\e[Du\e[C\e[C",
@@ -194,7 +194,7 @@ subtest 'commands' => sub {
 	command('ps', '^ +\d+ main +running +\d+ .*idle 0 +.*idle 1 +');
 	# On either CPU.
 	command('cpus', '^  cpu apic +ticks(?=.*main$).*^    0 +0 +\d+ ' .
-	    '.*^    1 +1 +\d+ .*IPIs taken$.*resched +bench$');
+	    '.*^    1 +1 +\d+ .*IPIs taken$.*resched +test$');
 	command('audit', '^audit: all 1024 entries are right$');
 	command('test sf_buf.maps*', '^1\.\.1$.*^ok 1 sf_buf.maps_the_page$' .
 	    '.*^test: passed$');
@@ -209,7 +209,7 @@ subtest 'after a panic' => sub {
 	start([APPEND => 'monitor=on panic=monitor'], @qemu);
 	prompt();
 	type("panic\r");
-	expect(qr/^panic: CPU \d+: the monitor was told to$/m, 'panic');
+	expect(qr/^panic: CPU \d+: requested by the monitor's command$/m, 'panic');
 	expect(qr/ at 0x[0-9a-f]+ command_panic\+0x/, 'its backtrace');
 	prompt();
 	command('help', '^  digest .*not after a panic');
@@ -228,7 +228,7 @@ subtest 'after a panic' => sub {
 	type("poweroff\r");
 	ended(0, 'poweroff there');
 
-	# A stack of one page, and locks that are never given back.
+	# A stack that is used up, and locks that are never released.
 	for my $test (qw(stack_overflow sleep_under_a_spin_lock)) {
 		start([APPEND => "panic=monitor test=panic.$test"], @qemu);
 		expect(qr/^panic: CPU \d+: /m, $test);
@@ -273,7 +273,7 @@ subtest 'after a panic' => sub {
 
 subtest 'other machines' => sub {
 	start([APPEND => 'monitor=on'], @qemu, '-no-acpi');
-	expect(qr/MADT is not used/, 'without an I/O APIC');
+	expect(qr/MADT is unusable/, 'without an I/O APIC');
 	prompt();
 	command('audit', 'audit: all', 'input is polled');
 	type("reboot\r");
@@ -286,7 +286,7 @@ subtest 'other machines' => sub {
 	    'test=panic.sf_buf_alloc_of_no_page', SERIAL => 'none'], @qemu);
 	ended(37, 'the same after a panic');
 
-	# Nobody reads: once the pipe is full the UART sends nothing more.
+	# The pipe is not read: once it is full the UART sends nothing more.
 	start([APPEND => 'test=list'], @qemu);
 	fcntl($from, 1031, 4096) or diag("F_SETPIPE_SZ: $!");
 	ended(39, 'a serial port that is stuck', 'leave');
@@ -299,7 +299,7 @@ subtest 'other machines' => sub {
 	ended(0, 'poweroff');
 };
 
-# On a terminal make run stays in the monitor.
+# On a terminal make run ends in the monitor.
 subtest 'make run on a terminal' => sub {
 	start([FILE => 'tests/monitor.t', LOG => "build/monitor.$$.log"],
 	    'script', '-qec', 'sh scripts/run-file', '/dev/null');

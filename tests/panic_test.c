@@ -11,6 +11,7 @@
 
 #include <sys/types.h>
 #include <sys/lock.h>
+#include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/sleepq.h>
@@ -22,7 +23,6 @@
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
 #include <machine/ipi.h>
-#include <machine/pcpu.h>
 #include <machine/tsc.h>
 #include <vm/tlb.h>
 #include <vm/vm_page.h>

@@ -14,6 +14,7 @@
 #include <sys/job.h>
 #include <sys/lock.h>
 #include <sys/monitor.h>
+#include <sys/pcpu.h>
 #include <sys/power.h>
 #include <sys/sched.h>
 #include <sys/sf_buf.h>
@@ -24,7 +25,6 @@
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
-#include <machine/pcpu.h>
 #include <machine/tsc.h>
 #include <vm/kmem.h>
 #include <vm/vm_page.h>

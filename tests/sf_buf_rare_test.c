@@ -10,6 +10,7 @@
  */
 
 #include <sys/types.h>
+#include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/sleepq.h>
@@ -19,7 +20,6 @@
 #include <sys/timeout.h>
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
-#include <machine/pcpu.h>
 #include <machine/pmap.h>
 #include <machine/tsc.h>
 #include <sf_buf/sf_buf_var.h>

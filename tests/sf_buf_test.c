@@ -10,6 +10,7 @@
  */
 
 #include <sys/types.h>
+#include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/sleepq.h>
@@ -20,7 +21,6 @@
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
 #include <machine/ipi.h>
-#include <machine/pcpu.h>
 #include <machine/pmap.h>
 #include <vm/kmem.h>
 #include <vm/tlb.h>

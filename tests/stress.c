@@ -21,6 +21,7 @@
 #include <sys/types.h>
 #include <sys/job.h>
 #include <sys/lock.h>
+#include <sys/pcpu.h>
 #include <sys/power.h>
 #include <sys/sched.h>
 #include <sys/sf_buf.h>
@@ -32,7 +33,6 @@
 #include <sys/tunable.h>
 #include <machine/atomic.h>
 #include <machine/ipi.h>
-#include <machine/pcpu.h>
 #include <machine/tsc.h>
 #include <vm/kmem.h>
 #include <vm/vm_page.h>

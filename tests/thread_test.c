@@ -12,6 +12,7 @@
 #include <sys/types.h>
 #include <sys/errno.h>
 #include <sys/lock.h>
+#include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/sleepq.h>
 #include <sys/systm.h>
@@ -25,7 +26,6 @@
 #include <machine/intr.h>
 #include <machine/ipi.h>
 #include <machine/mp.h>
-#include <machine/pcpu.h>
 #include <machine/tsc.h>
 #include <vm/tlb.h>
 
@@ -721,10 +721,10 @@ TEST(serving, "smp.a_cpu_that_waits_for_a_lock_serves_flushes")
 /* Only a machine with 255 CPUs has a CPU with this APIC id. */
 HIDDEN_TEST(no_show, "smp.a_cpu_that_never_starts_is_left_out")
 {
-	static struct pcpu ghost = { .pc_apicid = 0xfe };
+	static struct pcpu ghost = { .pc_machine.apicid = 0xfe };
 	u_int n = mp_ncpus;
 
-	EXPECT(!mp_start_ap(&ghost, &ghost));
+	EXPECT(!mp_start_ap(&ghost, &ghost, NULL));
 	EXPECT_EQ(mp_ncpus, n);
 	EXPECT_EQ(ghost.pc_online, 0);
 }

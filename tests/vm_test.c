@@ -10,6 +10,7 @@
 
 #include <sys/types.h>
 #include <sys/malloc.h>
+#include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/systm.h>
 #include <sys/test.h>
@@ -17,7 +18,6 @@
 #include <machine/atomic.h>
 #include <machine/control.h>
 #include <machine/ipi.h>
-#include <machine/pcpu.h>
 #include <machine/pmap.h>
 #include <vm/kmem.h>
 #include <vm/vm_page.h>
@@ -130,7 +130,7 @@ TEST(stack_guards, "kva.every_stack_has_an_unmapped_page_below")
 	measure_stack(&deepest);
 	for (u_int cpu = 0; cpu < mp_ncpus; cpu++) {
 		smp_call(cpu, measure_stack, &deepest);
-		top = pcpus[cpu]->pc_df_stack;
+		top = pcpus[cpu]->pc_machine.df_stack;
 		EXPECT_EQ(pages_down(top - 1), DF_STACK_SIZE / PAGE_SIZE);
 	}
 	EXPECT(deepest > 0 && deepest <= most);

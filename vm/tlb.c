@@ -4,71 +4,76 @@
  */
 
 /*
- * The TLBs of all CPUs, kept right by epochs.  docs/tlb-coherence.md has the
- * argument in full; here is the order of the accesses.
+ * Keeps the TLBs of all CPUs coherent, by epochs.  docs/tlb-coherence.md has
+ * the argument in full; here is the order of the accesses.
  *
  * tlb_epoch counts closed batches of removed mappings.  pc_tlb of each CPU
  * is one word: the epoch that it last published, shifted up, and TLB_IDLE.
  *
- * Remover:	[1] removes entries
- *		[2] stamp = fetch_add(tlb_epoch, 1) + 1, locked
- *		[3] reads every pc_tlb: idle, or published stamp or later?
- * A flush:	[4] e = tlb_epoch
- *		[5] MOV CR3, which serialises (SDM vol. 3A 8.3)
- *		[6] pc_tlb = e
- * Out of idle:	[7] XCHG pc_tlb to not-idle and tlb_epoch, locked
- *		[8] [4] [5] [6]
- *		[9] anything that may touch an sf_buf
+ * Remover:	[E1] removes entries
+ *		[E2] stamp = fetch_add(tlb_epoch, 1) + 1, locked
+ *		[E3] reads every pc_tlb: idle, or published stamp or later?
+ * A flush:	[E4] e = tlb_epoch
+ *		[E5] flushes by MOV CR3, which serialises (SDM vol. 3A 8.3)
+ *		[E6] pc_tlb = e
+ * Out of idle:	[E7] XCHG pc_tlb to not-idle and tlb_epoch, locked
+ *		[E8] [E4] [E5] [E6]
+ *		[E9] anything that may touch an sf_buf
  *
- * If [3] sees what [6] published, then [4] read stamp or later, so [2] and
- * with it [1] came before [5]: no translation from before survived, and none
+ * If [E3] sees what [E6] published, then [E4] read stamp or later, so [E2] and
+ * with it [E1] came before [E5]: no translation from before survived, and none
  * can be loaded after.  Reading the epoch after the flush instead would
- * publish removals that the flush was too early for.  If [3] sees idle, it
- * came before [7], so [2] came before [8], which flushes.  With a plain store
- * in [7] the load in [8] could be done while the store waits in the store
- * buffer: both sides would miss each other.
+ * publish removals that the flush was too early for.  If [E3] sees idle, it
+ * came before [E7], so [E2] came before [E8], which flushes.  With a plain
+ * store in [E7] the load in [E8] could be done while the store waits in the
+ * store buffer: each side would miss the other's.
  *
- * Epochs wrap: stamps are compared with what is at most 2^29 of them away.
- * A CPU that is awake publishes at every tick; but one may sleep through any
- * number, and what it published then could seem to lie ahead of a stamp.  So
- * [7] says what the epoch is, and [8] flushes always.  To say so before the
- * flush is right, for this CPU touches nothing in between; and what was clean
- * while it idled stays so.
+ * Epochs wrap: stamps are compared with epochs that are at most 2^29 away.
+ * A CPU that is awake publishes at every tick; but an idle one may sleep
+ * through any number, and what it published before could seem to lie ahead of
+ * a stamp.  So [E7] publishes the epoch, and [E8] flushes always.  To publish
+ * it before the flush is right, because this CPU touches no sf_buf in between,
+ * and what counted as flushed while it idled stays so.
  *
- * A CPU that waits here serves the others' requests by taking their
- * interrupts, one that spins with interrupts off by tlb_serve().
+ * A CPU that waits here has interrupts on and so answers flush requests.  One
+ * that spins with interrupts off calls tlb_serve().
+ *
+ * From the machine this needs hw_flush_tlb() and hw_send_ipi(), whose
+ * interrupt IPI_FLUSH calls tlb_serve().
  */
 
 #include <sys/types.h>
 #include <sys/deadline.h>
 #include <sys/panic.h>
+#include <sys/pcpu.h>
 #include <sys/systm.h>
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
 #include <machine/hw.h>
 #include <machine/intr.h>
 #include <machine/ipi.h>
-#include <machine/pcpu.h>
 #include <vm/tlb.h>
 
 #define	RECENT		(1u << 29)
 
 static volatile uint32_t tlb_epoch;
 
-/* [4] [5] [6]; interrupts are off, so that no other flush comes between. */
+/* [E4] [E5] [E6]; interrupts are off, so that no other flush comes between. */
 static void
 flush_and_publish(struct pcpu *pc)
 {
 	uint32_t e = hw_load32(&tlb_epoch);
 
-	hw_load_cr3(hw_read_cr3());
+	hw_flush_tlb();
 	hw_store32(&pc->pc_tlb, e << 1);
 	pc->pc_flushes++;
+	KASSERT(!intr_enabled(), "flush_and_publish: interrupts are on "
+	    "(called from %p)", __caller());
 }
 
 /*
- * tlb_flush_here: flushes this CPU's TLB and publishes it.  Any context but
- * NMI.
+ * tlb_flush_here: flushes this CPU's TLB and publishes the epoch.  Any context
+ * but NMI.
  */
 void
 tlb_flush_here(void)
@@ -80,9 +85,9 @@ tlb_flush_here(void)
 }
 
 /*
- * tlb_close: closes a batch: what was removed before is gone from a TLB once
- * its CPU published the stamp that this returns.  Locked, so that no removal is
- * still in the store buffer by then.
+ * tlb_close: [E2] closes a batch.  What was removed before is gone from a TLB
+ * once its CPU has published the stamp that this returns, or a later one.  Any
+ * context.  Locked, so that no removal is in the store buffer afterwards.
  */
 uint32_t
 tlb_close(void)
@@ -90,7 +95,7 @@ tlb_close(void)
 	return (atomic_fetchadd_32(&tlb_epoch, 1) + 1);
 }
 
-/* Whether the TLB of pc may still hold something from before stamp. */
+/* [E3] True if the TLB of pc may still hold a translation from before stamp. */
 static inline bool
 lags(struct pcpu *pc, uint32_t stamp)
 {
@@ -99,7 +104,10 @@ lags(struct pcpu *pc, uint32_t stamp)
 	return ((word & TLB_IDLE) == 0 && (int32_t)(word - (stamp << 1)) < 0);
 }
 
-/* tlb_is_clean: whether no TLB holds what stamp closed.  Any context. */
+/*
+ * tlb_is_clean: true if no TLB holds a translation of the batch that stamp
+ * closed.  The stamp must be recent.  Any context.
+ */
 bool
 tlb_is_clean(uint32_t stamp)
 {
@@ -110,8 +118,8 @@ tlb_is_clean(uint32_t stamp)
 }
 
 /*
- * tlb_is_recent: whether so few batches were closed since stamp that it can
- * be compared with anything.  Any context.
+ * tlb_is_recent: true if so few batches have been closed since stamp that it
+ * can be compared with every published epoch.  Any context.
  */
 bool
 tlb_is_recent(uint32_t stamp)
@@ -120,25 +128,26 @@ tlb_is_recent(uint32_t stamp)
 }
 
 /*
- * Asks every CPU that lags.  The flag is set, locked, before the interrupt
- * is sent, and taken, locked, before the flush: who finds it set need send
- * nothing, for that flush is still to come and will see our epoch.
+ * Asks every CPU that lags to flush.  The flag is set, locked, before the
+ * interrupt is sent, and taken, locked, before the flush: a CPU that finds it
+ * set sends nothing, because the flush for it has not begun, and will read our
+ * epoch.
  */
 static void
 ask_laggards(uint32_t stamp)
 {
-	uint32_t intr = intr_save();
+	uint32_t flags = intr_save();
 
 	for (u_int i = 0; i < mp_ncpus; i++)
 		if (lags(pcpus[i], stamp) &&
 		    atomic_swap_32(&pcpus[i]->pc_flush_wanted, 1) == 0)
 			hw_send_ipi(i, IPI_FLUSH);
-	intr_restore(intr);
+	intr_restore(flags);
 }
 
 /*
- * tlb_serve: does what IPI_FLUSH asks; called by that, and from spin loops
- * with interrupts off.  Interrupts off.
+ * tlb_serve: flushes if another CPU asked for it.  Called by IPI_FLUSH, and by
+ * loops that spin with interrupts off.  Interrupts off.
  */
 void
 tlb_serve(void)
@@ -151,8 +160,9 @@ tlb_serve(void)
 }
 
 /*
- * tlb_may_wait: whether this context may wait for other CPUs.  Interrupts are
- * off in every handler and under every spin lock, so they tell it all.
+ * tlb_may_wait: true if this context may wait for other CPUs.  Interrupts are
+ * off in every handler and under every spin lock, so the interrupt flag
+ * answers it; after a panic there is no other CPU to wait for.
  */
 bool
 tlb_may_wait(void)
@@ -161,8 +171,9 @@ tlb_may_wait(void)
 }
 
 /*
- * tlb_force: returns when tlb_is_clean(stamp).  Interrupts at most every
- * other CPU, once.  Thread context, interrupts on, no spin lock held.
+ * tlb_force: flushes, here and on every CPU that lags; returns when
+ * tlb_is_clean(stamp).  Interrupts at most every other CPU, once.  Panics after
+ * ipi.timeout.  Thread context, interrupts on, no spin lock held.
  */
 void
 tlb_force(uint32_t stamp)
@@ -185,7 +196,7 @@ tlb_force(uint32_t stamp)
 }
 
 /*
- * tlb_force_nowait: the same without the wait, which is for who does not
+ * tlb_force_nowait: as tlb_force(), but does not wait; for callers that do not
  * need the address back soon.  Any context but NMI.
  */
 void
@@ -196,8 +207,8 @@ tlb_force_nowait(uint32_t stamp)
 }
 
 /*
- * tlb_flush_all_wait: after removing entries without G anywhere; returns when
- * no TLB holds them.  As tlb_force().
+ * tlb_flush_all_wait: returns when no TLB holds a non-global translation that
+ * was removed before the call.  Contexts as of tlb_force().
  */
 void
 tlb_flush_all_wait(void)
@@ -205,7 +216,10 @@ tlb_flush_all_wait(void)
 	tlb_force(tlb_close());
 }
 
-/* tlb_tick: the clock's: publishes if a batch closed since.  Interrupts off. */
+/*
+ * tlb_tick: called by hardclock(): flushes and publishes if a batch was closed
+ * since this CPU last did.  Interrupts off.
+ */
 void
 tlb_tick(void)
 {
@@ -216,19 +230,24 @@ tlb_tick(void)
 }
 
 /*
- * tlb_enter_idle: from here to tlb_leave_idle() this CPU touches no sf_buf
- * and counts as clean.  Interrupts off.  A plain store: a remover that sees
- * it late only waits longer.
+ * tlb_enter_idle: from here to tlb_leave_idle() this CPU touches no sf_buf,
+ * and no flush waits for it.  Interrupts off.  A plain store: a remover that
+ * sees it late only waits longer.
  */
 void
 tlb_enter_idle(void)
 {
 	struct pcpu *pc = curpcpu();
 
+	KASSERT(!intr_enabled(), "tlb_enter_idle: interrupts are on (called "
+	    "from %p)", __caller());
 	hw_store32(&pc->pc_tlb, hw_load32(&pc->pc_tlb) | TLB_IDLE);
 }
 
-/* tlb_leave_idle: [7] and [8].  Interrupts off. */
+/*
+ * tlb_leave_idle: [E7] and [E8].  Called at the entry of the interrupt that
+ * ends idling, before anything that may touch an sf_buf.  Interrupts off.
+ */
 void
 tlb_leave_idle(void)
 {
@@ -239,8 +258,8 @@ tlb_leave_idle(void)
 }
 
 /*
- * tlb_others_idle: whether all other CPUs idle, so that tlb_flush_here()
- * cleans whatever was closed.  Any context.
+ * tlb_others_idle: true if all other CPUs idle, so that tlb_flush_here() is
+ * enough for every batch closed so far.  Any context.
  */
 bool
 tlb_others_idle(void)

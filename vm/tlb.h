@@ -6,11 +6,11 @@
 #ifndef _VM_TLB_H_
 #define	_VM_TLB_H_
 
-/* The TLBs of all CPUs, kept right by epochs: vm/tlb.c has the contracts. */
+/* Keeps all TLBs coherent, by epochs: vm/tlb.c has the contracts. */
 
 #include <sys/types.h>
 
-#define	TLB_IDLE	1u		/* in pc_tlb; the rest is the epoch */
+#define	TLB_IDLE	1u		/* in pc_tlb; the epoch is above it */
 
 uint32_t tlb_close(void);
 bool	tlb_is_clean(uint32_t stamp);

@@ -5,9 +5,9 @@
 
 /*
  * The line editor.  Its input is whatever comes over a wire, its keys are
- * those of a VT100.  Invariants: le_pos <= le_len < LINE_SIZE; le_line holds
- * printable ASCII only; the cursor is in front of le_pos, and what stands on
- * the terminal's line is the prompt and le_shown characters from le_start.
+ * those of a VT100.  Invariants: le_pos <= le_len < LINE_SIZE; le_line has
+ * printable ASCII only; the terminal's line shows the prompt and le_shown
+ * characters from le_start on, and its cursor is at le_pos.
  */
 
 #include <sys/types.h>
@@ -31,7 +31,7 @@ out_times(struct lineedit *le, const char *s, u_int n)
 		out(le, s);
 }
 
-/* How many characters fit behind the prompt. */
+/* The number of characters that fit after the prompt. */
 static u_int
 width(const struct lineedit *le)
 {
@@ -39,9 +39,9 @@ width(const struct lineedit *le)
 }
 
 /*
- * Shows the line anew, a part of it that holds the cursor if it is too long;
- * what the last one had more is overwritten by blanks.  Without terminal
- * codes: the VGA text screen knows none.
+ * Shows the line anew or, if it is too long, a part of it that contains the
+ * cursor.  Blanks overwrite the end of a longer line that was shown before.
+ * Uses no terminal codes: the VGA text screen knows none.
  */
 static void
 redraw(struct lineedit *le)
@@ -93,7 +93,7 @@ insert(struct lineedit *le, char c)
 	    le->le_len - le->le_pos + 1);
 	le->le_line[le->le_pos++] = c;
 	le->le_len++;
-	/* Typing at the end shows just what was typed. */
+	/* At the end of the line the new character alone is sent. */
 	if (le->le_pos == le->le_len && le->le_shown < width(le)) {
 		le->le_out(&c, 1);
 		le->le_shown++;
@@ -101,7 +101,7 @@ insert(struct lineedit *le, char c)
 		redraw(le);
 }
 
-/* Removes the characters from..to, the cursor going to from. */
+/* Removes the characters from..to - 1; the cursor goes to from. */
 static void
 cut(struct lineedit *le, u_int from, u_int to)
 {
@@ -113,7 +113,7 @@ cut(struct lineedit *le, u_int from, u_int to)
 	redraw(le);
 }
 
-/* Where the word in front of the cursor begins. */
+/* The position at which the word before the cursor begins. */
 static u_int
 word_start(const struct lineedit *le)
 {
@@ -142,13 +142,14 @@ history_line(struct lineedit *le, u_int back)
 	return (le->le_history[(le->le_added - back) % LINE_HISTORY]);
 }
 
-/* Goes to the line `back' ago; 0 is the one that was being typed. */
+/* Goes `back' lines up in the history; 0 is the line being typed. */
 static void
 history_go(struct lineedit *le, u_int back)
 {
-	u_int have = le->le_added < LINE_HISTORY ? le->le_added : LINE_HISTORY;
+	u_int nlines = le->le_added < LINE_HISTORY ? le->le_added :
+	    LINE_HISTORY;
 
-	if (back > have)
+	if (back > nlines)
 		return;
 	if (le->le_back == 0)
 		memcpy(le->le_draft, le->le_line, le->le_len + 1);
@@ -156,7 +157,7 @@ history_go(struct lineedit *le, u_int back)
 	replace(le, back == 0 ? le->le_draft : history_line(le, back));
 }
 
-/* Neither an empty line nor the same one twice. */
+/* Adds the line to the history, unless it is empty or repeats the last one. */
 static void
 history_add(struct lineedit *le)
 {
@@ -165,11 +166,12 @@ history_add(struct lineedit *le)
 		return;
 	le->le_added++;
 	memcpy(history_line(le, 1), le->le_line, le->le_len + 1);
-	/* So that the count of lines never wraps to "none yet". */
+	/* So that the number of lines never wraps to 0, "none yet". */
 	if (le->le_added == 2 * LINE_HISTORY)
 		le->le_added = LINE_HISTORY;
 }
 
+/* The key that sends ESC [ key, or ESC O key. */
 static void
 cursor_key(struct lineedit *le, char key)
 {
@@ -198,7 +200,7 @@ cursor_key(struct lineedit *le, char key)
 	}
 }
 
-/* ESC [ number ~ */
+/* The key that sends ESC [ number ~. */
 static void
 numbered_key(struct lineedit *le, u_int number)
 {
@@ -219,8 +221,8 @@ numbered_key(struct lineedit *le, u_int number)
 }
 
 /*
- * Escape sequences, a byte at a time; those that mean nothing here are
- * swallowed up to their final byte, the first from '@' on.
+ * Takes one byte of an escape sequence.  A sequence that means nothing here is
+ * ignored up to its final byte, the first that is not below '@'.
  */
 static void
 escape(struct lineedit *le, char c)

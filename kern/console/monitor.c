@@ -5,11 +5,11 @@
 
 /*
  * The monitor.  Owns the prompt and the choice of the command; lineedit.c
- * does the typing, and each command lives where its subject does.
+ * edits the line, and each command is beside the code that it serves.
  *
  * After a panic the same loop runs with interrupts off on the CPU that
- * panicked: then only commands that say they are safe.  A panic in one of
- * those does not come back here: panic() ends the machine the second time.
+ * panicked, and takes only safe commands.  A panic in one of those does not
+ * come back here: the second panic() ends the run.
  */
 
 #include <sys/types.h>
@@ -38,7 +38,10 @@ monitor_wanted(void)
 	return (stay);
 }
 
-/* How many commands begin so; *found is the last, or the one of that name. */
+/*
+ * Returns the number of commands that begin with a word, 1 if one has it as
+ * its name; *found is that one, or the last of them.
+ */
 static u_int
 matching(const char *word, const struct command **found)
 {
@@ -57,7 +60,7 @@ matching(const char *word, const struct command **found)
 	return (n);
 }
 
-/* The first command after `last' in the order of the alphabet; NULL: none. */
+/* The command after `last', or the first for NULL, by name; NULL: no more. */
 static const struct command *
 next_command(const struct command *last)
 {
@@ -87,9 +90,9 @@ explain_ambiguous(const char *word)
 	printf("\n");
 }
 
-/* Finds everything that is wrong before anything runs. */
+/* The command of a line; prints what is wrong with it and returns NULL. */
 static const struct command *
-lookup(int argc, char **argv)
+find_command(int argc, char **argv)
 {
 	const struct command *c = NULL;
 	u_int n = matching(argv[0], &c);
@@ -118,7 +121,7 @@ run_line(char *line)
 
 	if (argc < 0)
 		printf("monitor: more than %d words\n", MAXWORDS);
-	else if (argc > 0 && (c = lookup(argc, argv)) != NULL)
+	else if (argc > 0 && (c = find_command(argc, argv)) != NULL)
 		c->run(argc, argv);
 }
 
@@ -128,7 +131,7 @@ show(const char *s, size_t len)
 	printf("%.*s", (int)len, s);
 }
 
-/* False if there is nothing to read from. */
+/* Reads a line into the editor; false if there is no serial port. */
 static bool
 read_line(void)
 {
@@ -155,7 +158,7 @@ monitor_run(void)
 	cons_input_start();
 	printf("monitor: help lists the commands; poweroff ends all\n");
 	while (read_line()) {
-		/* A copy: what cuts it into words must not cut the history. */
+		/* Cut into words is a copy: le_line stays as it was typed. */
 		memcpy(line, editor.le_line, sizeof(line));
 		run_line(line);
 	}
@@ -176,5 +179,5 @@ SAFE_COMMAND(command_help, "help", "", "this list")
 
 SAFE_COMMAND(command_panic, "panic", "", "panic, on purpose")
 {
-	panic("the monitor was told to");
+	panic("requested by the monitor's command");
 }

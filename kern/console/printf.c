@@ -3,7 +3,7 @@
  * Copyright (c) 2026 The mayfly authors
  */
 
-/* printf: a call's text is one piece, whoever else prints meanwhile. */
+/* Formatted output.  The text of one call is in one piece. */
 
 #include <sys/types.h>
 #include <sys/cons.h>
@@ -15,6 +15,7 @@
 static struct spinlock cons_lock =
     SPINLOCK_INITIALIZER("console", RANK_CONSOLE);
 
+/* Contracts are in <sys/systm.h>. */
 int
 vprintf(const char *fmt, va_list ap)
 {

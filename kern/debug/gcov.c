@@ -21,13 +21,13 @@
 #include <sys/types.h>
 #include <sys/cons.h>
 #include <sys/panic.h>
+#include <sys/pcpu.h>
 #include <sys/power.h>
 #include <sys/systm.h>
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
 #include <machine/nmi.h>
-#include <machine/pcpu.h>
 #include <machine/vmparam.h>
 
 #if !defined(__GNUC__) || defined(__clang__) || __GNUC__ < 12 || __GNUC__ > 13

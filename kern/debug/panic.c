@@ -13,6 +13,7 @@
 #include <sys/lock.h>
 #include <sys/monitor.h>
 #include <sys/panic.h>
+#include <sys/pcpu.h>
 #include <sys/power.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
@@ -21,7 +22,6 @@
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
 #include <machine/nmi.h>
-#include <machine/pcpu.h>
 #include <machine/trap.h>
 
 #define	MAXHELD		8	/* locks shown of each CPU */

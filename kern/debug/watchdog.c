@@ -18,13 +18,13 @@
 
 #include <sys/types.h>
 #include <sys/lock.h>
+#include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <sys/tunable.h>
 #include <sys/watchdog.h>
 #include <machine/nmi.h>
-#include <machine/pcpu.h>
 #include <machine/trap.h>
 #include <machine/tsc.h>
 #include <vm/tlb.h>

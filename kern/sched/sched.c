@@ -18,19 +18,16 @@
 
 #include <sys/types.h>
 #include <sys/lock.h>
+#include <sys/pcpu.h>
 #include <sys/sched.h>
-#include <sys/sf_buf.h>
 #include <sys/sleepq.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <machine/atomic.h>
-#include <machine/clock.h>
 #include <machine/cpufunc.h>
 #include <machine/hw.h>
 #include <machine/intr.h>
 #include <machine/ipi.h>
-#include <machine/pcpu.h>
-#include <vm/tlb.h>
 
 static struct runq {
 	struct spinlock lock;
@@ -369,28 +366,4 @@ sched_unbind(void)
 	KASSERT(curthread()->td_bound != NOCPU,
 	    "sched_unbind: not bound (called from %pC)", __caller());
 	curthread()->td_bound = NOCPU;
-}
-
-/*
- * Halts with the clock stopped until an interrupt; trap() marks the CPU awake
- * and restarts the clock.  Interrupts are off from the look at the queue to
- * the halt, so that no wake-up falls between them.
- */
-void
-sched_idle(void)
-{
-	struct pcpu *pc = curpcpu();
-
-	for (;;) {
-		disable_intr();
-		if (runqs[pc->pc_cpuid].len != 0) {
-			enable_intr();
-			sched_yield();
-			continue;
-		}
-		sf_buf_tick();		/* the stopped clock will not call it */
-		clock_stop();
-		tlb_enter_idle();
-		cpu_idle();
-	}
 }

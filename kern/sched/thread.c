@@ -14,6 +14,7 @@
 #include <sys/errno.h>
 #include <sys/lock.h>
 #include <sys/monitor.h>
+#include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/sleepq.h>
 #include <sys/systm.h>
@@ -21,8 +22,7 @@
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
-#include <machine/pcpu.h>
-#include <machine/pmap.h>
+#include <machine/vmparam.h>
 #include <vm/kmem.h>
 
 #define	STACK_FRAME	6u	/* words: what cpu_switch() pops, and a 0 */

@@ -18,13 +18,13 @@
 #include <sys/deadline.h>
 #include <sys/errno.h>
 #include <sys/lock.h>
+#include <sys/pcpu.h>
 #include <sys/sleepq.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <sys/timeout.h>
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
-#include <machine/pcpu.h>
 #include <machine/tsc.h>
 
 static struct timeout_queue {

@@ -14,9 +14,9 @@
 #include <sys/deadline.h>
 #include <sys/lock.h>
 #include <sys/panic.h>
+#include <sys/pcpu.h>
 #include <sys/systm.h>
 #include <machine/intr.h>
-#include <machine/pcpu.h>
 #include <machine/tsc.h>
 #include <vm/tlb.h>
 

@@ -15,13 +15,13 @@
 #include <sys/types.h>
 #include <sys/lock.h>
 #include <sys/panic.h>
+#include <sys/pcpu.h>
 #include <sys/sleepq.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
-#include <machine/pcpu.h>
 
 #define	CONTESTED	1u
 

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 #include <sys/errno.h>
 #include <sys/lock.h>
+#include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/sleepq.h>
 #include <sys/systm.h>
@@ -23,7 +24,6 @@
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
-#include <machine/pcpu.h>
 #include <machine/tsc.h>
 
 #define	NCHAINS		128u

@@ -13,9 +13,11 @@
  */
 
 #include <sys/types.h>
+#include <sys/clock.h>
 #include <sys/deadline.h>
 #include <sys/job.h>
 #include <sys/monitor.h>
+#include <sys/pcpu.h>
 #include <sys/power.h>
 #include <sys/sched.h>
 #include <sys/sf_buf.h>
@@ -23,9 +25,7 @@
 #include <sys/thread.h>
 #include <sys/tunable.h>
 #include <machine/atomic.h>
-#include <machine/clock.h>
 #include <machine/cpufunc.h>
-#include <machine/pcpu.h>
 #include <machine/tsc.h>
 #include <tests/bench/bench.h>
 #include <vm/kmem.h>

@@ -13,7 +13,6 @@
  */
 
 #include <sys/types.h>
-#include <sys/bench.h>
 #include <sys/sf_buf.h>
 
 /* Events counted during a measurement. */

@@ -13,11 +13,11 @@
  */
 
 #include <sys/types.h>
+#include <sys/pcpu.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <machine/atomic.h>
-#include <machine/pcpu.h>
 #include <tests/bench/bench.h>
 #include <tests/bench/window.h>
 #include <vm/kmem.h>

@@ -11,11 +11,11 @@
  */
 
 #include <sys/types.h>
+#include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
-#include <machine/pcpu.h>
 #include <tests/bench/bench.h>
 #include <tests/bench/worker.h>
 

@@ -11,9 +11,9 @@
  */
 
 #include <sys/types.h>
+#include <sys/pcpu.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
-#include <machine/pcpu.h>
 #include <tests/bench/bench.h>
 #include <vm/kmem.h>
 #include <vm/tlb.h>

@@ -11,12 +11,12 @@
  */
 
 #include <sys/types.h>
+#include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <machine/hw.h>
-#include <machine/pcpu.h>
 #include <tests/bench/bench.h>
 #include <tests/bench/window.h>
 #include <vm/vm_page.h>

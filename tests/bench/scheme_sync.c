@@ -16,12 +16,12 @@
  */
 
 #include <sys/types.h>
+#include <sys/pcpu.h>
 #include <sys/sf_buf.h>
 #include <sys/sleepq.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <machine/hw.h>
-#include <machine/pcpu.h>
 #include <machine/pmap.h>
 #include <tests/bench/bench.h>
 #include <tests/bench/window.h>

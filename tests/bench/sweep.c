@@ -11,12 +11,12 @@
  */
 
 #include <sys/types.h>
+#include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <sys/tunable.h>
-#include <machine/pcpu.h>
 #include <machine/tsc.h>
 #include <tests/bench/bench.h>
 #include <tests/bench/trace.h>

@@ -14,8 +14,8 @@
  */
 
 #include <sys/types.h>
-#include <sys/bench.h>
 #include <sys/deadline.h>
+#include <sys/pcpu.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <machine/atomic.h>
@@ -23,7 +23,6 @@
 #include <machine/hw.h>
 #include <machine/ipi.h>
 #include <machine/lapic.h>
-#include <machine/pcpu.h>
 #include <machine/pmap.h>
 #include <tests/bench/window.h>
 #include <vm/kmem.h>
@@ -53,6 +52,14 @@ bench_lock_wait(struct bench_lock *l)
 	} while (atomic_swap_32(&l->locked, 1) != 0);
 }
 
+/* What IPI_TEST asks of a CPU.  Interrupts off. */
+static void
+invalidate(void)
+{
+	hw_invlpg(target_va);
+	(void)atomic_fetchadd_32(&acks, 1);
+}
+
 /*
  * window_init: reserves the addresses of nslots pages for ever, and maps
  * nothing there.  Returns the first, or 0 if there are too few addresses or
@@ -63,6 +70,7 @@ window_init(u_int nslots)
 {
 	if (mp_ncpus > WINDOW_MAXCPU)
 		return (0);
+	ipi_register(IPI_TEST, invalidate);
 	return (kmem_kva_alloc(nslots << PAGE_SHIFT));
 }
 
@@ -93,15 +101,15 @@ send(const struct cpuset *set)
 		if (i != me && (set->word[i / 32] & 1u << (i % 32)) != 0)
 			n++;
 	if (n > 1 && n == mp_ncpus - 1) {
-		curpcpu()->pc_ipis_sent[IPI_BENCH]++;
+		curpcpu()->pc_ipis_sent[IPI_TEST]++;
 		lapic_send(0, ICR_FIXED | ICR_OTHERS |
-		    (VECTOR_IPI + IPI_BENCH));
+		    (VECTOR_IPI + IPI_TEST));
 		return (n);
 	}
 	for (u_int i = 0; last < n; i++) {
 		if (i == me || (set->word[i / 32] & 1u << (i % 32)) == 0)
 			continue;
-		hw_send_ipi(i, IPI_BENCH);
+		hw_send_ipi(i, IPI_TEST);
 		last++;
 	}
 	return (n);
@@ -130,14 +138,6 @@ window_shootdown(const struct cpuset *set, vm_offset_t va)
 	bench_unlock(&lock);
 }
 
-/* bench_ipi: handles IPI_BENCH: invalidates target_va.  Interrupts off. */
-void
-bench_ipi(void)
-{
-	hw_invlpg(target_va);
-	(void)atomic_fetchadd_32(&acks, 1);
-}
-
 /*
  * window_flush_all: makes all CPUs flush, after entries were removed without a
  * shootdown.
@@ -154,7 +154,7 @@ window_ipis(void)
 	uint64_t n = 0;
 
 	for (u_int i = 0; i < mp_ncpus; i++)
-		n += pcpus[i]->pc_ipis_sent[IPI_BENCH];
+		n += pcpus[i]->pc_ipis_sent[IPI_TEST];
 	return (n);
 }
 
@@ -164,6 +164,6 @@ window_interrupted(void)
 	uint64_t n = 0;
 
 	for (u_int i = 0; i < mp_ncpus; i++)
-		n += pcpus[i]->pc_ipis_taken[IPI_BENCH];
+		n += pcpus[i]->pc_ipis_taken[IPI_TEST];
 	return (n);
 }

@@ -13,11 +13,11 @@
  */
 
 #include <sys/types.h>
+#include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/thread.h>
 #include <machine/atomic.h>
 #include <machine/hw.h>
-#include <machine/pcpu.h>
 #include <machine/pmap.h>
 
 #define	WINDOW_MAXCPU	64u

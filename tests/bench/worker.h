@@ -12,7 +12,7 @@
  */
 
 #include <sys/types.h>
-#include <machine/pcpu.h>
+#include <sys/pcpu.h>
 #include <tests/bench/bench.h>
 
 struct thread;

@@ -12,13 +12,13 @@
 
 #include <sys/types.h>
 #include <sys/deadline.h>
+#include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
-#include <machine/pcpu.h>
 #include <machine/tsc.h>
 #include <tests/bench/bench.h>
 #include <tests/bench/trace.h>

@@ -19,11 +19,11 @@
 #include <sys/types.h>
 #include <sys/job.h>
 #include <sys/monitor.h>
+#include <sys/pcpu.h>
 #include <sys/power.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
-#include <machine/pcpu.h>
 #include <machine/tsc.h>
 #include <boot/multiboot.h>
 #include <tests/digest/sha256.h>

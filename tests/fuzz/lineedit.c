@@ -4,9 +4,9 @@
  */
 
 /*
- * Fuzzes kern/console/lineedit.c: the input is what is typed.  What the editor sends
- * is played to a terminal of one line, which must always show what the
- * editor believes that it shows.
+ * Fuzzes kern/console/lineedit.c: the input is the bytes typed.  What the
+ * editor sends goes to a terminal of one line, which must always show what the
+ * editor assumes that it shows.
  */
 
 #include "tests/fuzz/fuzz.h"
@@ -68,7 +68,7 @@ check_screen(const struct lineedit *le)
 	must(screen[LINE_COLUMNS] == ' ');
 	must(le->le_pos >= le->le_start &&
 	    column == n + le->le_pos - le->le_start);
-	/* Nothing is hidden that would fit. */
+	/* No character is hidden that would fit. */
 	must(le->le_shown == LINE_COLUMNS - n ||
 	    le->le_start + le->le_shown == le->le_len);
 }

@@ -129,7 +129,7 @@ test_madt_cpus(void)
 	lapic(3, 1);
 	lapic(0, 1);
 	lapic(7, 0);		/* disabled */
-	lapic(3, 1);		/* once more */
+	lapic(3, 1);		/* a second time */
 	lapic(9, 2);		/* could be enabled, but is not */
 	put(4, 0x80, 4, 1, 2);	/* of no known type */
 	lapic(254, 0xff);
@@ -137,7 +137,7 @@ test_madt_cpus(void)
 	parse_madt();
 	ok(mi.error == NULL && mi.ncpus == 3 && mi.apicid[0] == 3 &&
 	    mi.apicid[1] == 0 && mi.apicid[2] == 254, "enabled CPUs, each once");
-	ok(mi.lapic_pa == 0xfee00000 && mi.nunreachable == 0, "the rest");
+	ok(mi.lapic_pa == 0xfee00000 && mi.nunreachable == 0, "its local APIC");
 
 	begin_madt();
 	lapic(0, 1);
@@ -197,7 +197,7 @@ test_madt_interrupts(void)
 	    mi.isa[4].gsi == 4 && mi.isa[15].gsi == 15, "ISA overrides");
 }
 
-/* Entries that are too short for their type are passed over. */
+/* Entries that are too short for their type are ignored. */
 static void
 test_madt_short_entries(void)
 {
@@ -276,7 +276,7 @@ test_madt_bad(void)
 	bad_madt("an entry of length 0");
 	begin_madt();
 	lapic(1, 1);
-	put(3, 0x80, 1, 2);	/* 1, 2 would be one that is good */
+	put(3, 0x80, 1, 2);	/* 1, 2 alone would be good */
 	finish();
 	bad_madt("an entry of length 1");
 	begin_madt();

@@ -28,11 +28,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <sys/pcpu.h>
 #include <sys/sf_buf.h>
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
-#include <machine/pcpu.h>
+#include <machine/ipi.h>
 #include <machine/pmap.h>
 #include <vm/tlb.h>
 #include "sim.h"
@@ -760,22 +761,16 @@ hw_invlpg(vm_offset_t va)
 		cur->tlb[slot] = 0;
 }
 
-uint32_t
-hw_read_cr3(void)
-{
-	return (0x1000);
-}
-
 void
-hw_load_cr3(uint32_t v)
+hw_flush_tlb(void)
 {
-	STEP("mov cr3", NULL, v);
+	STEP("mov cr3", NULL, 0);
 	sim_drain(cur);
 	tlb_flush(cur);
 }
 
 void
-hw_send_ipi(u_int cpu, u_int verb)
+hw_send_ipi(u_int cpu, enum ipi_verb verb)
 {
 	STEP("send ipi", NULL, cpu);
 	sim_drain(cur);
@@ -832,7 +827,7 @@ intr_soft_unmask(void)
 	if (deferred == 0)
 		return;
 	hw_store32(&cur->pc->pc_soft_masked, 0);
-	take_interrupt(deferred >> 8);
+	take_interrupt(INTR_DEFERRED_VECTOR(deferred));
 }
 
 void
@@ -943,7 +938,7 @@ machine_reset(u_int ncpus, enum sim_mode m, const struct noise *n,
 	for (u_int i = 0; i < ncpus; i++) {
 		pcpus[i] = cpus[i].pc = &pcpu_space[i];
 		/* The rest are tables for the hardware. */
-		memset(pcpus[i], 0, offsetof(struct pcpu, pc_gdt));
+		memset(pcpus[i], 0, offsetof(struct pcpu, pc_machine));
 		pcpus[i]->pc_self = pcpus[i];
 		pcpus[i]->pc_cpuid = i;
 		pcpus[i]->pc_online = 1;

@@ -23,8 +23,8 @@
  */
 
 #include <sys/types.h>
+#include <sys/pcpu.h>
 #include <sys/thread.h>
-#include <machine/pcpu.h>
 
 #define	NCPUS		4u	/* at most; struct work has a run's number */
 #define	NSLOTS		8u

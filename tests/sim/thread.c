@@ -18,6 +18,7 @@
 
 #include <sys/errno.h>
 #include <sys/lock.h>
+#include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/sleepq.h>
@@ -27,7 +28,6 @@
 #include <machine/hw.h>
 #include <machine/intr.h>
 #include <machine/ipi.h>
-#include <machine/pcpu.h>
 #include <vm/tlb.h>
 #include "sim.h"
 

@@ -14,10 +14,10 @@
 
 #include <string.h>
 
+#include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
-#include <machine/pcpu.h>
 #include <machine/pmap.h>
 #include <sf_buf/sf_buf_var.h>
 #include <vm/tlb.h>

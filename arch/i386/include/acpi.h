@@ -8,31 +8,31 @@
 
 /*
  * What the kernel takes from ACPI's tables.  The parsers, in acpi_tables.c,
- * look at nothing but the bytes that they are given, and at none beyond len;
- * so they also run on a host.  Section numbers are those of ACPI 6.4.
+ * read only the bytes that they are given, and none beyond len; so they also
+ * run on a host.  Section numbers are those of ACPI 6.4.
  */
 
 #include <sys/types.h>
 
-#define	ACPI_RSDP_LEN	20u	/* of revision 0; what find_rsdp looks at */
+#define	ACPI_RSDP_LEN	20u	/* of revision 0; find_rsdp() reads these */
 #define	ACPI_RSDP2_LEN	36u	/* from revision 2 on */
 #define	ACPI_HEADER_LEN	36u	/* in front of every table but the RSDP */
 #define	ACPI_MAXIOAPIC	16u
-#define	ACPI_MAXAPICID	254u	/* the largest that can be sent to */
+#define	ACPI_MAXAPICID	254u	/* the largest that an IPI can reach */
 #define	ACPI_ISA_IRQS	16u
 
-/* Where the other tables are listed (5.2.5). */
+/* The addresses of the two lists of tables (5.2.5). */
 struct rsdp_info {
 	uint32_t rsdt_pa;	/* 4-byte entries; 0: none */
 	uint64_t xsdt_pa;	/* 8-byte entries, preferred; 0: none */
 };
 
-/* rsdp_parse: len readable bytes.  False if this is no sound RSDP. */
+/* rsdp_parse: reads an RSDP of len bytes.  False if it is not sound. */
 bool	rsdp_parse(const void *p, size_t len, struct rsdp_info *ri);
 
 /*
- * acpi_table_good: whether len bytes are one whole table: signature, length,
- * checksum (5.2.6).
+ * acpi_table_good: true if len bytes are one whole table with this signature,
+ * by its length and checksum (5.2.6).
  */
 bool	acpi_table_good(const void *table, size_t len, const char *signature);
 
@@ -55,12 +55,13 @@ struct madt_info {
 		bool low;	/* active low */
 		bool level;	/* level-triggered */
 	} isa[ACPI_ISA_IRQS];
-	const char *error;	/* NULL, or why it is not to be used */
+	const char *error;	/* NULL, or why the table is unusable */
 };
 
 /*
- * madt_parse: the enabled processors, by local APIC id, the I/O APICs and the
- * ISA IRQs.  mi->error says what is wrong; then mi->ncpus is 0.
+ * madt_parse: stores in *mi the enabled processors, by local APIC id, the I/O
+ * APICs and the ISA IRQs.  If the table is unusable mi->error says why, and
+ * mi->ncpus is 0.
  */
 void	madt_parse(const void *table, size_t len, struct madt_info *mi);
 
@@ -69,29 +70,32 @@ struct fadt_info {
 	uint64_t dsdt_pa;
 	uint16_t pm1a_cnt;	/* I/O ports; 0: none */
 	uint16_t pm1b_cnt;
-	uint16_t smi_cmd;	/* asks for ACPI mode; 0: is always on */
+	uint16_t smi_cmd;	/* asks for ACPI mode; 0: it is always on */
 	uint8_t acpi_enable;	/* what to write there */
 	uint16_t reset_port;	/* I/O port; 0: none */
 	uint8_t reset_value;
 };
 
-/* fadt_parse: false, and nothing in *fi, if the table is not sound. */
+/* fadt_parse: false, and *fi all zero, if the table is not sound. */
 bool	fadt_parse(const void *table, size_t len, struct fadt_info *fi);
 
 /*
- * s5_parse: from a whole DSDT, the two values that \_S5 says are to be
- * written as SLP_TYP (7.4.2.6).  Finds the package by its bytes, without
- * running any AML; false if there is none, or one that is not constant.
+ * s5_parse: stores the two values for SLP_TYP of the package \_S5 of a whole
+ * DSDT (7.4.2.6).  Finds the package by its bytes, without running any AML.
+ * False if there is none, or it is not constant.
  */
 bool	s5_parse(const void *dsdt, size_t len, uint8_t typ[2]);
 
-/* acpi.c: finds all this in memory.  Once each, at start, in this order. */
+/*
+ * acpi_find_cpus, acpi_find_power: find the tables in memory.  Once each, at
+ * start, in this order.
+ */
 void	acpi_find_cpus(struct madt_info *mi);
 void	acpi_find_power(void);
 
 /*
- * acpi_poweroff, acpi_reset: write the registers; return if there are none,
- * or if nothing happened.  Any context.
+ * acpi_poweroff, acpi_reset: turn the machine off, or reset it; return if there
+ * are no registers for that, or if nothing happened.  Any context.
  */
 void	acpi_poweroff(void);
 void	acpi_reset(void);

@@ -32,7 +32,10 @@ atomic_fetchadd_32(volatile uint32_t *p, uint32_t v)
 	return (__atomic_fetch_add(p, v, __ATOMIC_SEQ_CST));
 }
 
-/* Adds 1, or takes 1 away; true unless the top bit is set afterwards. */
+/*
+ * Increment, decrement and subtraction.  False if the result is negative (its
+ * top bit is set).
+ */
 static inline bool
 atomic_inc_32(volatile uint32_t *p)
 {
@@ -53,7 +56,6 @@ atomic_dec_32(volatile uint32_t *p)
 	return (good);
 }
 
-/* Takes v away; true unless the top bit is set afterwards. */
 static inline bool
 atomic_sub_32(volatile uint32_t *p, uint32_t v)
 {
@@ -70,7 +72,7 @@ atomic_swap_32(volatile uint32_t *p, uint32_t v)
 	return (__atomic_exchange_n(p, v, __ATOMIC_SEQ_CST));
 }
 
-/* True if *p was old and is now new; else *old is what was found. */
+/* Stores new in *p if it was *old; true if so, else *old is what was found. */
 static inline bool
 atomic_fcmpset_32(volatile uint32_t *p, uint32_t *old, uint32_t new)
 {
@@ -81,7 +83,7 @@ atomic_fcmpset_32(volatile uint32_t *p, uint32_t *old, uint32_t new)
 	return (done);
 }
 
-/* The same without what was found. */
+/* As atomic_fcmpset_32(), without returning the value found. */
 static inline bool
 atomic_cmpset_32(volatile uint32_t *p, uint32_t old, uint32_t new)
 {
@@ -90,8 +92,8 @@ atomic_cmpset_32(volatile uint32_t *p, uint32_t old, uint32_t new)
 }
 
 /*
- * The same from 0, which is loaded anew: else the compiler may take a variable
- * that it knows to be 0 for it, which costs a register.
+ * As atomic_cmpset_32() with old = 0, which is loaded into EAX here: otherwise
+ * gcc may reuse a variable known to be 0, and keep it in a register for that.
  */
 static inline bool
 atomic_cmpset_0_32(volatile uint32_t *p, uint32_t new)
@@ -120,7 +122,7 @@ atomic_interrupt_fence(void)
 
 #define	atomic_swap_ptr(p, v)	__atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)
 
-/* True if *p was old and is now new. */
+/* As atomic_cmpset_32(), for a pointer or an integer of its size. */
 #define	atomic_cmpset_ptr(p, old, new) __extension__({			\
 	__typeof__(*(p) + 0) old_ = (old);				\
 	__atomic_compare_exchange_n(p, &old_, new, false,		\

@@ -6,12 +6,11 @@
 #ifndef _MACHINE_CLOCK_H_
 #define	_MACHINE_CLOCK_H_
 
-/* The clock interrupt of each CPU: arch/i386/pc/clock.c. */
+/* The clock of each CPU, which stops while it idles: arch/i386/pc/clock.c. */
 
-#define	HZ		100u
+#include <sys/types.h>
 
-void	clock_intr(void);
-void	clock_stop(void);
+void	clock_stop(uint64_t next);
 void	clock_start(void);
 
 #endif /* !_MACHINE_CLOCK_H_ */

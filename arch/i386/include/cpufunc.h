@@ -111,7 +111,7 @@ cpu_idle(void)
 	__asm__ volatile("sti; hlt" : : : "memory");
 }
 
-/* The address of this very instruction: who took a lock, say. */
+/* The address of this instruction, by which a lock names its holder. */
 static inline const void *
 cpu_here(void)
 {

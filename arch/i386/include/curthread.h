@@ -7,15 +7,19 @@
 #define	_MACHINE_CURTHREAD_H_
 
 /*
- * The running thread, in one instruction: apart from <machine/pcpu.h>, which
- * needs struct thread, so that <sys/thread.h> can have inline functions.
+ * The running thread.  Apart from <sys/pcpu.h>, which needs struct thread, so
+ * that <sys/thread.h> and <sys/sched.h> can have inline functions.
  */
 
 struct thread;
 
 #define	PC_CURTHREAD	4	/* offset in struct pcpu */
 
-/* Follows the thread wherever it runs, so the compiler may keep it. */
+/*
+ * curthread: the running thread, in one instruction.  Any context.  Not
+ * volatile: a thread that moves is still itself, so the compiler may keep the
+ * result.
+ */
 static inline struct thread *
 curthread(void)
 {

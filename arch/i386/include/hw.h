@@ -7,8 +7,8 @@
 #define	_MACHINE_HW_H_
 
 /*
- * The one small header through which page-table and TLB code reaches the
- * hardware.  A host build puts a simulated machine under the same names.
+ * The only header through which page-table and TLB code touches the hardware.
+ * A host build puts a simulated machine under the same names.
  */
 
 #include <sys/types.h>
@@ -25,7 +25,7 @@ hw_store32(volatile uint32_t *p, uint32_t v)
 	*p = v;
 }
 
-/* Locked whether or not it says so (SDM vol. 2, XCHG): a full barrier. */
+/* Locked without a LOCK prefix (SDM vol. 2, XCHG), so a full barrier. */
 static inline uint32_t
 hw_xchg32(volatile uint32_t *p, uint32_t v)
 {
@@ -33,7 +33,7 @@ hw_xchg32(volatile uint32_t *p, uint32_t v)
 	return (v);
 }
 
-/* Whether any bit of mask is set in *p: one load, as of hw_load32(). */
+/* True if any bit of mask is set in *p: one load, as hw_load32(). */
 static inline bool
 hw_test32(const volatile uint32_t *p, uint32_t mask)
 {
@@ -45,8 +45,8 @@ hw_test32(const volatile uint32_t *p, uint32_t mask)
 }
 
 /*
- * True if *p held old, given as its low and its high word, and now holds new.
- * Locked (SDM vol. 2, CMPXCHG8B).
+ * Stores new in *p if it was old, each given as its low and its high word.
+ * True if it did so.  Locked (SDM vol. 2, CMPXCHG8B).
  */
 static inline bool
 hw_cmpxchg8b(volatile uint64_t *p, uint32_t old_low, uint32_t old_high,
@@ -81,7 +81,14 @@ hw_load_cr3(uint32_t v)
 	__asm__ volatile("movl %0, %%cr3" : : "r" (v) : "memory");
 }
 
-/* In ipi.c, for it needs the local APIC; verb is an enum ipi_verb. */
-void	hw_send_ipi(u_int cpu, u_int verb);
+/*
+ * Flushes this CPU's TLB, global translations excepted.  Serialises: what was
+ * stored before is what page walks find afterwards (SDM vol. 3A 8.3).
+ */
+static inline void
+hw_flush_tlb(void)
+{
+	hw_load_cr3(hw_read_cr3());
+}
 
 #endif /* !_MACHINE_HW_H_ */

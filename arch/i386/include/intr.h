@@ -7,19 +7,31 @@
 #define	_MACHINE_INTR_H_
 
 /*
- * Interrupts put off without CLI, for a few dozen instructions that a CPU has
- * to itself.  pc_soft_masked is INTR_SOFT_MASKED meanwhile and, once an interrupt came,
- * has its vector in the bits above.  trap() looks at it: the first interrupt
- * that comes is left for intr_soft_unmask(), with interrupts off in the frame that
- * it returns by.  So it is paid for when one comes, and not each time; and no
- * EFLAGS need be read, for where interrupts are off none comes.
+ * Interrupts off: by CLI, or by a store.
  *
- * Other CPUs may look at pc_soft_masked, to learn whether this one is in such a
+ * Soft-masked interrupts: a section of a few dozen instructions is protected
+ * by a store instead of CLI.  (D. Stodolsky, J. B. Chen, B. N. Bershad: Fast
+ * Interrupt Priority Management in Operating System Kernels, 1993.)
+ *
+ * pc_soft_masked is INTR_SOFT_MASKED within such a section.  trap() looks at
+ * it: the first interrupt is recorded there for intr_soft_unmask(), and its
+ * return frame has IF cleared, so that no second one comes.  So the cost is
+ * that of an interrupt that comes, and not that of each section; and EFLAGS
+ * need not be read, because where interrupts are off none comes.
+ *
+ * Other CPUs may read pc_soft_masked, to learn whether this one is in such a
  * section: sf_buf/sf_pool.c.
  */
 
 #include <sys/types.h>
-#include <machine/pcpu.h>
+#include <sys/pcpu.h>
+
+#define	EFLAGS_IF	0x00000200u
+
+/* pc_soft_masked: the mark of a section, and the vector of an interrupt. */
+#define	INTR_SOFT_MASKED	1u
+#define	INTR_DEFERRED(vector)	((vector) << 8)
+#define	INTR_DEFERRED_VECTOR(mask) ((mask) >> 8)
 
 static inline uint32_t
 read_eflags(void)
@@ -29,8 +41,6 @@ read_eflags(void)
 	__asm__ volatile("pushfl; popl %0" : "=r" (v) : : "memory");
 	return (v);
 }
-
-#define	EFLAGS_IF	0x00000200u
 
 static inline void
 disable_intr(void)
@@ -50,7 +60,7 @@ intr_enabled(void)
 	return ((read_eflags() & EFLAGS_IF) != 0);
 }
 
-/* Interrupts off, and back to what they were. */
+/* intr_save: turns interrupts off; returns what intr_restore() takes. */
 static inline uint32_t
 intr_save(void)
 {
@@ -60,6 +70,7 @@ intr_save(void)
 	return (flags);
 }
 
+/* intr_restore: turns them on again if they were on at intr_save(). */
 static inline void
 intr_restore(uint32_t flags)
 {
@@ -67,13 +78,11 @@ intr_restore(uint32_t flags)
 		enable_intr();
 }
 
-#define	INTR_SOFT_MASKED	1u
-#define	INTR_DEFERRED(vector) ((vector) << 8)	/* and back: >> 8 */
-
 /*
- * intr_soft_mask: from here on the caller is not interrupted, nor moved to another
- * CPU, until intr_soft_unmask(); NMIs and exceptions come as ever.  Any context but
- * NMI; does not nest; nothing that waits, or takes a lock, may come between.
+ * intr_soft_mask: from here to intr_soft_unmask() the caller is neither
+ * interrupted nor moved to another CPU; NMIs and exceptions come as ever.  Any
+ * context but NMI.  Does not nest.  Within the section nothing may wait or
+ * take a lock.
  */
 static inline void
 intr_soft_mask(void)
@@ -81,9 +90,9 @@ intr_soft_mask(void)
 	PCPU_STORE(pc_soft_masked, INTR_SOFT_MASKED);
 }
 
-void	intr_deliver_deferred(void);		/* trap.c */
+void	intr_deliver_deferred(void);		/* soft.c */
 
-/* intr_soft_unmask: and takes what came meanwhile. */
+/* intr_soft_unmask: ends the section, and delivers a deferred interrupt. */
 static inline void
 intr_soft_unmask(void)
 {

@@ -12,22 +12,27 @@
 
 struct madt_info;
 
-#define	ISA_COM1	4	/* the ISA interrupt of the first serial port */
-
-/* ioapic_init: maps every I/O APIC and masks its inputs.  Once, at start. */
+/*
+ * ioapic_init: maps every I/O APIC and masks its inputs.  Once, at start, on
+ * the boot CPU, after lapic_init().
+ */
 void	ioapic_init(const struct madt_info *mi);
 
 /*
  * ioapic_route_isa: from here on ISA interrupt irq (0 to 15) arrives at the
- * boot CPU as vector VECTOR_ISA + irq.  False if no I/O APIC takes it.  Thread
+ * boot CPU, which calls handler with interrupts off.  False if no I/O APIC
+ * takes it.  Once for each irq, or again with the same handler.  Thread
  * context.
  */
-bool	ioapic_route_isa(u_int irq);
+bool	ioapic_route_isa(u_int irq, void (*handler)(void));
 
-/* ioapic_mask_isa: the end of that.  Any context but NMI. */
+/*
+ * ioapic_mask_isa: undoes ioapic_route_isa(), but for an interrupt that is on
+ * its way, which still finds its handler.  Any context but NMI.
+ */
 void	ioapic_mask_isa(u_int irq);
 
-/* isa_intr: such an interrupt.  Interrupts off. */
+/* isa_intr: calls the handler of an irq.  Interrupts off. */
 void	isa_intr(u_int irq);
 
 #endif /* !_MACHINE_IOAPIC_H_ */

@@ -15,12 +15,14 @@ enum ipi_verb {
 	IPI_FLUSH,		/* flush the TLB, publish the epoch */
 	IPI_CALL,		/* run a function: smp_call() */
 	IPI_RESCHED,		/* look at the run queue */
-	IPI_BENCH,		/* for the schemes of tests/bench/ */
+	IPI_TEST,		/* for tests and benchmarks */
 	IPI_NVERBS
 };
 
 extern const char *const ipi_names[IPI_NVERBS];
 
+void	hw_send_ipi(u_int cpu, enum ipi_verb verb);
+void	ipi_register(enum ipi_verb verb, void (*handler)(void));
 void	ipi_handle(enum ipi_verb verb);
 void	smp_call(u_int cpu, void (*fn)(void *), void *arg);
 

@@ -30,6 +30,7 @@ void	lapic_eoi(void);
 void	lapic_send(u_int apicid, uint32_t command);
 void	lapic_timer_calibrate(void);
 void	lapic_timer_periodic(void);
-void	lapic_timer_oneshot(uint64_t ticks);	/* 0: stops it */
+void	lapic_timer_oneshot(uint64_t ticks);
+void	lapic_timer_stop(void);
 
 #endif /* !_MACHINE_LAPIC_H_ */

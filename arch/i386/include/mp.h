@@ -6,13 +6,12 @@
 #ifndef _MACHINE_MP_H_
 #define	_MACHINE_MP_H_
 
-/* The start of the other CPUs: arch/i386/smp/mp.c. */
+/* Finds and starts the other CPUs: arch/i386/smp/mp.c. */
 
 #include <sys/types.h>
+#include <sys/pcpu.h>
 
-struct pcpu;
-
-void	mp_start(void);
-bool	mp_start_ap(struct pcpu *pc, void *stack);
+u_int	mp_init(uint8_t apicids[MAXCPU]);
+bool	mp_start_ap(struct pcpu *pc, void *stack, void (*run)(void));
 
 #endif /* !_MACHINE_MP_H_ */

@@ -6,7 +6,7 @@
 #ifndef _MACHINE_NMI_H_
 #define	_MACHINE_NMI_H_
 
-/* Non-maskable interrupts between CPUs: arch/i386/smp/mp.c. */
+/* Non-maskable interrupts between CPUs: arch/i386/smp/nmi.c. */
 
 #include <sys/types.h>
 

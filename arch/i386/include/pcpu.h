@@ -7,97 +7,53 @@
 #define	_MACHINE_PCPU_H_
 
 /*
- * What each CPU owns.  A CPU finds its own by %fs, whose segment's base is
- * its struct pcpu.  Who may write a field:
- *
- *	(o)	the owner, with interrupts off or so that it does not matter
- *	(a)	anyone, by locked instructions
- *	(t)	the owner, by the rules in vm/tlb.c
- *	(c)	counters, only ever added to, by the owner
+ * The hardware's share of struct pcpu, and a CPU's way to its own: by %fs,
+ * whose segment starts at its struct pcpu.
  */
+
+#ifndef _SYS_PCPU_H_
+#error "include <sys/pcpu.h>, which includes this"
+#endif
 
 #include <sys/types.h>
-#include <sys/sfstat.h>
-#include <sys/thread.h>
-#include <machine/ipi.h>
+#include <machine/curthread.h>
+#include <machine/desc.h>
 
-#define	MAXCPU		255
+#define	MAXCPU		255	/* as many as 8-bit APIC ids can name */
 
-/*
- * The part of a CPU's pool of sf_buf slots that a miss is served from.
- * lock: (a); the rest: (o), or who has locked the pool.
- */
-enum { SF_READY, SF_LOCKED, SF_FREE };	/* READY: free, and slots are ready */
-struct sf_ready {
-	volatile uint32_t lock;		/* of the pool: SF_READY and so on */
-	volatile uint32_t left;		/* slots that are ready */
-	volatile uint32_t last;		/* hint: they come after this one */
-	volatile uint32_t end;		/* the last of them, once taken */
-	volatile uint32_t bits;		/* of an entry: SF_PTE_NEW, _HELD */
+/* All set before the CPU runs; by the CPU itself but for the stack. */
+struct machine_pcpu {
+	u_int apicid;
+	uint64_t gdt[NGDT];
+	struct tss main_tss;		/* the task that everything runs in */
+	struct tss df_tss;		/* the double-fault task */
+	vm_offset_t df_stack;		/* its stack: the top */
 };
 
-struct sf_pool;
-struct spinlock;
-struct smp_call;
-struct trapframe;
-
-struct pcpu {
-	struct pcpu *pc_self;
-	struct thread *pc_curthread;		/* (o) */
-	u_int pc_cpuid;
-	u_int pc_apicid;
-	struct spinlock *pc_held;		/* (o) the last taken first */
-	uint32_t pc_saved_flags;	/* (o) EFLAGS before the first */
-	u_int pc_intr_depth;			/* (o) handlers running */
-	volatile uint32_t pc_need_resched;	/* (o) */
-	struct thread *pc_switched_from;	/* (o) see sched_switched() */
-	struct thread pc_idlethread;
-	volatile uint32_t pc_online;		/* (o) 1 once it runs */
-	volatile uint32_t pc_tlb;		/* (t) seen epoch and idle */
-	volatile uint32_t pc_flush_wanted;	/* (a) an IPI_FLUSH is due */
-	struct smp_call *volatile pc_call;	/* (a) for IPI_CALL */
-	volatile uint32_t pc_ticks;		/* (o) clock interrupts */
-	const struct trapframe *volatile pc_stopped; /* (o) by a panic, here */
-	uint64_t pc_ipis_sent[IPI_NVERBS];	/* (c) */
-	uint64_t pc_ipis_taken[IPI_NVERBS];	/* (c) */
-	uint64_t pc_flushes;		/* (c) whole TLB, for any cause */
-	uint64_t pc_switches;			/* (c) of threads */
-	struct sf_buf_stats pc_sf;		/* (c) */
-	uint32_t pc_sf_hits_seen;		/* (o) see carry_hits() */
-	struct sf_pool *pc_sf_pool;		/* set at start */
-	struct sf_ready pc_sf_ready;		/* sf_buf/sf_pool.c */
-	volatile uint32_t pc_soft_masked;		/* (o) <machine/intr.h> */
-	uint64_t pc_gdt[6];
-	uint32_t pc_tss[2][26];			/* main, double fault */
-	vm_offset_t pc_df_stack;		/* double fault's: its top */
-};
-
-_Static_assert(offsetof(struct pcpu, pc_curthread) == PC_CURTHREAD,
-    "curthread() looks elsewhere");
-
-extern struct pcpu *pcpus[MAXCPU];
-extern u_int mp_ncpus;			/* CPUs that run */
+/* Offsets in struct pcpu. */
+#define	PC_SELF		0
+#define	PC_CPUID	(2 * sizeof(void *))
 
 /*
- * The pcpu of the CPU that this runs on now: good as long as the caller
- * cannot migrate.
+ * curpcpu: the pcpu of the CPU that this runs on now: right as long as the
+ * caller cannot migrate.
  */
 static inline struct pcpu *
 curpcpu(void)
 {
 	struct pcpu *pc;
 
-	__asm__ volatile("movl %%fs:0, %0" : "=r" (pc));
+	__asm__ volatile("movl %%fs:%c1, %0" : "=r" (pc) : "i" (PC_SELF));
 	return (pc);
 }
 
+/* curcpu_id: its number, in one instruction. */
 static inline u_int
 curcpu_id(void)
 {
 	u_int id;
 
-	__asm__ volatile("movl %%fs:%c1, %0" : "=r" (id) :
-	    "i" (offsetof(struct pcpu, pc_cpuid)));
+	__asm__ volatile("movl %%fs:%c1, %0" : "=r" (id) : "i" (PC_CPUID));
 	return (id);
 }
 
@@ -111,12 +67,12 @@ curcpu_id(void)
 	    "i" (offsetof(struct pcpu, field)),				\
 	    "i" (offsetof(struct pcpu, field) + 4) : "memory", "cc")
 
-/* The same of the low half only; somebody has to carry. */
+/* Adds 1 to the low 32 bits only; sf_buf_tick() carries into the high half. */
 #define	PCPU_COUNT_LOW(field)						\
 	__asm__ volatile("addl $1, %%fs:%c0" : :			\
 	    "i" (offsetof(struct pcpu, field)) : "memory", "cc")
 
-/* Adds n, of 32 bits, to such a counter, with the carry. */
+/* Adds n, of 32 bits, to a 64-bit counter, with the carry. */
 #define	PCPU_ADD(field, n)						\
 	__asm__ volatile("addl %2, %%fs:%c0; adcl $0, %%fs:%c1" : :	\
 	    "i" (offsetof(struct pcpu, field)),				\
@@ -124,8 +80,8 @@ curcpu_id(void)
 	    : "memory", "cc")
 
 /*
- * A field, of 4 bytes, of the CPU that this runs on, in one instruction: right
- * as long as the caller cannot migrate.
+ * Reads a field, of 4 bytes, of the CPU that this runs on, in one
+ * instruction: right as long as the caller cannot migrate.
  */
 #define	PCPU_LOAD(field) __extension__({				\
 	__typeof__(((struct pcpu *)0)->field + 0) p_;			\
@@ -135,11 +91,12 @@ curcpu_id(void)
 	p_;								\
 })
 
+/* Writes such a field in one instruction. */
 #define	PCPU_STORE(field, v)						\
 	__asm__ volatile("movl %1, %%fs:%c0" : :			\
 	    "i" (offsetof(struct pcpu, field)), "ri" (v) : "memory")
 
-/* Takes v away from a field; true if something is left. */
+/* Subtracts v from a field; true if the result is not 0. */
 #define	PCPU_SUB(field, v) __extension__({				\
 	bool left_;							\
 									\
@@ -148,7 +105,7 @@ curcpu_id(void)
 	left_;								\
 })
 
-/* Whether a field is v. */
+/* True if a field equals v. */
 #define	PCPU_IS(field, v) __extension__({				\
 	bool is_;							\
 									\
@@ -157,7 +114,7 @@ curcpu_id(void)
 	is_;								\
 })
 
-/* Whether any bit of mask is set in a field, or in its low word. */
+/* True if any bit of mask is set in a field, or in its low 32 bits. */
 #define	PCPU_TEST(field, mask) __extension__({				\
 	bool set_;							\
 									\

@@ -6,6 +6,8 @@
 #ifndef _MACHINE_TRAP_H_
 #define	_MACHINE_TRAP_H_
 
+/* Exceptions and interrupts: arch/i386/trap/. */
+
 #include <sys/types.h>
 
 /* What the stubs of exception.asm push, lowest address first. */
@@ -15,12 +17,18 @@ struct trapframe {
 	uint32_t eip, cs, eflags;	/* the CPU pushes these */
 };
 
-void	trap(struct trapframe *tf);
-void	trap_again(uint32_t vector);	/* exception.asm */
+#define	NVECTORS	256
+#define	T_NMI		2
+#define	T_DOUBLEFLT	8
+#define	T_PAGEFLT	14
 
-/* trap.c: this CPU's descriptor tables. */
-void	trap_init_cpu(void *pcpu);
-void	trap_set_cr3(void);
+extern const uint32_t trap_stubs[NVECTORS];	/* exception.asm */
+extern uint64_t idt[NVECTORS];			/* idt.asm */
+
+void	trap(struct trapframe *tf);
+void	trap_again(uint32_t vector);		/* idt.asm */
+void	double_fault_entry(void);		/* exception.asm */
+void	double_fault(void) __attribute__((__noreturn__));
 
 /* stack.c: for a panic. */
 #define	BACKTRACE_MAX	24

@@ -4,9 +4,9 @@
  */
 
 /*
- * Finds ACPI's tables in memory, and keeps what turns the machine off: that
- * is read at start, for nothing can be mapped after a panic.  What the tables
- * say is decoded in acpi_tables.c.  Section numbers are those of ACPI 6.4.
+ * Finds ACPI's tables in memory, and turns the machine off.  What that takes is
+ * read at start, because nothing can be mapped after a panic.  acpi_tables.c
+ * parses the tables.  Section numbers are those of ACPI 6.4.
  */
 
 #include <sys/types.h>
@@ -34,7 +34,7 @@ static struct fadt_info fadt;
 static uint8_t s5_typ[2];
 static bool have_s5;
 
-/* The first sound RSDP in [start, end), which the direct map covers. */
+/* Finds the first sound RSDP in [start, end), which the direct map covers. */
 static bool
 scan_rsdp(uint32_t start, uint32_t end, struct rsdp_info *ri)
 {
@@ -56,7 +56,7 @@ find_rsdp(struct rsdp_info *ri)
 	return (scan_rsdp(BIOS_START, BIOS_END, ri));
 }
 
-/* Bytes below 4 GiB, for good; NULL if they are not, or cannot be mapped. */
+/* Maps bytes for good; NULL if they are above 4 GiB, or there is no room. */
 static const void *
 map(vm_paddr_t pa, uint32_t len)
 {
@@ -65,7 +65,7 @@ map(vm_paddr_t pa, uint32_t len)
 	return (pa + len > ABOVE_4G ? NULL : pmap_mapdev(pa, len));
 }
 
-/* A table of that signature and of a sane length at pa, or NULL. */
+/* Maps the table at pa; NULL if its signature or its length is wrong. */
 static const void *
 map_table(uint64_t pa, const char *signature, uint32_t *len)
 {
@@ -88,7 +88,7 @@ map_table(uint64_t pa, const char *signature, uint32_t *len)
 	return (t);
 }
 
-/* The first table of that signature that a list names; NULL if none. */
+/* Maps the first table with this signature of a list; NULL if there is none. */
 static const void *
 search_list(const uint8_t *list, uint32_t len, u_int entry,
     const char *signature, uint32_t *tlen)
@@ -106,8 +106,8 @@ search_list(const uint8_t *list, uint32_t len, u_int entry,
 }
 
 /*
- * find_table: of the XSDT, if there is a sound one, else of the RSDT.
- * *error says why there is none.
+ * Maps the first table with this signature that the XSDT lists or, if there is
+ * no sound XSDT, the RSDT.  If NULL, *error says why there is none.
  */
 static const void *
 find_table(const char *signature, uint32_t *len, const char **error)
@@ -160,7 +160,7 @@ acpi_find_power(void)
 	have_s5 = dsdt != NULL && s5_parse(dsdt, len, s5_typ);
 }
 
-/* Out of legacy mode, in which the firmware owns the registers (4.8.3.2). */
+/* Leaves legacy mode, in which the firmware owns the registers (4.8.3.2). */
 static void
 enter_acpi_mode(void)
 {
@@ -189,7 +189,7 @@ acpi_poweroff(void)
 	if (!have_s5 || fadt.pm1a_cnt == 0)
 		return;
 	enter_acpi_mode();
-	/* Both have the type before either goes (ACPI 6.4, 16.1.7). */
+	/* Both registers get the type before either is enabled (16.1.7). */
 	for (u_int i = 0; i < 2; i++) {
 		set_sleep_type(fadt.pm1a_cnt, s5_typ[0], i * PM1_SLP_EN);
 		if (fadt.pm1b_cnt != 0)

@@ -4,10 +4,10 @@
  */
 
 /*
- * The parsers of ACPI's tables.  Everything here was made by firmware: each
- * length and checksum is looked at before it is used, no byte is read that
- * the caller did not give, and no loop takes more steps than there are bytes.
- * Contracts are in <machine/acpi.h>.
+ * The parsers of ACPI's tables.  Their input was made by firmware, and is not
+ * trusted: each length and checksum is checked before it is used, no byte is
+ * read that the caller did not give, and no loop takes more steps than there
+ * are bytes.  Contracts are in <machine/acpi.h>.
  */
 
 #include <sys/types.h>
@@ -15,7 +15,7 @@
 #include <machine/acpi.h>
 #include <machine/lapic.h>
 
-/* The MADT and its entries: type, length, then what the offsets say. */
+/* The MADT and its entries: type, length, then the fields of the type. */
 #define	MADT_FIXED	44u
 #define	MADT_LAPIC	0	/* 5.2.12.2 */
 #define	MADT_LAPIC_LEN	8u
@@ -28,7 +28,7 @@
 #define	MADT_X2APIC	9	/* 5.2.12.12 */
 #define	MADT_X2APIC_LEN	16u
 #define	LAPIC_ENABLED	0x1u
-#define	ISO_LOW		0x3u	/* of bits 1:0; 0 is as the bus has it */
+#define	ISO_LOW		0x3u	/* of bits 1:0; 0: as the bus has it */
 #define	ISO_LEVEL	0xcu	/* of bits 3:2 */
 
 /* Offsets in the FADT; a table of revision 1 ends at 116. */
@@ -86,8 +86,8 @@ le64(const uint8_t *p)
 }
 
 /*
- * A wrong second checksum is as if the RSDP were of revision 0: what the
- * first one covers is good.
+ * If the second checksum is wrong, the RSDP counts as one of revision 0: the
+ * part that the first checksum covers is good.
  */
 bool
 rsdp_parse(const void *rsdp, size_t len, struct rsdp_info *ri)
@@ -126,7 +126,7 @@ add_cpu(struct madt_info *mi, uint32_t apicid, uint32_t flags)
 {
 	if ((flags & LAPIC_ENABLED) == 0)
 		return;
-	/* 255 is everybody, and more than 8 bits need the x2APIC mode. */
+	/* 255 means all CPUs, and more than 8 bits need the x2APIC mode. */
 	if (apicid > ACPI_MAXAPICID) {
 		mi->nunreachable++;
 		return;
@@ -147,7 +147,7 @@ add_ioapic(struct madt_info *mi, uint32_t pa, uint32_t gsi)
 		mi->ioapic[mi->nioapics++] = (struct madt_ioapic){ pa, gsi };
 }
 
-/* e: an entry as long as it says. */
+/* e points to an entry whose length byte has been checked. */
 static void
 take_entry(struct madt_info *mi, const uint8_t *e)
 {
@@ -174,7 +174,7 @@ madt_parse(const void *table, size_t len, struct madt_info *mi)
 	const uint8_t *t = table;
 
 	memset(mi, 0, sizeof(*mi));
-	/* Edge-triggered, active high, where nothing says otherwise. */
+	/* Edge-triggered, active high, unless an override says otherwise. */
 	for (u_int i = 0; i < ACPI_ISA_IRQS; i++)
 		mi->isa[i].gsi = i;
 	if (len < MADT_FIXED || !acpi_table_good(table, len, "APIC")) {
@@ -194,8 +194,8 @@ madt_parse(const void *table, size_t len, struct madt_info *mi)
 }
 
 /*
- * A register that revision 1 has as a port number at off, and later ones at
- * xoff as well, with its address space.
+ * Returns the port of a register, or 0.  Revision 1 has it as a port number at
+ * off; later revisions also have it, with its address space, at xoff.
  */
 static uint16_t
 register_port(const uint8_t *t, size_t len, uint32_t off, uint32_t xoff)
@@ -237,8 +237,8 @@ fadt_parse(const void *table, size_t len, struct fadt_info *fi)
 }
 
 /*
- * One constant integer (20.2.3) of a package: how many bytes it takes, or 0
- * if it is not one or does not end before end.
+ * Reads one constant integer (20.2.3) of a package.  Returns its length in
+ * bytes, or 0 if it is no constant or does not end before end.
  */
 static size_t
 aml_integer(const uint8_t *p, const uint8_t *end, uint8_t *value)
@@ -272,8 +272,9 @@ aml_integer(const uint8_t *p, const uint8_t *end, uint8_t *value)
 }
 
 /*
- * A package (20.2.5.4) from its PkgLength on.  That counts itself, and the two
- * upper bits of its first byte say how many bytes of it follow (20.2.4).
+ * Reads a package (20.2.5.4) from its PkgLength on.  That counts itself, and
+ * the two upper bits of its first byte are the number of its further bytes
+ * (20.2.4).
  */
 static bool
 s5_package(const uint8_t *p, const uint8_t *end, uint8_t typ[2])
@@ -299,7 +300,7 @@ s5_package(const uint8_t *p, const uint8_t *end, uint8_t typ[2])
 	return (aml_integer(p + n, end, &typ[1]) != 0);
 }
 
-/* The name may be written from the root: a backslash in front. */
+/* The name may start at the root: with a backslash in front. */
 bool
 s5_parse(const void *dsdt, size_t len, uint8_t typ[2])
 {

@@ -4,58 +4,28 @@
  */
 
 /*
- * The clock interrupt, which each CPU takes HZ times a second from its own
- * local APIC, but not while it is idle.
+ * The clock of each CPU: the timer of its local APIC, which interrupts it HZ
+ * times a second, but not while it is idle.  trap() calls hardclock() for it.
  */
 
 #include <sys/types.h>
-#include <sys/sched.h>
-#include <sys/sf_buf.h>
-#include <sys/sleepq.h>
-#include <sys/systm.h>
-#include <sys/thread.h>
-#include <sys/timeout.h>
-#include <sys/watchdog.h>
 #include <machine/clock.h>
-#include <machine/cpufunc.h>
 #include <machine/lapic.h>
-#include <machine/pcpu.h>
 #include <machine/tsc.h>
-#include <vm/tlb.h>
 
 /*
- * clock_intr: the clock interrupt.  sf_buf_tick() closes this CPU's batch, so
- * it comes before tlb_tick(), which flushes for it.
+ * clock_stop: on entry to idle, stops this CPU's clock, or sets it for the time
+ * next, in TSC ticks, if that is not 0.  Interrupts off.
  */
 void
-clock_intr(void)
+clock_stop(uint64_t next)
 {
-	curpcpu()->pc_ticks++;
-	sf_buf_tick();
-	tlb_tick();
-	timeout_tick();
-	watchdog_tick();
-	sched_tick();
-}
-
-/*
- * clock_stop: stops this CPU's clock on entry to idle, or sets it for the next
- * timeout or the watchdog's next look, whichever comes first.  Interrupts off.
- */
-void
-clock_stop(void)
-{
-	uint64_t next, look, now;
+	uint64_t now = cpu_ticks();
 
 	if (!lapic_present())
 		return;
-	next = timeout_next();
-	look = watchdog_next();
-	if (look != 0 && (next == 0 || look < next))
-		next = look;
-	now = cpu_ticks();
 	if (next == 0)
-		lapic_timer_oneshot(0);
+		lapic_timer_stop();
 	else
 		lapic_timer_oneshot(next > now ? next - now : 1);
 }

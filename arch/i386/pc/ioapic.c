@@ -4,20 +4,22 @@
  */
 
 /*
- * The I/O APICs (82093AA data sheet, section 3).  Owns their registers: each
- * is read and written by an index register and a window, two steps that
- * ioapic_lock keeps together.  An input is masked unless somebody here routed
- * it, and all go to the boot CPU.
+ * The I/O APICs (82093AA data sheet, section 3), and the table of handlers by
+ * IRQ.  Owns their registers: each is read and written by an index register
+ * and a window, two steps that ioapic_lock keeps together.  An input is masked
+ * until a driver routes it, and all go to the boot CPU.  Contracts are in
+ * <machine/ioapic.h>.
+ *
+ * Invariant: an input that is not masked has a handler; a handler is never
+ * taken out again.
  */
 
 #include <sys/types.h>
-#include <sys/cons.h>
 #include <sys/lock.h>
 #include <sys/systm.h>
 #include <machine/acpi.h>
 #include <machine/ioapic.h>
 #include <machine/lapic.h>
-#include <machine/pcpu.h>
 #include <machine/pmap.h>
 
 #define	IOAPIC_SIZE	0x20u
@@ -34,7 +36,9 @@ static struct ioapic {
 	u_int ninputs;
 } ioapics[ACPI_MAXIOAPIC];
 static u_int nioapics;
+static u_int boot_apicid;
 static struct madt_isa isa[ACPI_ISA_IRQS];
+static void (*handlers[ACPI_ISA_IRQS])(void);
 static struct spinlock ioapic_lock =
     SPINLOCK_INITIALIZER("I/O APIC", RANK_DEVICE);
 
@@ -52,12 +56,12 @@ write_reg(const struct ioapic *io, u_int reg, uint32_t v)
 	io->regs[IOAPIC_WINDOW] = v;
 }
 
-/* Contracts of the public functions are in <machine/ioapic.h>. */
 void
 ioapic_init(const struct madt_info *mi)
 {
 	struct ioapic *io;
 
+	boot_apicid = lapic_id();
 	memcpy(isa, mi->isa, sizeof(isa));
 	for (u_int i = 0; i < mi->nioapics; i++) {
 		io = &ioapics[nioapics];
@@ -72,6 +76,7 @@ ioapic_init(const struct madt_info *mi)
 	}
 }
 
+/* The I/O APIC that has this input; NULL if there is none. */
 static const struct ioapic *
 ioapic_of(uint32_t gsi)
 {
@@ -83,7 +88,7 @@ ioapic_of(uint32_t gsi)
 }
 
 bool
-ioapic_route_isa(u_int irq)
+ioapic_route_isa(u_int irq, void (*handler)(void))
 {
 	const struct madt_isa *i = &isa[irq];
 	const struct ioapic *io = ioapic_of(i->gsi);
@@ -93,8 +98,9 @@ ioapic_route_isa(u_int irq)
 		return (false);
 	input = i->gsi - io->gsi;
 	spin_lock(&ioapic_lock);
-	/* Where it goes first: the low word unmasks it. */
-	write_reg(io, REG_INPUT(input) + 1, pcpus[0]->pc_apicid << 24);
+	handlers[irq] = handler;
+	/* The destination first: the low word unmasks the input. */
+	write_reg(io, REG_INPUT(input) + 1, boot_apicid << 24);
 	write_reg(io, REG_INPUT(input), (VECTOR_ISA + irq) |
 	    (i->low ? INPUT_LOW : 0) | (i->level ? INPUT_LEVEL : 0));
 	spin_unlock(&ioapic_lock);
@@ -116,7 +122,7 @@ ioapic_mask_isa(u_int irq)
 void
 isa_intr(u_int irq)
 {
-	if (irq != ISA_COM1)
-		panic("interrupt of ISA IRQ %u, which nobody routed", irq);
-	cons_intr();
+	if (handlers[irq] == NULL)
+		panic("interrupt of ISA IRQ %u, which has no handler", irq);
+	handlers[irq]();
 }

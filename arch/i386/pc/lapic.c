@@ -11,13 +11,13 @@
  */
 
 #include <sys/types.h>
+#include <sys/clock.h>
+#include <sys/pcpu.h>
 #include <sys/power.h>
 #include <sys/systm.h>
-#include <machine/clock.h>
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
 #include <machine/lapic.h>
-#include <machine/pcpu.h>
 #include <machine/pmap.h>
 #include <machine/tsc.h>
 
@@ -46,9 +46,9 @@ static volatile uint32_t *lapic;
 static uint32_t timer_per_tick;		/* timer counts in 1/HZ s */
 
 /*
- * lapic_init: maps it.  Once, at start.  In the x2APIC mode its registers are
- * MSRs, and the way back leads through a reset of all CPUs (SDM vol. 3A
- * 10.12.5).
+ * lapic_init: maps the local APIC's registers.  Once, at start.  Ends the run
+ * if the firmware left it in x2APIC mode: then the registers are MSRs, and the
+ * way back leads through a reset of all CPUs (SDM vol. 3A 10.12.5).
  */
 void
 lapic_init(vm_paddr_t pa)
@@ -63,7 +63,7 @@ lapic_init(vm_paddr_t pa)
 		panic("lapic: no room to map 0x%llx", (unsigned long long)pa);
 }
 
-/* lapic_present: whether there is one to use.  Any context. */
+/* lapic_present: true after lapic_init().  Any context. */
 bool
 lapic_present(void)
 {
@@ -71,8 +71,8 @@ lapic_present(void)
 }
 
 /*
- * lapic_enable: turns this CPU's on, for every vector, whatever the firmware
- * left, and its timer off.  Once on each CPU.
+ * lapic_enable: turns this CPU's local APIC on, for every vector, and its timer
+ * off, whatever the firmware left.  Once on each CPU.
  */
 void
 lapic_enable(void)
@@ -97,29 +97,29 @@ lapic_eoi(void)
 }
 
 /*
- * lapic_send: one command to one APIC.  Any context.  The two halves of the
- * ICR are one command: an interrupt between them that sends another would
- * redirect this one.  The wait is for our own APIC to take the command.
+ * lapic_send: sends one command to one APIC.  Any context.  Interrupts are off
+ * between the two halves of the ICR, because a handler that sends another
+ * command there would redirect this one.  Waits until this CPU's own APIC has
+ * sent the command before.
  */
 void
 lapic_send(u_int apicid, uint32_t command)
 {
-	uint32_t flags = read_eflags();
+	uint32_t flags = intr_save();
 	u_int polls = 0;
 
-	disable_intr();
 	while ((lapic[LAPIC_ICR_LO] & ICR_BUSY) != 0)
 		KASSERT(++polls < ICR_POLLS, "lapic: the APIC of CPU %u is "
 		    "stuck sending", curcpu_id());
 	lapic[LAPIC_ICR_HI] = apicid << 24;
 	lapic[LAPIC_ICR_LO] = command;
-	if ((flags & EFLAGS_IF) != 0)
-		enable_intr();
+	intr_restore(flags);
 }
 
 /*
- * lapic_timer_calibrate: against the TSC, which clock_init() has held
- * against the 8254.  Once, at start; all CPUs share one bus clock.
+ * lapic_timer_calibrate: calibrates the timer against the TSC, which tsc_init()
+ * calibrated against the 8254.  Once, at start, for all CPUs: they share one
+ * bus clock.
  */
 void
 lapic_timer_calibrate(void)
@@ -136,10 +136,10 @@ lapic_timer_calibrate(void)
 }
 
 /*
- * lapic_timer_periodic: an interrupt every 1/HZ s here.  Interrupts off.  The
+ * lapic_timer_periodic: interrupts this CPU every 1/HZ s.  Interrupts off.  The
  * timer is stopped first: a one-shot of a count or two would be periodic from
- * the change of its mode to the new count, and an emulator that has such a
- * timer to serve may never come to let us write that.
+ * the change of its mode to the new count, and an emulator may be so busy with
+ * such a timer that the CPU never gets to write the new count.
  */
 void
 lapic_timer_periodic(void)
@@ -151,22 +151,30 @@ lapic_timer_periodic(void)
 }
 
 /*
- * lapic_timer_oneshot: one interrupt here after so many TSC ticks, sooner if
- * that is too far off for the timer; 0 stops the timer.  Interrupts off.
+ * lapic_timer_oneshot: interrupts this CPU once, when this many TSC ticks have
+ * passed; sooner if that is too far off for the timer.  Interrupts off.
  */
 void
 lapic_timer_oneshot(uint64_t ticks)
 {
 	uint64_t count;
 
-	/* Below this the product does not overflow; it is hours. */
+	/* Up to this, which is hours, the product does not overflow. */
 	if (ticks > UINT32_MAX * 1000ull)
 		ticks = UINT32_MAX * 1000ull;
 	count = ticks * timer_per_tick / (ticks_per_ms * 1000 / HZ);
 	if (count > 0x7fffffffu)
 		count = 0x7fffffffu;
-	if (ticks != 0 && count == 0)
-		count = 1;
-	lapic[LAPIC_LVT_TIMER] = ticks == 0 ? LVT_MASKED : VECTOR_CLOCK;
+	if (count == 0)
+		count = 1;		/* 0 would stop it */
+	lapic[LAPIC_LVT_TIMER] = VECTOR_CLOCK;
 	lapic[LAPIC_TIMER_INIT] = (uint32_t)count;
+}
+
+/* lapic_timer_stop: no more interrupts by this CPU's timer.  Interrupts off. */
+void
+lapic_timer_stop(void)
+{
+	lapic[LAPIC_LVT_TIMER] = LVT_MASKED;
+	lapic[LAPIC_TIMER_INIT] = 0;
 }

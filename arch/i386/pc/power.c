@@ -4,11 +4,11 @@
  */
 
 /*
- * How the machine ends.  Each way is tried in turn, and none is believed:
- * code goes on behind it after a bounded wait.  Contracts: <sys/cons.h>.
+ * How the machine ends.  Each way is tried in turn, and none is trusted: the
+ * next one is tried after a bounded wait.  Contracts are in <sys/power.h>.
  *
- * Under QEMU both a reboot and a power-off give exit status 0, so that means
- * nothing: only machine_exit() tells how a run went.
+ * Under QEMU both a reboot and a power-off give exit status 0, so that status
+ * means nothing: only machine_exit() says how a run went.
  */
 
 #include <sys/types.h>
@@ -38,7 +38,7 @@ halt(void)
 	}
 }
 
-/* Elsewhere than in QEMU nothing listens there, and it halts for good. */
+/* Outside QEMU nothing listens at the port, and the machine halts. */
 void
 machine_exit(u_int value)
 {
@@ -57,7 +57,7 @@ reset_by_8042(void)
 	DELAY(RESET_US);
 }
 
-/* No IDT: the exception is a triple fault, which a PC resets for. */
+/* Without an IDT an exception is a triple fault, which resets a PC. */
 static void
 reset_by_triple_fault(void)
 {

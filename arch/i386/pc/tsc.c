@@ -4,8 +4,9 @@
  */
 
 /*
- * Time: the TSC, calibrated once against channel 2 of the 8254, whose gate
- * and output are bits of port 0x61.  Every wait for the timer is bounded.
+ * Time: the TSC, calibrated once against channel 2 of the 8254 (PIT), whose
+ * gate and output are bits of port 0x61.  Every wait for the 8254 is bounded.
+ * This file uses nothing but printf(), so that everything may use it.
  */
 
 #include <sys/types.h>
@@ -25,8 +26,9 @@
 #define	MAX_POLLS	10000000u
 #define	FALLBACK_TICKS	1000000u	/* 1 GHz */
 
-uint64_t ticks_per_ms;
+uint64_t ticks_per_ms;		/* TSC ticks; 0 before tsc_init() */
 
+/* cpu_ticks: this CPU's TSC.  Those of two CPUs may differ.  Any context. */
 uint64_t
 cpu_ticks(void)
 {
@@ -36,7 +38,7 @@ cpu_ticks(void)
 	return (v);
 }
 
-/* tsc_init: once, at start; takes 10 ms. */
+/* tsc_init: calibrates the TSC.  Once, at start; takes 10 ms. */
 void
 tsc_init(void)
 {
@@ -57,6 +59,7 @@ tsc_init(void)
 	}
 }
 
+/* DELAY: spins for this many microseconds.  Any context. */
 void
 DELAY(u_int us)
 {

@@ -1,8 +1,8 @@
 ; SPDX-License-Identifier: BSD-2-Clause
 ;
 ; A stub for each vector: pushes an error code where the CPU does not (SDM
-; vol. 3A, table 6-1), the vector, and the registers, as struct trapframe of
-; <machine/trap.h> has them.
+; vol. 3A, table 6-1), the vector, and the registers, in the order of struct
+; trapframe of <machine/trap.h>.
 
 	section .text
 	extern	trap
@@ -30,18 +30,6 @@ alltraps:
 	popa
 	add	esp, 8
 	iret
-
-; trap_again(vector in eax): as if that interrupt came at .back, with interrupts
-; on, although they are off.
-	global	trap_again
-trap_again:
-	pushfd
-	or	dword [esp], 0x200	; IF
-	push	cs
-	push	dword .back
-	jmp	[trap_stubs + eax * 4]
-.back:
-	ret
 
 	global	double_fault_entry
 	extern	double_fault

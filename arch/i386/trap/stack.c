@@ -17,7 +17,7 @@
 
 extern char boot_stack_guard[], boot_stack_top[];
 
-/* Before pmap.c has tables, the boot stack is what there is. */
+/* Before pmap.c has built its tables, only the boot stack is readable. */
 static bool
 is_readable(const uintptr_t *frame)
 {
@@ -30,10 +30,11 @@ is_readable(const uintptr_t *frame)
 }
 
 /*
- * backtrace_collect: the calls from a frame on, until the 0 that starts every
- * stack, or a frame that cannot be one.  Any context.  What is noted is the
- * call, not the return address behind it: after a call that does not return,
- * that may already belong to the next function.  Returns how many.
+ * backtrace_collect: stores the addresses of the calls from a frame on, at most
+ * max, until the 0 at the start of every stack, or a frame that cannot be one.
+ * Returns how many.  Any context.  Stored is the last byte of the call, not the
+ * return address after it: after a call that does not return, that may already
+ * belong to the next function.
  */
 u_int
 backtrace_collect(const void *start, uintptr_t calls[], u_int max)
@@ -52,7 +53,7 @@ backtrace_collect(const void *start, uintptr_t calls[], u_int max)
 	return (n);
 }
 
-/* backtrace_print: calls with their names.  Any context but NMI. */
+/* backtrace_print: prints calls with their names.  Any context but NMI. */
 void
 backtrace_print(const uintptr_t calls[], u_int n)
 {
@@ -60,7 +61,7 @@ backtrace_print(const uintptr_t calls[], u_int n)
 		printf("  at %pS\n", (const void *)calls[i]);
 }
 
-/* backtrace: the calls from a frame on.  Any context but NMI. */
+/* backtrace: prints the calls from a frame on.  Any context but NMI. */
 void
 backtrace(const void *frame)
 {
@@ -70,7 +71,7 @@ backtrace(const void *frame)
 	    backtrace_collect(frame, calls, BACKTRACE_MAX));
 }
 
-/* backtrace_frame: the same from what a trap interrupted. */
+/* backtrace_frame: as backtrace(), from the code that a trap interrupted. */
 void
 backtrace_frame(const struct trapframe *tf)
 {
@@ -80,6 +81,7 @@ backtrace_frame(const struct trapframe *tf)
 	backtrace((const void *)(vm_offset_t)tf->ebp);
 }
 
+/* trapframe_print: prints the registers of a frame.  Any context but NMI. */
 void
 trapframe_print(const struct trapframe *tf)
 {
@@ -90,7 +92,7 @@ trapframe_print(const struct trapframe *tf)
 	    tf->edi, tf->ebp, (uint32_t)(vm_offset_t)(tf + 1));
 }
 
-/* cpu_print_registers: the control registers of this CPU. */
+/* cpu_print_registers: prints the control registers of this CPU. */
 void
 cpu_print_registers(void)
 {

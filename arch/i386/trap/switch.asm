@@ -1,9 +1,9 @@
 ; SPDX-License-Identifier: BSD-2-Clause
 ;
-; void cpu_switch(void **save, void *restore): from one thread's stack to
-; another's.  The arguments are in EAX and EDX (-mregparm=3).  The callee-saved
-; registers of the System V i386 ABI are kept on the stack; everything else is
-; the caller's to keep.  Interrupts are off.
+; void cpu_switch(void **save, void *restore): switches from one thread's stack
+; to another's.  The arguments are in EAX and EDX (-mregparm=3).  The
+; callee-saved registers of the System V i386 ABI are kept on the stack; all
+; others were saved by the caller.  Interrupts are off.
 
 	section .text
 	global	cpu_switch

@@ -15,7 +15,8 @@
 #include <sys/types.h>
 
 #define	INTR_SOFT_MASKED	1u
-#define	INTR_DEFERRED(vector) ((vector) << 8)
+#define	INTR_DEFERRED(vector)	((vector) << 8)
+#define	INTR_DEFERRED_VECTOR(mask) ((mask) >> 8)
 
 uint32_t intr_save(void);
 void	intr_restore(uint32_t flags);

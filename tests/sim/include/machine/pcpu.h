@@ -35,12 +35,8 @@ curpcpu(void)
 	return (sim_pcpu);
 }
 
-static inline u_int
-curcpu_id(void)
-{
-	return (sim_pcpu->pc_cpuid);
-}
-
+/* Macros, because struct pcpu is defined after this. */
+#define	curcpu_id()		(sim_pcpu->pc_cpuid)
 #define	PCPU_COUNT(field)	((void)sim_pcpu->field++)
 #define	PCPU_COUNT_LOW(field)	PCPU_COUNT(field)
 #define	PCPU_ADD(field, n)	((void)(sim_pcpu->field += (n)))

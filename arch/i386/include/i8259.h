@@ -1,0 +1,13 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+#ifndef _MACHINE_I8259_H_
+#define	_MACHINE_I8259_H_
+
+/* The PC's first interrupt controllers: arch/i386/pc/i8259.c. */
+
+void	i8259_mask(void);
+
+#endif /* !_MACHINE_I8259_H_ */
