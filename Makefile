@@ -99,7 +99,7 @@ PARSERS	= acpi cmdline lineedit multiboot
 # What make test runs before the machines: programs that print TAP.
 TESTS	= tests/run-file.t $(HOSTT)
 TESTS	+= $(PARSERS:%=$(HOSTB)/host/fuzz_%)
-TESTS	+= tests/pairwise.t tests/ktap.t
+TESTS	+= tests/pairwise.t tests/ktap.t tests/layers.t
 TESTS	+= tests/monitor.t tests/manual.t
 TESTS	+= tests/bench/budget.t tests/bench/published.t
 # What make test-all makes: make test, and what takes longer or needs more.
@@ -128,7 +128,7 @@ ifeq ($(B),build)
 objects: compile_commands.json
 endif
 
-$(B)/mayfly.elf: $(OBJS) $(B)/ksyms.o linker.ld
+$(B)/mayfly.elf: $(OBJS) $(B)/objects $(B)/ksyms.o linker.ld
 	@echo "LD  $@"
 	$(Q)$(CROSS)$(LD) $(LDFLAGS) -o $@.tmp $(OBJS) $(B)/ksyms.o
 	$(Q)$(KSYMS) $@.tmp >$(B)/ksyms.check
@@ -138,7 +138,7 @@ $(B)/mayfly.elf: $(OBJS) $(B)/ksyms.o linker.ld
 
 # The first link has an empty table; its functions make the second's.  The
 # table lies behind all else, so nothing moves, which the second link checks.
-$(B)/ksyms.asm: $(OBJS) linker.ld scripts/ksyms
+$(B)/ksyms.asm: $(OBJS) $(B)/objects linker.ld scripts/ksyms
 	@echo "SYM $@"
 	$(Q)$(KSYMS) >$(B)/ksyms0.asm
 	$(Q)$(NASM) -f elf32 -o $(B)/ksyms0.o $(B)/ksyms0.asm
@@ -158,6 +158,11 @@ $(B)/flags: force
 	@sh scripts/need $(TOOLS)
 	@mkdir -p $(@D)
 	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' >$@
+
+# For scripts/layers; and so that a source that is gone is linked no more.
+$(B)/objects: force
+	@mkdir -p $(@D)
+	@printf '%s\n' $(OBJS) | cmp -s - $@ || printf '%s\n' $(OBJS) >$@
 
 $(B)/%.o: %.c $(B)/flags | $(I)/machine
 	@mkdir -p $(@D)
@@ -281,6 +286,10 @@ test-all: SECONDS = 60
 test-all:			## all tests there are
 	$(Q)MAKE='$(MAKE) SECONDS=$(SECONDS)' sh scripts/test-all $(ALLTARGETS)
 
+layers: all			## which folder uses which, and the largest circle
+	@sh scripts/need perl $(CROSS)nm
+	$(Q)NM=$(CROSS)nm perl scripts/layers scripts/layers.tsv $(B)/objects
+
 bench: release			## measures a part; tables on the terminal
 	$(if $(BENCH),$(error BENCH=$(BENCH): that is for make performance))
 	$(Q)BENCH=quick sh scripts/bench
@@ -334,6 +343,6 @@ include tests/coverage/coverage.mk
 -include $(OBJS:.o=.d)
 .PHONY: test-the-tests
 .PHONY: all objects images run test test-rows test-all test-bochs iso release debug
-.PHONY: clean help need-test force
+.PHONY: clean help need-test force layers
 .PHONY: fuzz gdb test-gdb
 .PHONY: bench bench-budget performance model
