@@ -95,6 +95,11 @@ check 'an upcall of another symbol' 1 'low may not use middle: m$'
 small
 of low/a.c 'void a(void) {}'
 check 'an upcall that is none' 1 'low/a.c makes no upcall tick'
+small
+echo 'anywhere	low/none.c	why' >>scripts/layers.tsv
+check 'a file of the table that is gone' 1 'there is no low/none.c'
+small
+of low/a.c 'void a(void) {}'
 check 'a smaller circle' 1 'the circle has shrunk: lower 2 to 0'
 small
 of high/tick.c 'void test(void); void a(void); void tick(void) { a(); test(); }'
