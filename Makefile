@@ -101,7 +101,7 @@ PARSERS	= acpi cmdline lineedit multiboot
 # Programs that print TAP, which make test runs before the machines.
 TESTS	= tests/run-file.t $(HOSTT)
 TESTS	+= $(PARSERS:%=$(HOSTB)/host/fuzz_%)
-TESTS	+= tests/pairwise.t tests/ktap.t
+TESTS	+= tests/pairwise.t tests/ktap.t tests/layers.t
 TESTS	+= tests/monitor.t tests/manual.t
 TESTS	+= tests/bench/budget.t tests/bench/published.t
 # The targets of make test-all: make test, and those that take longer or need
@@ -132,7 +132,7 @@ ifeq ($(B),build)
 objects: compile_commands.json
 endif
 
-$(B)/mayfly.elf: $(OBJS) $(B)/ksyms.o linker.ld
+$(B)/mayfly.elf: $(OBJS) $(B)/objects $(B)/ksyms.o linker.ld
 	@echo "LD  $@"
 	$(Q)$(CROSS)$(LD) $(LDFLAGS) -o $@.tmp $(OBJS) $(B)/ksyms.o
 	$(Q)$(KSYMS) $@.tmp >$(B)/ksyms.check
@@ -143,7 +143,7 @@ $(B)/mayfly.elf: $(OBJS) $(B)/ksyms.o linker.ld
 # The first link has an empty symbol table; the table for the second link is
 # made from its functions.  The table lies behind all else, so no function moves
 # in the second link; the rule for mayfly.elf above checks that.
-$(B)/ksyms.asm: $(OBJS) linker.ld scripts/ksyms
+$(B)/ksyms.asm: $(OBJS) $(B)/objects linker.ld scripts/ksyms
 	@echo "SYM $@"
 	$(Q)$(KSYMS) >$(B)/ksyms0.asm
 	$(Q)$(NASM) -f elf32 -o $(B)/ksyms0.o $(B)/ksyms0.asm
@@ -163,6 +163,11 @@ $(B)/flags: force
 	@sh scripts/need $(TOOLS)
 	@mkdir -p $(@D)
 	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' >$@
+
+# For scripts/layers; and so that a source that is gone is linked no more.
+$(B)/objects: force
+	@mkdir -p $(@D)
+	@printf '%s\n' $(OBJS) | cmp -s - $@ || printf '%s\n' $(OBJS) >$@
 
 $(B)/%.o: %.c $(B)/flags | $(I)/machine
 	@mkdir -p $(@D)
@@ -292,6 +297,10 @@ test-all: SECONDS = 60
 test-all:			## runs all tests
 	$(Q)MAKE='$(MAKE) SECONDS=$(SECONDS)' sh scripts/test-all $(ALLTARGETS)
 
+layers: all			## shows which folder uses which
+	@sh scripts/need perl $(CROSS)nm
+	$(Q)NM=$(CROSS)nm perl scripts/layers scripts/layers.tsv $(B)/objects
+
 bench: release			## runs some benchmarks; tables on the terminal
 	$(if $(BENCH),$(error BENCH=$(BENCH): that is for make performance))
 	$(Q)BENCH=quick sh scripts/bench
@@ -345,6 +354,6 @@ include tests/coverage/coverage.mk
 -include $(OBJS:.o=.d)
 .PHONY: test-the-tests
 .PHONY: all objects images run test test-rows test-all test-bochs iso release debug
-.PHONY: clean help need-test force
+.PHONY: clean help need-test force layers
 .PHONY: fuzz gdb test-gdb
 .PHONY: bench bench-budget performance model
