@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # tests/bench/budget.t [-u] - count the instructions of one operation, exactly,
-# in both images, and hold them against tests/bench/budget.tsv; then see that
-# every scheme that is compared maps the right pages.  Speaks TAP.
-# With -u write what was reached, and 5%, into that file as the ceilings.
+# in both images, and for how many the release image keeps interrupts off, and
+# hold them against tests/bench/budget.tsv; then see that every scheme that is
+# compared maps the right pages.  Speaks TAP.  With -u write what was reached,
+# and 5%, into that file as the ceilings of operations.
 #
 # QEMU's -icount makes the guest's TSC count instructions, the same in every
 # run; with a shift of 2 the start-up's waits take a quarter of the time.
@@ -31,24 +32,47 @@ boot()
 	echo "status=$?" >>"$log"
 }
 
+# One boot: NSFBUFS SMP; how long interrupts are off.
+boot_off()
+{
+	log=$out/budget-off-$1-$2.log
+	SMP=$2 MEM=2G FILE='' KERNEL=build/release/mayfly.elf \
+	    ACCEL_THREAD=single APPEND="bench=intr-off nsfbufs=$1" \
+	    timeout -k 5 100 sh scripts/qemu \
+	    -icount shift=2,sleep=off </dev/null >"$log" 2>&1
+	echo "status=$?" >>"$log"
+}
+
+boot_off 65536 1 &
+boot_off 1024 1
+boot_off 1024 2
+wait
 for smp in 1 2 4; do
 	boot debug "$smp" &
 	boot release "$smp"
 	wait
 done
 
-# case, cpus, build, cost, hits, misses of each measurement of a good run.
+# case, cpus, build, cost, hits, misses of each measurement of the log of a good
+# run: LOG BUILD SUFFIX, which ends the names of the cases.
+costs_of()
+{
+	grep -q '^status=33$' "$1" || return 0
+	grep -q '^bench: begin .* exact=yes' "$1" || return 0
+	tr -d '\r' <"$1" |
+	    sed -n "s/^bench: case=\\([^ ]*\\) .* cpus=\\([0-9]*\\) .* cost=\\([0-9.]*\\) hits=\\([0-9]*\\) misses=\\([0-9]*\\) .*/\\1$3	\\2	$2	\\3	\\4	\\5/p"
+}
+
 costs()
 {
 	for build in debug release; do
 		for smp in 1 2 4; do
-			log=$out/budget-$build-$smp.log
-			grep -q '^status=33$' "$log" || continue
-			grep -q '^bench: begin .* exact=yes' "$log" || continue
-			tr -d '\r' <"$log" |
-			    sed -n "s/^bench: case=\\([^ ]*\\) .* cpus=\\([0-9]*\\) .* cost=\\([0-9.]*\\) hits=\\([0-9]*\\) misses=\\([0-9]*\\) .*/\\1	\\2	$build	\\3	\\4	\\5/p"
+			costs_of "$out/budget-$build-$smp.log" "$build" ''
 		done
 	done
+	costs_of "$out/budget-off-1024-1.log" release @1024
+	costs_of "$out/budget-off-1024-2.log" release @1024
+	costs_of "$out/budget-off-65536-1.log" release @65536
 }
 costs >"$out/budget.costs"
 
@@ -62,7 +86,7 @@ esac
 if [ "${1:-}" = -u ]; then
 	awk -F '\t' -v OFS='\t' '
 	FILENAME == ARGV[1] { cost[$1, $2, $3] = $4; next }
-	!/^#/ && ($1, $2, $3) in cost {
+	!/^#/ && !/^off-/ && ($1, $2, $3) in cost {
 		c = cost[$1, $2, $3] * 1.05
 		$5 = c == int(c) ? c : int(c) + 1
 	}
@@ -79,11 +103,14 @@ FILENAME == ARGV[1] {
 }
 /^#/ { next }
 {
-	what = sprintf("%-18s %s CPU%s  %-7s", $1, $2, $2 > 1 ? "s" : " ", $3)
+	what = sprintf("%-28s %s CPU%s  %-7s", $1, $2, $2 > 1 ? "s" : " ", $3)
 	n++
 	if (!(($1, $2, $3) in cost)) {
 		verdict = "not ok"
-		why = "was not measured: see build/bench/budget-" $3 "-" $2 ".log"
+		log_name = $3 "-" $2
+		if (split($1, part, "@") == 2)
+			log_name = "off-" part[2] "-" $2
+		why = "was not measured: see build/bench/budget-" log_name ".log"
 	} else {
 		c = cost[$1, $2, $3]
 		h = hits[$1, $2, $3]; m = misses[$1, $2, $3]

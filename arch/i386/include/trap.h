@@ -18,6 +18,13 @@ struct trapframe {
 void	trap(struct trapframe *tf);
 void	trap_again(uint32_t vector);	/* exception.asm */
 
+/*
+ * trap_step: called after each instruction that begins with EFLAGS.TF set
+ * (SDM vol. 3B 17.3.1.4), with interrupts off and the frame of the next
+ * instruction.  NULL, as at start: such a trap is a panic.
+ */
+extern void (*trap_step)(const struct trapframe *tf);
+
 /* trap.c: this CPU's descriptor tables. */
 void	trap_init_cpu(void *pcpu);
 

@@ -34,6 +34,7 @@
 #define	GSEL_TSS	0x18
 #define	GSEL_DFTSS	0x20
 #define	GSEL_PCPU	0x28
+#define	T_DEBUG		1
 #define	T_NMI		2
 #define	T_DOUBLEFLT	8
 #define	T_PAGEFLT	14
@@ -57,6 +58,7 @@ void	double_fault_entry(void);
 void	double_fault(void) __dead2;
 
 static uint64_t idt[NVECTORS];
+void (*trap_step)(const struct trapframe *tf);
 
 static const char *const names[NTRAPS] = {
 	"divide error", "debug", "NMI", "breakpoint", "overflow",
@@ -170,6 +172,10 @@ exception(struct trapframe *tf)
 
 	if (tf->trapno == T_NMI && nmi_handle(tf))
 		return;
+	if (tf->trapno == T_DEBUG && trap_step != NULL) {
+		trap_step(tf);
+		return;
+	}
 	if (tf->trapno == T_PAGEFLT)
 		page_fault(tf);
 	panic_frame(tf, "%s at %s (error code 0x%x)",
