@@ -4,13 +4,14 @@
  */
 
 /*
- * For how many instructions the public functions of sf_buf(9) keep interrupts
- * off, called with interrupts on: the longest stretch, in the states of the
- * pool that make it long.  tests/bench/budget.tsv holds the ceiling, which is
- * the same for every function and every number of slots.
+ * Measures for how many instructions the public functions of sf_buf(9) keep
+ * interrupts off, in the states of the pool that make it long.
+ * tests/bench/budget.tsv holds the ceiling, one for all functions and all
+ * numbers of slots.
  *
- * The clock of this CPU is stopped meanwhile: so nothing is cleaned but by who
- * needs it, and each run does the same.  Other CPUs are busy, if there are any.
+ * The clock of this CPU is stopped meanwhile.  So slots become clean only by
+ * the flushes of the measured calls, and every run does the same.  All other
+ * CPUs are busy.
  */
 
 #include <sys/types.h>
@@ -30,13 +31,14 @@
 
 #define	HITS		8u
 #define	AROUND		256u	/* misses before a flush, and as many after */
-#define	PEAK_CYCLE	32u	/* misses for each slot, from sample to sample */
+#define	PEAK_CYCLE	32u	/* misses a slot, from sample to sample */
 #define	PEAK_LOOK	64u	/* misses from look to look at the peak */
 #define	PEAK_STEPS	1024u	/* misses of which one takes the sample */
 
-/* Pages, twice as many as slots; the last ones are never referenced for long. */
+/* Twice as many pages as slots; reference_all() never takes the last one. */
 static struct vm_page **pages, *spare;
-static u_int npages, next_page;
+static u_int npages;
+static u_int next_page;			/* index of the page to miss next */
 static struct sf_buf **refs;		/* references to the first pages */
 static u_int nrefs;
 
@@ -67,7 +69,7 @@ report(const char *name, const struct stretch *s)
 	bench_report(&r);
 }
 
-/* A case that is not what its name says fails the run. */
+/* Fails the run if a case is not in the state that it is named after. */
 static void
 expect(bool so, const char *what)
 {
@@ -95,7 +97,7 @@ call_alloc(void *arg)
 	c->sf = sf_buf_alloc(c->m, c->flags);
 }
 
-/* The NOP is where an interrupt is taken after STI. */
+/* An interrupt is taken after the NOP, not right after STI. */
 static void
 call_alloc_masked(void *arg)
 {
@@ -191,7 +193,7 @@ miss(int flags)
 	use(sf_buf_alloc(pages[next_page++], flags));
 }
 
-/* A miss by way of fn, of which s learns the longest stretch. */
+/* Has fn make a miss, and measures it into s. */
 static void
 miss_measured(struct stretch *s, void (*fn)(void *), int flags)
 {
@@ -207,7 +209,10 @@ miss_measured(struct stretch *s, void (*fn)(void *), int flags)
 		miss(0);	/* which can force a flush, as fn could not */
 }
 
-/* Misses until this CPU flushes its TLB; how many, or as many as pages. */
+/*
+ * Makes misses until this CPU flushes its TLB, npages at most.  Returns their
+ * number.
+ */
 static u_int
 misses_until_flush(int flags)
 {
@@ -220,8 +225,9 @@ misses_until_flush(int flags)
 }
 
 /*
- * Misses of every kind: the slots ready are used up, and then all that are
- * clean, so that there is a flush.  When that comes is found out first.
+ * Measures misses of every kind: those that find ready slots, those that make
+ * slots ready, and one that finds no clean slot, and flushes.  The number of
+ * misses between two flushes is found out first.
  */
 static void
 measure_misses(const char *name, int flags)
@@ -247,9 +253,9 @@ free_all(void)
 }
 
 /*
- * Misses of which one samples the peak, of fn.  A sample shows when there are
- * more references than ever before.  The next is due a known number of misses
- * later.
+ * Has fn make misses, one of which samples the peak.  While there are more
+ * references than ever before, a sample shows in the statistics; the next
+ * sample is due a known number of misses later.
  */
 static void
 measure_peak(const char *name, void (*fn)(void *), int flags)
@@ -313,7 +319,7 @@ measure_short(void)
 	measure("off-tick", call_tick, NULL);
 }
 
-/* References every slot; there are as many pages here. */
+/* References every slot, each by a page of its own. */
 static void
 reference_all(void)
 {
@@ -324,9 +330,9 @@ reference_all(void)
 }
 
 /*
- * Every slot is referenced, and in the ring of its pool all the same, as it was
- * not when it got there: most where removed slots are, from which they were
- * revived, or, if `queued', all in the queue.
+ * References every slot in such a way that all are in the ring of a pool: most
+ * of them revived, in the parts of removed slots; or, if `queued', all in the
+ * queue.
  */
 static void
 arrange(bool queued)
@@ -350,15 +356,15 @@ arrange(bool queued)
 	reference_all();
 }
 
-/* All slots but one are referenced, and that is the last that is found. */
+/* Measures the search for the only slot without a reference, which is last. */
 static void
-measure_last(const char *name)
+measure_last(void)
 {
 	struct call c = { .m = spare, .flags = SFB_NOWAIT };
 
 	arrange(true);
 	sf_buf_free(refs[--nrefs]);
-	measure(name, call_alloc, &c);
+	measure("off-last", call_alloc, &c);
 	expect(c.sf != NULL, "a slot is left");
 	if (c.sf != NULL)
 		sf_buf_free(c.sf);
@@ -380,21 +386,22 @@ waiter_create(struct vm_page *m)
 	return (td);
 }
 
-/* Every slot is referenced, and the caller may not sleep. */
+/* Measures an allocation that may not sleep, with every slot referenced. */
 static void
-measure_failure(const char *name, bool queued)
+measure_failure(void)
 {
 	struct call c = { .m = spare, .flags = SFB_NOWAIT };
 
-	arrange(queued);
-	measure(name, call_alloc, &c);
+	arrange(false);
+	measure("off-failure", call_alloc, &c);
 	expect(c.sf == NULL, "no slot is left");
 	free_all();
 }
 
 /*
- * Every slot is referenced, and in no ring, which is how a search leaves them:
- * a thread goes to sleep; then the free that wakes it up, and its way out.
+ * Every slot is referenced, and in no ring, as a search leaves them.  Measures
+ * a thread that goes to sleep; then the free that wakes it up, and the rest of
+ * its allocation.
  */
 static void
 measure_wait(void)
@@ -411,12 +418,12 @@ measure_wait(void)
 }
 
 /*
- * Of two threads that wait, the first was given a slot, and did not run
- * yet.  So the second waits at once, though the queue was refilled since, and
- * all of that is searched for a slot to give it.
+ * The first of two threads waits, and has got a slot, but did not run since.
+ * Meanwhile the queue has filled with referenced slots again.  Measures how the
+ * second thread joins the first, for which all of the queue is searched.
  */
 static void
-measure_fed(const char *name)
+measure_fed(void)
 {
 	struct thread *first, *second;
 
@@ -428,13 +435,13 @@ measure_fed(const char *name)
 	nrefs = nsfbufs - 1;
 	for (u_int i = 0; i < nrefs; i++)
 		refs[i] = sf_buf_alloc(pages[i], SFB_NOWAIT);
-	measure(name, call_yield, NULL);
+	measure("off-fed", call_yield, NULL);
 	free_all();
 	thread_join(first);
 	thread_join(second);
 }
 
-/* Frees of slots that a search took out of the ring. */
+/* Measures frees of slots that a search took out of their ring. */
 static void
 measure_free_unlisted(void)
 {
@@ -448,7 +455,7 @@ measure_free_unlisted(void)
 	free_all();
 }
 
-/* With every slot in the queue, unreferenced: a tick, and a miss. */
+/* Measures a tick and a miss with every slot in the queue, unreferenced. */
 static void
 measure_full_queue(void)
 {
@@ -476,10 +483,9 @@ measure_all(void)
 	measure_short();
 	measure_free_unlisted();
 	measure_wait();
-	measure_failure("off-failure-revived", false);
-	measure_failure("off-failure-queued", true);
-	measure_last("off-last");
-	measure_fed("off-fed");
+	measure_failure();
+	measure_last();
+	measure_fed();
 	measure_full_queue();
 }
 
@@ -488,7 +494,8 @@ clock_off(void)
 {
 	uint32_t flags = intr_save();
 
-	lapic_timer_oneshot(0);
+	if (lapic_present())
+		lapic_timer_oneshot(0);
 	intr_restore(flags);
 }
 

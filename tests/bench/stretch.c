@@ -4,13 +4,13 @@
  */
 
 /*
- * Measures for how many instructions a CPU cannot be interrupted, whatever
- * the means: CLI, an interrupt gate, or the soft mask of <machine/intr.h>.
+ * Measures for how many instructions a CPU takes no interrupt, because of CLI
+ * or of the soft mask of <machine/intr.h>.
  *
  * With EFLAGS.TF set, each instruction ends in a debug exception, which comes
- * with interrupts off as well.  The handler looks whether an interrupt could
- * be taken at this moment, and counts the instructions from one such moment to
- * the next.  So the figure is exact, and what is measured need not know.
+ * with interrupts off as well.  The handler looks whether the CPU could take an
+ * interrupt at this moment, and counts the instructions from one such moment
+ * to the next.  So the figure is exact, and the measured code is as it is.
  *
  * An interrupt can be taken where EFLAGS.IF is set, but not right after STI
  * (SDM vol. 2B, STI): "sti; cli" lets none in.  Nor can it where pc_soft_masked
@@ -69,7 +69,7 @@ take_step(const struct trapframe *tf)
 	behind_sti = *(const uint8_t *)tf->eip == STI ? tf->eip + 1 : 0;
 }
 
-/* The exception that each of the two ends in is the first, and the last. */
+/* TF takes effect one instruction late, both when it is set and cleared. */
 static inline void
 steps_start(void)
 {
@@ -100,7 +100,7 @@ stretch_measure(struct stretch *s, void (*fn)(void *), void *arg)
 	trap_step = NULL;
 }
 
-/* After CLI: the NOPs, STI, and the instruction behind STI. */
+/* Counted after CLI: the NOPs, STI, and the instruction behind STI. */
 static void
 hard_stretch(void *arg)
 {
@@ -118,7 +118,7 @@ shadowed_stretch(void *arg)
 	    "nop" : : "i" (KNOWN) : "memory");
 }
 
-/* After the store that masks: the NOPs and what unmasks. */
+/* Counted after the store that masks: the NOPs, and what unmasks. */
 static void
 soft_stretch(void *arg)
 {
@@ -129,7 +129,7 @@ soft_stretch(void *arg)
 	intr_soft_unmask();
 }
 
-/* Two that are half as long, with a moment between them. */
+/* Two stretches of half the length, with a moment between them. */
 static void
 two_stretches(void *arg)
 {
