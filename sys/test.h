@@ -7,10 +7,10 @@
 #define	_SYS_TEST_H_
 
 /*
- * In-kernel tests.  A case is declared beside the code that it tests or in
- * tests/, and reaches tests/runner.c by the linker set "set_tests".  The
- * runner runs the cases that the option test= selects in the order of file
- * and line, each inside a leak fence, and reports them as KTAP.
+ * In-kernel tests.  A case is declared in tests/, and reaches tests/runner.c
+ * by the linker set "set_tests".  The runner runs the cases that the option
+ * test= selects in the order of file and line, each inside a leak fence, and
+ * reports them as KTAP.
  */
 
 #include <sys/types.h>

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # tests/bench/budget.t [-u] - count the exact number of instructions of one
-# operation, in the debug and the release image, and compare it with the
-# ceilings in tests/bench/budget.tsv.  Then check that every scheme maps the
-# right pages.  Prints TAP.  With -u, instead write the counts plus 5% into
-# that file as new ceilings.
+# operation, in the debug and the release image, and the number for which the
+# release image keeps interrupts off, and compare them with the ceilings in
+# tests/bench/budget.tsv.  Then check that every scheme maps the right pages.
+# Prints TAP.  With -u, instead write the counts of operations plus 5% into that
+# file as new ceilings.
 #
 # Under QEMU's -icount the guest's TSC counts instructions, the same in every
 # run.  With shift=2, start-up's waits take a quarter of the instructions.
@@ -32,25 +33,50 @@ boot()
 	echo "status=$?" >>"$log"
 }
 
+# boot_off NSFBUFS SMP: boots the release image with that many slots, with the
+# benchmark of how long interrupts are off.
+boot_off()
+{
+	log=$out/budget-off-$1-$2.log
+	SMP=$2 MEM=2G FILE='' KERNEL=build/release/mayfly.elf \
+	    ACCEL_THREAD=single APPEND="bench=intr-off nsfbufs=$1" \
+	    timeout -k 5 100 sh scripts/qemu \
+	    -icount shift=2,sleep=off </dev/null >"$log" 2>&1
+	echo "status=$?" >>"$log"
+}
+
+boot_off 65536 1 &
+boot_off 1024 1
+boot_off 1024 2
+wait
 for smp in 1 2 4; do
 	boot debug "$smp" &
 	boot release "$smp"
 	wait
 done
 
-# Prints case, cpus, build, cost, hits and misses of each measurement, from the
-# logs of those boots that ended well.
+# costs_of LOG BUILD SUFFIX prints case, cpus, build, cost, hits and misses of
+# each measurement in the log of a boot that ended well; SUFFIX is added to the
+# name of each case.
+costs_of()
+{
+	grep -q '^status=33$' "$1" || return 0
+	grep -q '^bench: begin .* exact=yes' "$1" || return 0
+	tr -d '\r' <"$1" |
+	    sed -n "s/^bench: case=\\([^ ]*\\) .* cpus=\\([0-9]*\\) .* cost=\\([0-9.]*\\) hits=\\([0-9]*\\) misses=\\([0-9]*\\) .*/\\1$3	\\2	$2	\\3	\\4	\\5/p"
+}
+
+# Prints the measurements of all logs.
 costs()
 {
 	for build in debug release; do
 		for smp in 1 2 4; do
-			log=$out/budget-$build-$smp.log
-			grep -q '^status=33$' "$log" || continue
-			grep -q '^bench: begin .* exact=yes' "$log" || continue
-			tr -d '\r' <"$log" |
-			    sed -n "s/^bench: case=\\([^ ]*\\) .* cpus=\\([0-9]*\\) .* cost=\\([0-9.]*\\) hits=\\([0-9]*\\) misses=\\([0-9]*\\) .*/\\1	\\2	$build	\\3	\\4	\\5/p"
+			costs_of "$out/budget-$build-$smp.log" "$build" ''
 		done
 	done
+	costs_of "$out/budget-off-1024-1.log" release @1024
+	costs_of "$out/budget-off-1024-2.log" release @1024
+	costs_of "$out/budget-off-65536-1.log" release @65536
 }
 costs >"$out/budget.costs"
 
@@ -64,7 +90,7 @@ esac
 if [ "${1:-}" = -u ]; then
 	awk -F '\t' -v OFS='\t' '
 	FILENAME == ARGV[1] { cost[$1, $2, $3] = $4; next }
-	!/^#/ && ($1, $2, $3) in cost {
+	!/^#/ && !/^off-/ && ($1, $2, $3) in cost {
 		c = cost[$1, $2, $3] * 1.05
 		$5 = c == int(c) ? c : int(c) + 1
 	}
@@ -82,11 +108,14 @@ FILENAME == ARGV[1] {
 }
 /^#/ { next }
 {
-	what = sprintf("%-18s %s CPU%s  %-7s", $1, $2, $2 > 1 ? "s" : " ", $3)
+	what = sprintf("%-28s %s CPU%s  %-7s", $1, $2, $2 > 1 ? "s" : " ", $3)
 	n++
 	if (!(($1, $2, $3) in cost)) {
 		verdict = "not ok"
-		why = "was not measured: see build/bench/budget-" $3 "-" $2 ".log"
+		log_name = $3 "-" $2
+		if (split($1, part, "@") == 2)
+			log_name = "off-" part[2] "-" $2
+		why = "was not measured: see build/bench/budget-" log_name ".log"
 	} else {
 		c = cost[$1, $2, $3]
 		h = hits[$1, $2, $3]; m = misses[$1, $2, $3]

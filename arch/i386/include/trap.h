@@ -18,6 +18,7 @@ struct trapframe {
 };
 
 #define	NVECTORS	256
+#define	T_DEBUG		1
 #define	T_NMI		2
 #define	T_DOUBLEFLT	8
 #define	T_PAGEFLT	14
@@ -29,6 +30,13 @@ void	trap(struct trapframe *tf);
 void	trap_again(uint32_t vector);		/* idt.asm */
 void	double_fault_entry(void);		/* exception.asm */
 void	double_fault(void) __attribute__((__noreturn__));
+
+/*
+ * trap_step: called after each instruction that begins with EFLAGS.TF set
+ * (SDM vol. 3B 17.3.1.4), with interrupts off and the frame of the next
+ * instruction.  NULL, as at start: such a trap is a panic.
+ */
+extern void (*trap_step)(const struct trapframe *tf);
 
 /* stack.c: for a panic. */
 #define	BACKTRACE_MAX	24

@@ -35,6 +35,8 @@
 extern void (*const __start_set_fault_describers[])(vm_offset_t),
     (*const __stop_set_fault_describers[])(vm_offset_t);
 
+void (*trap_step)(const struct trapframe *tf);
+
 static const char *const names[NTRAPS] = {
 	"divide error", "debug", "NMI", "breakpoint", "overflow",
 	"bound range", "invalid opcode", "no FPU", "double fault",
@@ -90,6 +92,10 @@ exception(struct trapframe *tf)
 {
 	if (tf->trapno == T_NMI && nmi_handle(tf))
 		return;
+	if (tf->trapno == T_DEBUG && trap_step != NULL) {
+		trap_step(tf);
+		return;
+	}
 	if (tf->trapno == T_PAGEFLT)
 		page_fault(tf);
 	panic_frame(tf, "%s at %pS (error code 0x%x)",
