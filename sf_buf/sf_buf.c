@@ -68,16 +68,17 @@ is_page(const struct vm_page *m)
 static void
 check_request(struct vm_page *m, int flags, const void *caller)
 {
-	KASSERT(m != NULL, "sf_buf_alloc: no page (called from %p)", caller);
+	KASSERT(m != NULL, "sf_buf_alloc: no page (called from %pC)", caller);
 	KASSERT((flags & ~SFB_ALL) == 0,
-	    "sf_buf_alloc: unknown flags 0x%x (called from %p)", flags, caller);
+	    "sf_buf_alloc: unknown flags 0x%x (called from %pC)", flags,
+	    caller);
 	KASSERT(is_page(m),
-	    "sf_buf_alloc: %p is no page (called from %p)", m, caller);
+	    "sf_buf_alloc: %p is no page (called from %pC)", m, caller);
 	KASSERT(m->wire_count > 0,
-	    "sf_buf_alloc: page %u is not wired (called from %p)",
+	    "sf_buf_alloc: page %u is not wired (called from %pC)",
 	    vm_page_index(m), caller);
 	KASSERT((flags & SFB_CPUPRIVATE) == 0 || sched_is_pinned(),
-	    "sf_buf_alloc: SFB_CPUPRIVATE, but not pinned (called from %p)",
+	    "sf_buf_alloc: SFB_CPUPRIVATE, but not pinned (called from %pC)",
 	    caller);
 }
 
@@ -116,7 +117,7 @@ try_hit(struct sf_buf *sf, struct vm_page *m, const void *caller)
 		return (revive(sf, page));
 	KASSERT((count & SF_STATE) != 0 || (count & SF_COUNT) < SF_COUNT_MAX,
 	    "sf_buf_alloc: too many "
-	    "references of page %u (called from %p)", vm_page_index(m),
+	    "references of page %u (called from %pC)", vm_page_index(m),
 	    caller);
 	if (!sf_take_reference(sf, page))
 		return (false);
@@ -143,7 +144,7 @@ lookup(struct vm_page *m, const void *caller)
 			tlb_serve();
 		cpu_spinwait();
 		KASSERT(!deadline_passed(&wait), "sf_buf_alloc: sf_buf "
-		    "%u of page %u is in somebody's hands (called from %p)",
+		    "%u of page %u is in somebody's hands (called from %pC)",
 		    slot_of(sf_of_hint(hint)), vm_page_index(m), caller);
 	}
 	return (NULL);
@@ -377,7 +378,7 @@ sf_buf_alloc_checked(struct vm_page *m, int flags)
 	if (!sf_buf_page_is_direct(m))
 		return (alloc_rest(m, flags, caller));
 	KASSERT(atomic_inc_32(&m->sf_refs),
-	    "sf_buf_alloc: too many references of page %u (called from %p)",
+	    "sf_buf_alloc: too many references of page %u (called from %pC)",
 	    vm_page_index(m), caller);
 	return (sf_of_direct_page(m));
 }
@@ -388,11 +389,11 @@ bad_handle(const struct sf_buf *sf, const char *who, const void *caller)
 	char by[KSYM_STRLEN];
 
 	if (!sf_buf_is_handle(sf))
-		panic("%s: %p is no sf_buf (called from %p)", who, sf, caller);
+		panic("%s: %p is no sf_buf (called from %pC)", who, sf, caller);
 	if (sf_is_direct(sf))
-		panic("%s: page %u has no reference (called from %p)", who,
+		panic("%s: page %u has no reference (called from %pC)", who,
 		    vm_page_index(sf_direct_page(sf)), caller);
-	panic("%s: sf_buf %u is not referenced (called from %p; last by %s)",
+	panic("%s: sf_buf %u is not referenced (called from %pC; last by %s)",
 	    who, slot_of(sf), caller,
 	    ksym_format((uintptr_t)sf_callers[slot_of(sf)], by));
 }
@@ -463,14 +464,14 @@ sf_buf_ref(struct sf_buf *sf)
 			bad_handle(sf, "sf_buf_ref", caller);
 		KASSERT(atomic_inc_32(&sf_direct_page(sf)->sf_refs),
 		    "sf_buf_ref: too many references of page %u (called from "
-		    "%p)", vm_page_index(sf_direct_page(sf)), caller);
+		    "%pC)", vm_page_index(sf_direct_page(sf)), caller);
 		return;
 	}
 	count = atomic_fetchadd_32(&sf->count, SF_REF);
 	if (!sf_is_referenced(count))
 		bad_handle(sf, "sf_buf_ref", caller);
 	KASSERT((count & SF_COUNT) < SF_COUNT_MAX, "sf_buf_ref: too many "
-	    "references of sf_buf %u (called from %p)", slot_of(sf), caller);
+	    "references of sf_buf %u (called from %pC)", slot_of(sf), caller);
 	if ((count & SF_PRIVATE) != 0)
 		(void)atomic_inc_32(&sf_page_at(sf_page(sf))->sf_refs);
 }

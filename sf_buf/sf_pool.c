@@ -829,7 +829,7 @@ sf_buf_check_ready(uint32_t slot)
 	uint32_t page = sf_page(sf_of_hint(slot));
 
 	KASSERT(page == NOPAGE || hw_load32(&sf_page_at(page)->sf) == slot,
-	    "sf_buf %u: its page %u names 0x%x (called from %p)",
+	    "sf_buf %u: its page %u names 0x%x (called from %pC)",
 	    slot_of(sf_of_hint(slot)), sf_frame(sf_of_hint(slot)),
 	    sf_page_at(page)->sf, __caller());
 	sf_set_caller(sf_of_hint(slot), __caller());

@@ -131,9 +131,10 @@ wait_for_ticks(u_int first, u_int end)
 }
 
 /*
- * Waits for a clock interrupt here, and then for one on each other CPU.  In this
- * order, because an emulated CPU may be without a clock for a while, and the
- * batch that this CPU closed at its tick is flushed by the others' next ticks.
+ * Waits for a clock interrupt here, and then for one on each other CPU.  In
+ * this order, because an emulated CPU may be without a clock for a while, and
+ * the batch that this CPU closed at its tick is flushed by the others' next
+ * ticks.
  */
 static void
 wait_for_a_tick(void)

@@ -105,7 +105,7 @@ red_check_free(const struct redzone *r, u_int size, const void *caller)
 
 	if (i < size - RED_FRONT)
 		panic("kmalloc: %p was written at offset %zu (0x%02x) while "
-		    "it was free, freed by %p (called from %p)",
+		    "it was free, freed by %pC (called from %pC)",
 		    (const void *)p, i, p[i],
 		    r->magic == DEAD ? r->freed : NULL, caller);
 }
@@ -126,11 +126,11 @@ red_check_live(const struct redzone *r, u_int size, const void *caller)
 
 	if (r->magic != LIVE || r->bytes > size - RED_ALL)
 		panic("kfree: red zone before %p is overwritten (called from "
-		    "%p)", (const void *)p, caller);
+		    "%pC)", (const void *)p, caller);
 	behind = size - RED_FRONT - r->bytes;
 	if (first_other(p + r->bytes, RED, behind) < behind)
 		panic("kfree: red zone behind the %u bytes at %p, allocated "
-		    "by %p, is overwritten (called from %p)", r->bytes,
+		    "by %pC, is overwritten (called from %pC)", r->bytes,
 		    (const void *)p, r->allocated, caller);
 }
 
@@ -161,7 +161,7 @@ red_check_large(const void *addr, size_t size, const void *caller)
 
 	if (first_other((const uint8_t *)addr + size, RED, behind) < behind)
 		panic("kfree: red zone behind the %zu bytes at %p is "
-		    "overwritten (called from %p)", size, addr, caller);
+		    "overwritten (called from %pC)", size, addr, caller);
 }
 #else
 struct redzone;
@@ -234,7 +234,7 @@ slab_destroy(struct slab *s, const void *caller)
 	    PHYS_TO_VM_PAGE(pmap_kextract((vm_offset_t)s));
 
 	KASSERT((m->flags & VPF_SLAB) != 0 && s->nused == 0, "kfree: page %p "
-	    "with %u objects is freed as an empty slab (called from %p)",
+	    "with %u objects is freed as an empty slab (called from %pC)",
 	    (void *)s, s->nused, caller);
 	m->flags &= ~VPF_SLAB;
 	vm_page_unwire(m, 0);
@@ -306,7 +306,7 @@ kmalloc(size_t size, int flags)
 	char *o;
 
 	KASSERT((flags & ~M_ZERO) == 0, "kmalloc: unknown flags 0x%x (called "
-	    "from %p)", (u_int)flags, __caller());
+	    "from %pC)", (u_int)flags, __caller());
 	if (size > SLAB_MAX - RED_ALL)
 		return (alloc_large(size, flags, __caller()));
 	while (c->size < size + RED_ALL)
@@ -328,7 +328,7 @@ free_bad(const void *addr, const char *why, const void *freed,
     const void *caller)
 {
 	if (freed == NULL)
-		panic("kfree: %p %s (called from %p)", addr, why, caller);
+		panic("kfree: %p %s (called from %pC)", addr, why, caller);
 	panic("kfree: %p %s, freed by %pC (called from %pC)", addr, why,
 	    freed, caller);
 }

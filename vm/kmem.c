@@ -129,7 +129,7 @@ kmem_alloc_for(vm_size_t size, int flags, const void *caller)
 	u_int npages;
 
 	KASSERT((flags & ~M_ZERO) == 0 && size != 0, "kmem_alloc: %zu bytes, "
-	    "flags 0x%x (called from %p)", size, (u_int)flags, caller);
+	    "flags 0x%x (called from %pC)", size, (u_int)flags, caller);
 	if (size > (vm_size_t)KVA_MAXPAGES << PAGE_SHIFT)
 		return (NULL);		/* before round_page() can wrap */
 	npages = (u_int)(round_page(size) >> PAGE_SHIFT);
@@ -211,7 +211,7 @@ kmem_init(vm_offset_t start, vm_offset_t end)
 	u_int npages = (end - start) >> PAGE_SHIFT;
 
 	KASSERT(start < end && ((start | end) & PAGE_MASK) == 0, "kmem_init: "
-	    "0x%zx to 0x%zx (called from %p)", (size_t)start, (size_t)end,
+	    "0x%zx to 0x%zx (called from %pC)", (size_t)start, (size_t)end,
 	    __caller());
 	kva_init(&kmem_arena, "kva", start, npages,
 	    pmap_dmap(ram_alloc(npages * sizeof(struct kva_tag), dmap_limit)));

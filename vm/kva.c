@@ -193,7 +193,7 @@ kva_init(struct kva_arena *a, const char *name, vm_offset_t base,
     u_int npages, struct kva_tag *tags)
 {
 	KASSERT(npages > 0 && npages <= KVA_MAXPAGES, "kva_init: %s has %u "
-	    "pages (called from %p)", name, npages, __caller());
+	    "pages (called from %pC)", name, npages, __caller());
 	memset(a, 0, sizeof(*a));
 	memset(tags, 0, npages * sizeof(*tags));
 	spin_init(&a->lock, name, RANK_KVA);
@@ -218,7 +218,7 @@ kva_alloc(struct kva_arena *a, u_int npages, const void *caller)
 {
 	u_int size = npages + 1, i, left;
 
-	KASSERT(npages > 0, "kva_alloc: no pages (called from %p)", caller);
+	KASSERT(npages > 0, "kva_alloc: no pages (called from %pC)", caller);
 	if (npages >= a->npages)
 		return (0);
 	spin_lock(&a->lock);
@@ -279,7 +279,7 @@ kva_retire(struct kva_arena *a, vm_offset_t va, u_int npages,
 		spin_unlock(&a->lock);
 		size = kva_size(a, va, &last);
 		panic("%s: free of %u pages at 0x%zx, where %u are allocated; "
-		    "last caller there %p (called from %p)", a->lock.name,
+		    "last caller there %pC (called from %pC)", a->lock.name,
 		    npages, (size_t)va, size, last, caller);
 	}
 	set_range(a, i, size + 1, KVA_RETIRED);

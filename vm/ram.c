@@ -127,7 +127,7 @@ ram_alloc(vm_size_t size, vm_paddr_t limit)
 		}
 	}
 	KASSERT(pick != NULL && most >= size, "ram: %zu bytes of tables do not "
-	    "fit the largest free RAM, %llu bytes (called from %p)", size,
+	    "fit the largest free RAM, %llu bytes (called from %pC)", size,
 	    (unsigned long long)most, __caller());
 	pa = pick->start;
 	pick->start += size;
@@ -145,7 +145,7 @@ ram_alloc_top(vm_size_t size)
 
 	size = round_page(size);
 	KASSERT(ram.nram > 0 && r->end - r->start >= size, "ram: %zu bytes do "
-	    "not fit the largest free RAM (called from %p)", size, __caller());
+	    "not fit the largest free RAM (called from %pC)", size, __caller());
 	r->end -= size;
 	return (r->end);
 }

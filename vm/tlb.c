@@ -68,7 +68,7 @@ flush_and_publish(struct pcpu *pc)
 	hw_store32(&pc->pc_tlb, e << 1);
 	pc->pc_flushes++;
 	KASSERT(!intr_enabled(), "flush_and_publish: interrupts are on "
-	    "(called from %p)", __caller());
+	    "(called from %pC)", __caller());
 }
 
 /*
@@ -180,8 +180,8 @@ tlb_force(uint32_t stamp)
 {
 	struct deadline wait = { 0 };
 
-	KASSERT(tlb_may_wait(), "tlb_force: may not wait here (called from %p)",
-	    __caller());
+	KASSERT(tlb_may_wait(), "tlb_force: may not wait here (called from "
+	    "%pC)", __caller());
 	tlb_flush_here();
 	ask_laggards(stamp);
 	for (u_int i = 0; i < mp_ncpus; i++) {
@@ -240,7 +240,7 @@ tlb_enter_idle(void)
 	struct pcpu *pc = curpcpu();
 
 	KASSERT(!intr_enabled(), "tlb_enter_idle: interrupts are on (called "
-	    "from %p)", __caller());
+	    "from %pC)", __caller());
 	hw_store32(&pc->pc_tlb, hw_load32(&pc->pc_tlb) | TLB_IDLE);
 }
 

@@ -60,7 +60,7 @@ vm_page_check(const struct vm_page *m, const char *func, const void *caller)
 	uintptr_t off = (uintptr_t)m - (uintptr_t)vm_page_array;
 
 	if (off / sizeof(*m) >= vm_page_count || off % sizeof(*m) != 0)
-		panic("%s: %p is not a page (called from %p)", func,
+		panic("%s: %p is not a page (called from %pC)", func,
 		    (const void *)m, caller);
 }
 
@@ -71,7 +71,7 @@ pages_init(struct vm_page *m, uint32_t n, bool wired, const void *caller)
 	for (uint32_t i = 0; i < n; i++) {
 		KASSERT((m[i].flags & ~VPF_POISONED) == 0 &&
 		    m[i].wire_count == 0, "vm_page_alloc: free frame 0x%x has "
-		    "flags 0x%x and %u wirings (called from %p)",
+		    "flags 0x%x and %u wirings (called from %pC)",
 		    vm_page_index(&m[i]), m[i].flags, m[i].wire_count, caller);
 #ifdef DEBUG
 		if ((m[i].flags & VPF_POISONED) != 0)
@@ -118,11 +118,11 @@ page_alloc(int req, u_int order, const void *caller)
 
 	if ((req & ~VM_ALLOC_ALL) != 0 || order > MAXORDER)
 		panic("vm_page_alloc: bad request 0x%x order %u (called from "
-		    "%p)", (u_int)req, order, caller);
+		    "%pC)", (u_int)req, order, caller);
 	if ((req & VM_ALLOC_HIGH) != 0 &&
 	    (req & (VM_ALLOC_LOW | VM_ALLOC_DIRECT)) != 0)
 		panic("vm_page_alloc: contradictory request 0x%x order %u "
-		    "(called from %p)", (u_int)req, order, caller);
+		    "(called from %pC)", (u_int)req, order, caller);
 	zone = zones_for(req, &nzones);
 	do {
 		frame = vm_zone_take(zone, nzones, order);
@@ -139,10 +139,10 @@ static void __dead2
 page_free_bad(uint32_t frame, const struct vm_page *m, const void *caller)
 {
 	if ((m->flags & VPF_RESERVED) != 0)
-		panic("vm_page_free: frame 0x%x is reserved (called from %p)",
+		panic("vm_page_free: frame 0x%x is reserved (called from %pC)",
 		    frame, caller);
-	panic("vm_page_free: frame 0x%x is free already, freed by %p "
-	    "(called from %p)", frame, m->caller, caller);
+	panic("vm_page_free: frame 0x%x is free already, freed by %pC "
+	    "(called from %pC)", frame, m->caller, caller);
 }
 
 /* Panics unless m is the first page of a block of 2^order frames. */
@@ -155,12 +155,12 @@ check_block(const struct vm_page *m, u_int order, const void *caller)
 	frame = vm_page_index(m);
 	if (order > MAXORDER)
 		panic("vm_page_free: frame 0x%x has bad order %u (called from "
-		    "%p)", frame, order, caller);
+		    "%pC)", frame, order, caller);
 	size = 1u << order;
 	if ((frame & (size - 1)) != 0 || size > vm_page_count - frame ||
 	    m[size - 1].zone != m->zone)
 		panic("vm_page_free: frame 0x%x heads no block of order %u "
-		    "(called from %p)", frame, order, caller);
+		    "(called from %pC)", frame, order, caller);
 }
 
 /* Panics unless the page may be freed. */
@@ -173,10 +173,10 @@ page_check_free(struct vm_page *m, const void *caller)
 		page_free_bad(vm_page_index(m), m, caller);
 	if (wired != 0)
 		panic("vm_page_free: frame 0x%x is wired, count %u (called "
-		    "from %p)", vm_page_index(m), wired, caller);
+		    "from %pC)", vm_page_index(m), wired, caller);
 	if (vm_page_referenced(m))
 		panic("vm_page_free: frame 0x%x has a referenced mapping "
-		    "(called from %p)", vm_page_index(m), caller);
+		    "(called from %pC)", vm_page_index(m), caller);
 }
 
 /* Fills n pages that are about to be freed; returns the flag that says so. */
@@ -253,7 +253,7 @@ vm_page_startup(uint32_t count, vm_paddr_t dmap_limit)
 	if (dmap_limit > MID_LIMIT ||
 	    (dmap_limit < LOW_LIMIT && count > atop(dmap_limit)))
 		panic("vm_page_startup: bad direct map limit 0x%llx for 0x%x "
-		    "frames (called from %p)", (unsigned long long)dmap_limit,
+		    "frames (called from %pC)", (unsigned long long)dmap_limit,
 		    count, caller);
 	vm_zone_reset();
 	for (uint32_t i = 0; i < count; i++) {
@@ -281,7 +281,7 @@ add_block(uint32_t frame, u_int order, const void *caller)
 	for (uint32_t i = 0; i < 1u << order; i++) {
 		if (atomic_load_acq_32(&m[i].wire_count) != 0)
 			panic("vm_page_add_range: frame 0x%x is wired (called "
-			    "from %p)", frame + i, caller);
+			    "from %pC)", frame + i, caller);
 		/*
 		 * A frame that was never mapped is not looked up: during
 		 * start-up sf_buf(9) is not initialised yet.
@@ -290,12 +290,12 @@ add_block(uint32_t frame, u_int order, const void *caller)
 		    (atomic_load_acq_32(&m[i].sf) != 0 &&
 		    sf_buf_page_referenced(&m[i])))
 			panic("vm_page_add_range: frame 0x%x has a referenced "
-			    "mapping (called from %p)", frame + i, caller);
+			    "mapping (called from %pC)", frame + i, caller);
 	}
 	bad = vm_zone_put(frame, order, VPF_RESERVED, 0, caller, &was);
 	if (bad != VM_PAGE_NONE)
 		panic("vm_page_add_range: frame 0x%x is not reserved, flags "
-		    "0x%x (called from %p)", bad, was.flags, caller);
+		    "0x%x (called from %pC)", bad, was.flags, caller);
 }
 
 /* The largest order of a block at `frame' that ends at or below `limit'. */

@@ -48,12 +48,12 @@ vm_page_poison_check(const struct vm_page *m, const void *caller)
 	const uint32_t *p = pmap_dmap(VM_PAGE_TO_PHYS(m));
 
 	KASSERT((m->flags & VPF_ALLOCATED) == 0, "vm_page_alloc: frame 0x%x is "
-	    "allocated already (called from %p)", vm_page_index(m), caller);
+	    "allocated already (called from %pC)", vm_page_index(m), caller);
 	for (u_int i = 0; i < NWORDS; i++)
 		if (p[i] != POISON)
 			panic("vm_page_alloc: frame 0x%x was written at "
 			    "offset 0x%x (0x%08x) while it was free, freed by "
-			    "%p (called from %p)", vm_page_index(m),
+			    "%pC (called from %pC)", vm_page_index(m),
 			    i * (u_int)sizeof(*p), p[i], m->caller, caller);
 }
 #endif

@@ -18,7 +18,7 @@ static struct vm_page_zone *
 zone_check(enum vm_zone zone, const char *func, const void *caller)
 {
 	if ((u_int)zone >= VM_NZONES)
-		panic("%s: bad zone %u (called from %p)", func, (u_int)zone,
+		panic("%s: bad zone %u (called from %pC)", func, (u_int)zone,
 		    caller);
 	return (&vm_page_zones[zone]);
 }

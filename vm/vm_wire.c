@@ -38,17 +38,17 @@ vm_page_wire(struct vm_page *m)
 
 	vm_page_check(m, "vm_page_wire", caller);
 	if ((m->flags & (VPF_ALLOCATED | VPF_RESERVED)) == 0)
-		panic("vm_page_wire: frame 0x%x is free, freed by %p "
-		    "(called from %p)", vm_page_index(m), m->caller, caller);
+		panic("vm_page_wire: frame 0x%x is free, freed by %pC "
+		    "(called from %pC)", vm_page_index(m), m->caller, caller);
 	if (m == vm_page_array)
 		panic("vm_page_wire: frame 0 cannot be wired (called from "
-		    "%p)", caller);
+		    "%pC)", caller);
 	do {
 		old = atomic_load_acq_32(&m->wire_count);
 		refs = atomic_load_acq_32(&m->sf_refs);
 		if (old == UINT32_MAX)
 			panic("vm_page_wire: frame 0x%x overflows (called "
-			    "from %p)", vm_page_index(m), caller);
+			    "from %pC)", vm_page_index(m), caller);
 	} while (!hw_cmpxchg8b(&m->wiring, old, refs, old + 1,
 	    old == 0 ? 0 : refs));
 	if (old == 0)
@@ -95,16 +95,16 @@ vm_page_unwire(struct vm_page *m, int activate)
 	vm_page_check(m, "vm_page_unwire", caller);
 	if (activate != 0 && activate != 1)
 		panic("vm_page_unwire: frame 0x%x: bad activate %d "
-		    "(called from %p)", vm_page_index(m), activate, caller);
+		    "(called from %pC)", vm_page_index(m), activate, caller);
 	do {
 		old = atomic_load_acq_32(&m->wire_count);
 		refs = atomic_load_acq_32(&m->sf_refs);
 		if (old == 0)
 			panic("vm_page_unwire: frame 0x%x is not wired "
-			    "(called from %p)", vm_page_index(m), caller);
+			    "(called from %pC)", vm_page_index(m), caller);
 		if (old == 1 && has_mapping_at_last_wiring(m))
 			panic("vm_page_unwire: frame 0x%x has a referenced "
-			    "mapping (called from %p)", vm_page_index(m),
+			    "mapping (called from %pC)", vm_page_index(m),
 			    caller);
 		/* References beside the last wiring that have gone: retry. */
 	} while ((old == 1 && refs != 0) || !hw_cmpxchg8b(&m->wiring, old,

@@ -182,10 +182,10 @@ vm_zone_put(uint32_t frame, u_int order, uint8_t state, uint8_t poisoned,
 
 	KASSERT(order <= MAXORDER && (frame & ((1u << order) - 1)) == 0 &&
 	    frame + (1u << order) <= vm_page_count, "vm_zone_put: frame 0x%x "
-	    "heads no block of order %u (called from %p)", frame, order,
+	    "heads no block of order %u (called from %pC)", frame, order,
 	    caller);
 	KASSERT(m->zone == m[(1u << order) - 1].zone, "vm_zone_put: the block "
-	    "at frame 0x%x crosses a zone (called from %p)", frame, caller);
+	    "at frame 0x%x crosses a zone (called from %pC)", frame, caller);
 	spin_lock(&vm_page_lock);
 	for (i = 0; i < 1u << order; i++)
 		if ((m[i].flags & state) == 0) {

@@ -54,7 +54,7 @@ warn_of_wait(const void *caller)
 
 	if (!atomic_cmpset_32(&warning, 0, 1))
 		return;
-	printf("CPU %u waits for another for a second (called from %p)\n",
+	printf("CPU %u waits for another for a second (called from %pC)\n",
 	    curcpu_id(), caller);
 	atomic_store_rel_32(&warning, 0);
 }

@@ -233,8 +233,8 @@ bench_await(volatile uint32_t *p, uint32_t least, const char *what)
 
 	while (atomic_load_acq_32(p) < least) {
 		cpu_spinwait();
-		KASSERT(!deadline_passed(&wait), "bench: %s: %u, not %u (called "
-		    "from %p)", what, *p, least, __caller());
+		KASSERT(!deadline_passed(&wait), "bench: %s: %u, not %u "
+		    "(called from %pC)", what, *p, least, __caller());
 	}
 }
 

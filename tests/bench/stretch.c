@@ -88,7 +88,7 @@ void
 stretch_measure(struct stretch *s, void (*fn)(void *), void *arg)
 {
 	KASSERT(intr_enabled() && trap_step == NULL, "stretch_measure: "
-	    "interrupts are off, or it is under way (called from %p)",
+	    "interrupts are off, or it is under way (called from %pC)",
 	    __caller());
 	stretch = s;
 	length = 0;

@@ -47,7 +47,7 @@ bench_lock_wait(struct bench_lock *l)
 		while (hw_load32(&l->locked) != 0) {
 			cpu_spinwait();
 			KASSERT(!deadline_passed(&wait), "bench_lock: "
-			    "not released (called from %p)", __caller());
+			    "not released (called from %pC)", __caller());
 		}
 	} while (atomic_swap_32(&l->locked, 1) != 0);
 }

@@ -136,7 +136,8 @@ test_madt_cpus(void)
 	finish();
 	parse_madt();
 	ok(mi.error == NULL && mi.ncpus == 3 && mi.apicid[0] == 3 &&
-	    mi.apicid[1] == 0 && mi.apicid[2] == 254, "enabled CPUs, each once");
+	    mi.apicid[1] == 0 && mi.apicid[2] == 254,
+	    "enabled CPUs, each once");
 	ok(mi.lapic_pa == 0xfee00000 && mi.nunreachable == 0, "its local APIC");
 
 	begin_madt();

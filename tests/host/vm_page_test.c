@@ -526,13 +526,13 @@ test_panics(void)
 	m->sf = 77;
 	vm_page_free(m);
 	ok(m->sf == 77, "free leaves sf alone");
-	snprintf(want, sizeof(want), "frame 0x%x is free already, freed by %p",
+	snprintf(want, sizeof(want), "frame 0x%x is free already, freed by %pC",
 	    vm_page_index(m), m->caller);
 	PANICS(vm_page_free(m), want, "double free names the earlier caller");
 
 	m = vm_page_alloc_order(0, 2);
 	vm_page_free(m + 1);
-	snprintf(want, sizeof(want), "frame 0x%x is free already, freed by %p",
+	snprintf(want, sizeof(want), "frame 0x%x is free already, freed by %pC",
 	    vm_page_index(m + 1), m[1].caller);
 	PANICS(vm_page_free_order(m, 2), want, "double free within a block");
 	PANICS(vm_page_free_order(m + 2, 2), "heads no block of order 2",

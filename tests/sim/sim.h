@@ -11,7 +11,7 @@
  * hostile as the manuals allow.  docs/simulation.md describes what is simulated
  * and what the oracle checks.
  *
- *	machine.c	CPUs, store buffers, TLBs, page-table entries, interrupts
+ *	machine.c	CPUs, store buffers, TLBs, PTEs, interrupts
  *	thread.c	threads, sleeping, idling, traps
  *	work.c		the threads' operations, and the oracle's checks of them
  *	run.c		one run: set-up, schedule, verdict

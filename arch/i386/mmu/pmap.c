@@ -84,7 +84,7 @@ void *
 pmap_dmap(vm_paddr_t pa)
 {
 	KASSERT(pa < dmap_limit, "pmap_dmap: 0x%llx is above the direct map's "
-	    "end 0x%llx (called from %p)", (unsigned long long)pa,
+	    "end 0x%llx (called from %pC)", (unsigned long long)pa,
 	    (unsigned long long)dmap_limit, __caller());
 	return ((void *)(DMAP_MIN + (vm_offset_t)pa));
 }
@@ -295,7 +295,7 @@ kpte_half(vm_offset_t va, enum pte_half half, const void *caller)
 {
 	pt_entry_t *pte = va < KERNBASE ? NULL : pmap_kpte(va);
 
-	KASSERT(pte != NULL, "pmap: no page table for %p (called from %p)",
+	KASSERT(pte != NULL, "pmap: no page table for %p (called from %pC)",
 	    (void *)va, caller);
 	return ((volatile uint32_t *)pte + half);
 }
@@ -312,7 +312,7 @@ kenter(vm_offset_t va, pt_entry_t pte, const void *caller)
 	volatile uint32_t *low = kpte_half(va, LOW, caller);
 
 	KASSERT((hw_load32(low) & PG_V) == 0, "pmap_kenter: %p is mapped "
-	    "already (called from %p)", (void *)va, caller);
+	    "already (called from %pC)", (void *)va, caller);
 	hw_store32(kpte_half(va, HIGH, caller), (uint32_t)(pte >> 32));
 	hw_store32(low, (uint32_t)pte);
 }
@@ -340,7 +340,7 @@ pmap_kremove(vm_offset_t va)
 	uint32_t old = hw_xchg32(kpte_half(va, LOW, __caller()), 0);
 
 	KASSERT((old & PG_V) != 0, "pmap_kremove: %p is not mapped (called "
-	    "from %p)", (void *)va, __caller());
+	    "from %pC)", (void *)va, __caller());
 	return ((old & PG_A) != 0);
 }
 

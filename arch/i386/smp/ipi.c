@@ -107,19 +107,19 @@ smp_call(u_int cpu, void (*fn)(void *), void *arg)
 	struct smp_call call = { fn, arg, 0 };
 	struct deadline free = { 0 }, done = { 0 };
 
-	KASSERT(cpu < mp_ncpus, "smp_call: no CPU %u (called from %p)", cpu,
+	KASSERT(cpu < mp_ncpus, "smp_call: no CPU %u (called from %pC)", cpu,
 	    __caller());
 	KASSERT(intr_enabled() && !panicked(), "smp_call: may not wait here "
-	    "(called from %p)", __caller());
+	    "(called from %pC)", __caller());
 	while (!atomic_cmpset_ptr(&pcpus[cpu]->pc_call, NULL, &call)) {
 		cpu_spinwait();
 		KASSERT(!deadline_passed(&free), "smp_call: CPU %u does "
-		    "not take calls (called from %p)", cpu, __caller());
+		    "not take calls (called from %pC)", cpu, __caller());
 	}
 	hw_send_ipi(cpu, IPI_CALL);
 	while (atomic_load_acq_32(&call.done) == 0) {
 		cpu_spinwait();
 		KASSERT(!deadline_passed(&done), "smp_call: CPU %u does "
-		    "not answer (called from %p)", cpu, __caller());
+		    "not answer (called from %pC)", cpu, __caller());
 	}
 }
