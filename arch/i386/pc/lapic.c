@@ -119,17 +119,23 @@ lapic_send(u_int apicid, uint32_t command)
 /*
  * lapic_timer_calibrate: calibrates the timer against the TSC, which tsc_init()
  * calibrated against the 8254.  Once, at start, for all CPUs: they share one
- * bus clock.
+ * bus clock.  The delay may last longer than it should, as in a guest whose CPU
+ * is stopped meanwhile, so the TSC says how long it was.
  */
 void
 lapic_timer_calibrate(void)
 {
+	uint64_t start, elapsed, count;
+
 	lapic[LAPIC_TIMER_DIV] = TIMER_DIV_16;
 	lapic[LAPIC_LVT_TIMER] = LVT_MASKED;
 	lapic[LAPIC_TIMER_INIT] = 0xffffffffu;
+	start = cpu_ticks();
 	DELAY(CALIBRATE_US);
-	timer_per_tick = (0xffffffffu - lapic[LAPIC_TIMER_NOW]) /
-	    CALIBRATE_US * (1000000u / HZ);
+	count = 0xffffffffu - lapic[LAPIC_TIMER_NOW];
+	elapsed = cpu_ticks() - start;
+	timer_per_tick = (uint32_t)(count * (ticks_per_ms * 1000 / HZ) /
+	    elapsed);
 	lapic[LAPIC_TIMER_INIT] = 0;
 	if (timer_per_tick == 0)
 		panic("lapic: the timer does not count");
