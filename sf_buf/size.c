@@ -9,12 +9,13 @@
  * page tables of the slots' addresses are made.
  *
  * One slot for PAGES_A_SLOT pages of memory.  A slot is an entry of a page
- * table, a struct sf_buf, and the name of who mapped it last: 28 bytes, so
- * that this is 7 bytes for each page, where struct vm_page alone takes 32.
- * With four times as many pages as slots, some wanted far more often than
- * others, four of five requests find a mapping; twice the slots, for as much
- * memory again, would find a tenth more.  docs/pool-size.md has the figures.
- * From 1 GiB of memory on the addresses set aside for slots are the limit.
+ * table, a struct sf_buf, and the address of the code that mapped it last: 28
+ * bytes, so that this is 7 bytes for each page, where struct vm_page alone
+ * takes 32.  With four times as many pages as slots, some wanted far more often
+ * than others, four of five requests find a mapping; twice the slots, for as
+ * much memory again, would find a tenth more.  docs/pool-size.md has the
+ * figures.  From 1 GiB of memory on the addresses set aside for slots are the
+ * limit.
  *
  * Pages that the direct map serves count, too: it can be switched off.
  */
@@ -35,9 +36,9 @@ TUNABLE_UINT(nsfbufs, "nsfbufs", nsfbufs, 4, MAX_SLOTS,
     "slots of the pool");
 
 /*
- * sf_buf_size_pool: chooses nsfbufs for so many bytes of RAM, unless it was
- * given, and says so on the console.  Once, when the command line is parsed
- * and before pmap_bootstrap().
+ * sf_buf_size_pool: chooses nsfbufs for a machine with `ram' bytes of RAM,
+ * unless it was given, and says so on the console.  Once, when the command line
+ * is parsed and before pmap_bootstrap().
  */
 void
 sf_buf_size_pool(vm_paddr_t ram)
@@ -52,8 +53,8 @@ sf_buf_size_pool(vm_paddr_t ram)
 	}
 	nsfbufs = MAX_SLOTS;
 	if (wanted > MAX_SLOTS) {
-		printf("mayfly: %u sf_bufs, all that there are addresses for; "
-		    "one for %u pages of %u MiB would be %u\n", nsfbufs,
+		printf("mayfly: %u sf_bufs, as many as the address window "
+		    "holds; one for %u pages of %u MiB would be %u\n", nsfbufs,
 		    PAGES_A_SLOT, mib, (u_int)wanted);
 		return;
 	}

@@ -3,18 +3,73 @@
  * Copyright (c) 2026 The mayfly authors
  */
 
-/* What sf_bufs cost, as a table, and the commands that look at them. */
+/*
+ * What sf_bufs cost: the counters, the clock's share in them, and the monitor's
+ * table.
+ *
+ * Each CPU counts its own operations, so that counting takes no locked
+ * instruction; reading adds them up.
+ */
 
 #include <sys/types.h>
 #include <sys/monitor.h>
-#include <sys/sf_buf.h>
 #include <sys/systm.h>
+#include <sf_buf/pool.h>
 
-#include <sf_buf/sf_buf_var.h>
-
-/* One that is added needs a row below. */
+/* A new counter needs a row in sf_buf_print_stats(). */
 _Static_assert(sizeof(struct sf_buf_stats) == 13 * sizeof(uint64_t),
     "sf_buf_stats");
+
+/*
+ * Carries into the high half of this CPU's hit counter: the inline path adds to
+ * the low 32 bits only, which cannot wrap twice between two calls of this.
+ */
+static void
+carry_hits(struct pcpu *pc)
+{
+	uint32_t low = (uint32_t)pc->pc_sf.hits;
+
+	if (low < pc->pc_sf_hits_seen)
+		pc->pc_sf.hits += (uint64_t)1 << 32;
+	pc->pc_sf_hits_seen = low;
+}
+
+/*
+ * sf_buf_tick: called by the clock interrupt, and by a CPU before it stops its
+ * clock to idle.  Interrupts off.
+ */
+void
+sf_buf_tick(void)
+{
+	carry_hits(curpcpu());
+	sf_flush_tick();
+}
+
+/* Contract in <sys/sf_buf.h>. */
+void
+sf_buf_stats_read(struct sf_buf_stats *sum)
+{
+	const struct sf_buf_stats *s;
+
+	memset(sum, 0, sizeof(*sum));
+	sf_ready_reclaim_all();
+	for (u_int i = 0; i < mp_ncpus; i++) {
+		s = &pcpus[i]->pc_sf;
+		sum->hits += s->hits;
+		sum->misses += s->misses + s->privates;
+		sum->revived += s->revived;
+		sum->removals += s->removals;
+		sum->privates += s->privates;
+		sum->invlpgs += s->privates;
+		sum->forced += s->forced;
+		sum->sleeps += s->sleeps;
+		sum->failures += s->failures;
+		sum->peak = s->peak > sum->peak ? s->peak : sum->peak;
+		sum->ipis_sent += pcpus[i]->pc_ipis_sent[IPI_FLUSH];
+		sum->interrupted += pcpus[i]->pc_ipis_taken[IPI_FLUSH];
+	}
+	sum->pte_writes = sum->misses + sum->revived + sum->removals;
+}
 
 static void
 print_row(const char *what, uint64_t n)
@@ -22,7 +77,7 @@ print_row(const char *what, uint64_t n)
 	printf("  %-24s %14llu\n", what, (unsigned long long)n);
 }
 
-/* sf_buf_print_stats: every counter, summed over the CPUs.  Any context. */
+/* Contract in <sys/sf_buf.h>. */
 void
 sf_buf_print_stats(void)
 {
@@ -44,33 +99,13 @@ sf_buf_print_stats(void)
 	print_row("peak in use, sampled", s.peak);
 }
 
-/* After an early panic there is no slot to look at. */
-static bool
-is_there(const char *who)
-{
-	if (sf_callers == NULL)
-		printf("%s: there is no pool yet\n", who);
-	return (sf_callers != NULL);
-}
-
 SAFE_COMMAND(command_sfstat, "sfstat", "", "counters of the sf_bufs")
 {
-	if (!is_there("sfstat"))
+	if (sf_callers == NULL) {
+		printf("sfstat: there is no pool yet\n");
 		return;
+	}
 	sf_buf_print_stats();
 	print_row("in use", sf_buf_inuse());
 	print_row("in the pool", nsfbufs);
-}
-
-SAFE_COMMAND(command_audit, "audit", "", "hold every sf_buf's PTE against it")
-{
-	u_int wrong;
-
-	if (!is_there("audit"))
-		return;
-	wrong = sf_buf_audit();
-	if (wrong == 0)
-		printf("audit: all %u entries are right\n", nsfbufs);
-	else
-		printf("audit: %u of %u entries are wrong\n", wrong, nsfbufs);
 }

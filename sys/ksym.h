@@ -20,10 +20,4 @@
  */
 const char *ksym_lookup(uintptr_t pc, uintptr_t *offset);
 
-/*
- * ksym_format: writes "name+0x12", or "?", and returns it.  Any context.
- */
-#define	KSYM_STRLEN	64
-const char *ksym_format(uintptr_t pc, char buf[KSYM_STRLEN]);
-
 #endif /* !_SYS_KSYM_H_ */

@@ -26,19 +26,16 @@
 #include <machine/pcpu.h>
 
 /*
- * The part of a CPU's pool of sf_buf slots that a miss is served from.
- * lock: (a); the other fields: (o), or the CPU that has locked the pool.
- *
- * SF_READY, the value 0: unlocked, with ready slots; SF_FREE: unlocked, none
- * ready.
+ * What a miss is served from: sf_buf/ready.c.  pool_state: (a), the lock of
+ * the CPU's pool; the other fields: (o), or the holder of that lock.  Slots are
+ * named by sf_addr().
  */
-enum { SF_READY, SF_LOCKED, SF_FREE };
+enum { POOL_FREE_WITH_READY, POOL_LOCKED, POOL_FREE };
 struct sf_ready {
-	volatile uint32_t lock;		/* of the pool: SF_READY and so on */
-	volatile uint32_t left;		/* slots that are ready */
-	volatile uint32_t last;		/* the slot just before the first one */
-	volatile uint32_t end;		/* the last of them, once taken */
-	volatile uint32_t bits;		/* of an entry: SF_PTE_NEW, _HELD */
+	volatile uint32_t pool_state;
+	volatile uint32_t nleft;	/* slots that are still ready */
+	volatile uint32_t before_first;	/* the slot before them */
+	volatile uint32_t last_taken;	/* the last of them, once taken */
 };
 
 struct sf_pool;
@@ -69,7 +66,7 @@ struct pcpu {
 	struct sf_buf_stats pc_sf;		/* (c) */
 	uint32_t pc_sf_hits_seen;		/* (o) see carry_hits() */
 	struct sf_pool *pc_sf_pool;		/* (s) */
-	struct sf_ready pc_sf_ready;		/* sf_buf/sf_pool.c */
+	struct sf_ready pc_sf_ready;		/* sf_buf/ready.c */
 	volatile uint32_t pc_soft_masked;	/* (o) <machine/intr.h> */
 	struct machine_pcpu pc_machine;		/* (s) the hardware's share */
 };

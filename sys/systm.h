@@ -49,6 +49,13 @@ void	panic(const char *fmt, ...) __dead2 __printflike(1, 2);
 		panic(__VA_ARGS__);					\
 } while (0)
 
+/* KDEBUG: as KASSERT(), in debug builds only; where a check would cost. */
+#ifdef DEBUG
+#define	KDEBUG(cond, ...)	KASSERT(cond, __VA_ARGS__)
+#else
+#define	KDEBUG(cond, ...)	((void)sizeof(!(cond)))
+#endif
+
 void	*memcpy(void *restrict dst, const void *restrict src, size_t len);
 void	*memmove(void *dst, const void *src, size_t len);
 void	*memset(void *dst, int c, size_t len);

@@ -79,6 +79,10 @@ gone=$(grep -ohE \
 [ -z "$gone" ]
 result $? 'functions and cases that the documents name' "$gone"
 
+failed=$(sh tests/bench/stairs/run -n 2>&1)
+[ -z "$failed" ]
+result $? 'patches that docs/stairs.md measures' "$failed"
+
 gone=$(grep -oE '^\| 0x[0-9a-f]+ \| 0x[0-9a-f]+' docs/address-space.md |
     grep -oE '0x[0-9a-f]+' | grep -vx 0x00000000 | sort -u |
     while read -r address; do

@@ -136,7 +136,7 @@ subtest 'typing' => sub {
 	command('help', $list, 'help lists them all, in order');
 	command('nonsense', 'monitor: no command is called "nonsense"',
 	    'an unknown command');
-	command('p', 'monitor: "p" could be pages, panic, poweroff, ps$',
+	command('p', 'monitor: "p" could be pages, panic, pools, poweroff, ps$',
 	    'an ambiguous one');
 	command('sfs', 'hits +\d+', 'a prefix of one');
 	command('ps now', 'monitor: ps takes no argument', 'an argument');
@@ -195,6 +195,11 @@ subtest 'commands' => sub {
 	# On either CPU.
 	command('cpus', '^  cpu apic +ticks(?=.*main$).*^    0 +0 +\d+ ' .
 	    '.*^    1 +1 +\d+ .*IPIs taken$.*resched +test$');
+	# A row for each CPU, and nothing between it and its ring, where a
+	# recount that disagrees would be reported.
+	my $row = '(?: +\d+){6}\n +\[[qrfbo]{64}\]\n';
+	command('pools', '^  cpu +slots +queue +flushed +batch +open +in use$' .
+	    "\n    0$row    1$row  q queue: mapped; ");
 	command('audit', '^audit: all 1024 entries are right$');
 	command('test sf_buf.maps*', '^1\.\.1$.*^ok 1 sf_buf.maps_the_page$' .
 	    '.*^test: passed$');
@@ -203,6 +208,15 @@ subtest 'commands' => sub {
 	    '.*^digest: all agree');
 	type("reboot\r");
 	ended(0, 'reboot ends QEMU, which has -no-reboot');
+};
+
+# In strict mode the first pool has all slots, and the other none.
+subtest 'a pool without slots' => sub {
+	start([APPEND => 'monitor=on sf_buf.strict=1 nsfbufs=64'], @qemu);
+	prompt();
+	command('pools', '^    0 +64 .*\n    1(?: +0){6}\n +\[\]\n');
+	type("poweroff\r");
+	ended(0, 'poweroff');
 };
 
 subtest 'after a panic' => sub {
@@ -216,7 +230,7 @@ subtest 'after a panic' => sub {
 	command('ps', ' main +running .*idle 1');
 	command('test', 'monitor: test does not run after a panic',
 	    'no tests');
-	command($_, '^  \S+', $_) for qw(sfstat pages map cpus);
+	command($_, '^  \S+', $_) for qw(sfstat pages pools map cpus);
 	command('audit', '^audit: all');
 	type("panic\r");
 	expect(qr/^panic: another panic, during the report/m, 'a panic in there');
@@ -234,7 +248,7 @@ subtest 'after a panic' => sub {
 		expect(qr/^panic: CPU \d+: /m, $test);
 		prompt();
 		command($_, '^ +\S+', "$_ after $test")
-		    for qw(help ps sfstat pages map cpus);
+		    for qw(help ps sfstat pages pools map cpus);
 		command('audit', '^audit: all', "audit after $test");
 		type("reboot\r");
 		ended(0, "reboot after $test");
@@ -248,6 +262,7 @@ subtest 'after a panic' => sub {
 	prompt();
 	command('sfstat', 'sfstat: there is no pool yet');
 	command('audit', 'audit: there is no pool yet');
+	command('pools', 'pools: there is no pool yet');
 	command($_, '^ +\S+', "$_ then") for qw(help ps pages map cpus);
 	type("reboot\r");
 	ended(0, 'reboot then');

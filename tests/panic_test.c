@@ -111,7 +111,7 @@ PANIC_TEST(double_free_hit, "panic.sf_buf_double_free_after_a_hit")
 	sf_buf_free(sf_buf_alloc(m, SFB_DEFAULT));
 	sf_buf_free(sf_buf_alloc(m, SFB_DEFAULT));
 	sf_buf_free(sf_buf_alloc(m, SFB_DEFAULT));
-	sf_buf_free(sf_of_hint(m->sf));
+	sf_buf_free(sf_at(m->sf));
 }
 
 PANIC_TEST(double_free_direct, "panic.sf_buf_double_free_direct_map")

@@ -22,11 +22,12 @@
 #include <machine/intr.h>
 #include <machine/pmap.h>
 #include <machine/tsc.h>
-#include <sf_buf/sf_buf_var.h>
+#include <sf_buf/pool.h>
+#include <tests/sf_evict.h>
 #include <vm/tlb.h>
 #include <vm/vm_page.h>
 
-#define	OTHERS		128u	/* pages that push one out of its slot */
+#define	OTHERS		512u	/* pages that push one out of its slot */
 #define	COMPLAIN_MS	5500u	/* after which a waiter has complained */
 
 static struct vm_page *
@@ -59,7 +60,7 @@ touch(struct vm_page *m)
 static bool
 is_removed(struct sf_buf *sf)
 {
-	return (sf_count(sf) == SF_REMOVED);
+	return (sf_status(sf) == SF_REMOVED);
 }
 
 /*
@@ -72,7 +73,7 @@ push_out(struct vm_page *m, struct vm_page *others[OTHERS])
 	struct sf_buf *sf = touch(m);
 
 	for (u_int i = 0; i < OTHERS; i++) {
-		if (is_removed(sf) && m->sf == sf_hint(sf))
+		if (is_removed(sf) && m->sf == sf_addr(sf))
 			return (true);
 		(void)touch(others[i]);
 	}
@@ -80,13 +81,15 @@ push_out(struct vm_page *m, struct vm_page *others[OTHERS])
 }
 
 /*
- * A CPU keeps up to a quarter of its share mapped, and looks whether it is so
- * much after three quarters of that at the latest.
+ * A CPU keeps at most one slot in sf_mapped_share of its pool mapped.  It looks
+ * whether there are more when its ready slots run out, which takes at most as
+ * many misses.  Its pool may have grown, at the cost of the others.
  */
 static bool
 can_push_out(void)
 {
-	return (!sf_strict && nsfbufs / 4 / mp_ncpus * 7 / 4 < OTHERS);
+	return (!sf_strict &&
+	    2 * (pool_mine()->ring.nslots / sf_mapped_share) <= OTHERS);
 }
 
 static void
@@ -94,20 +97,20 @@ evict_in_each_state(struct vm_page *m, struct vm_page *others[2 * OTHERS])
 {
 	struct sf_buf *sf = sf_buf_alloc(m, SFB_DEFAULT);
 
-	EXPECT(!sf_buf_evict(m));		/* referenced */
+	EXPECT(!sf_evict_page(m));		/* referenced */
 	EXPECT(sf_buf_page(sf) == m);
 	sf_buf_free(sf);
-	EXPECT_EQ(sf_buf_evict(m), !sf_strict);	/* mapped, idle */
+	EXPECT_EQ(sf_evict_page(m), !sf_strict);	/* mapped, idle */
 	EXPECT_EQ(m->sf, 0);
-	EXPECT(!sf_buf_evict(m));		/* has none */
+	EXPECT(!sf_evict_page(m));		/* has none */
 	if (!can_push_out())
 		return;
 	EXPECT(push_out(m, others));
-	EXPECT(sf_buf_evict(m));		/* removed */
+	EXPECT(sf_evict_page(m));		/* removed */
 	EXPECT_EQ(m->sf, 0);
 	EXPECT(push_out(m, &others[OTHERS]));
 	(void)touch(m);				/* revived, still listed so */
-	EXPECT(sf_buf_evict(m));
+	EXPECT(sf_evict_page(m));
 	EXPECT_EQ(m->sf, 0);
 }
 
@@ -120,7 +123,7 @@ TEST(evict, "sf_buf.is_evicted_in_every_state_but_referenced")
 	sched_pin();
 	for (u_int i = 0; i < 2 * OTHERS; i++) {
 		others[i] = wired_page();
-		(void)sf_buf_evict(others[i]);	/* of who had it before */
+		(void)sf_evict_page(others[i]);	/* m's owner before */
 	}
 	evict_in_each_state(m, others);
 	sched_unpin();
@@ -145,7 +148,7 @@ TEST(audit_nx, "sf_buf.the_audit_finds_an_entry_that_can_be_executed")
 	was = sf_buf_set_direct_map(false);
 	m = wired_page();
 	sf = sf_buf_alloc(m, SFB_DEFAULT);
-	pte = sf_buf_md_pte(sf_hint(sf));
+	pte = sf_pte_halves(sf);
 	printf("# the audit is to find one now:\n");
 	pte[1] ^= (uint32_t)(pg_nx >> 32);
 	EXPECT_EQ(sf_buf_audit(), 1);

@@ -23,6 +23,7 @@
 #include <machine/ipi.h>
 #include <machine/pmap.h>
 #include <vm/kmem.h>
+#include <tests/sf_evict.h>
 #include <vm/tlb.h>
 
 #define	SIGNATURE	0x6d617966u
@@ -237,13 +238,13 @@ revive(struct vm_page *m, struct vm_page **pages, uint32_t n)
 	struct sf_buf *sf;
 	vm_offset_t va;
 
-	(void)sf_buf_evict(m);
+	(void)sf_evict_page(m);
 	sf = sf_buf_alloc(m, SFB_DEFAULT);
 	va = sf_buf_kva(sf);
 	words(sf)[7] = SIGNATURE;
 	sf_buf_free(sf);
 	for (uint32_t i = 0; i < n && pmap_is_mapped(va); i++) {
-		(void)sf_buf_evict(pages[i]);	/* else it may hit */
+		(void)sf_evict_page(pages[i]);	/* else it may hit */
 		stamp(pages[i], i);
 	}
 	EXPECT(!pmap_is_mapped(va));
@@ -327,33 +328,26 @@ TEST(accessed, "sf_buf.the_accessed_bit_tells_what_a_tlb_may_hold")
 {
 	struct vm_page *m = slot_page();
 	struct sf_buf *sf;
-	uint32_t slot, page;
+	page_off_t page;
 
 	if (m == NULL)
 		return;
-	page = (uint32_t)sf_offset_of_page(m);
+	page = sf_page_off(m);
 	sf = sf_buf_alloc(m, SFB_DEFAULT);
-	slot = sf_hint(sf);
 	/* The mapping may be a cached one that was read. */
-	if (sf_buf_md_remove(slot))
+	if ((sf_pte_remove(sf) & SF_PTE_A) != 0)
 		tlb_flush_all_wait();
-	sf_buf_md_enter(slot, page, SF_PTE_NEW);
-	EXPECT(!sf_buf_md_remove(slot));
-	sf_buf_md_enter(slot, page, SF_PTE_NEW);
+	sf_pte_enter(sf, page, SF_PTE_NEW);
+	EXPECT((sf_pte_remove(sf) & SF_PTE_A) == 0);
+	sf_pte_enter(sf, page, SF_PTE_NEW);
 	(void)words(sf)[0];
-	EXPECT(sf_buf_md_was_used(slot));
-	EXPECT(sf_buf_md_remove(slot));
+	EXPECT((sf_pte_remove(sf) & SF_PTE_A) != 0);
 	tlb_flush_all_wait();
-	/* The removal that expects A is as right if A is clear. */
-	sf_buf_md_enter(slot, page, SF_PTE_NEW);
-	EXPECT(!sf_buf_md_was_used(slot));
-	EXPECT(!sf_buf_md_remove_held(slot));
-	/* A that is set from the start says "held", and nothing of the use. */
-	sf_buf_md_enter(slot, page, SF_PTE_HELD);
-	EXPECT(!sf_buf_md_was_used(slot));
-	EXPECT(sf_buf_md_remove_held(slot));
-	EXPECT(sf_buf_md_audit(slot, false, page) == NULL);
-	sf_buf_md_enter(slot, page, SF_PTE_NEW);
+	/* A that is set from the start counts as cached, accessed or not. */
+	sf_pte_enter(sf, page, SF_PTE_MAYBE_CACHED);
+	EXPECT((sf_pte_remove(sf) & SF_PTE_A) != 0);
+	EXPECT(sf_pte_audit(sf, false, page) == NULL);
+	sf_pte_enter(sf, page, SF_PTE_NEW);
 	sf_buf_free(sf);
 	drop_page(m);
 }
@@ -368,10 +362,10 @@ TEST(audit, "sf_buf.the_audit_finds_a_wrong_entry")
 	if (m == NULL)
 		return;
 	sf = sf_buf_alloc(m, SFB_DEFAULT);
-	pte = sf_buf_md_pte(sf_hint(sf));
+	pte = sf_pte_halves(sf);
 	EXPECT_EQ(sf_buf_audit(), 0);
 	printf("# the audit is to find six faults now:\n");
-	/* Nobody touches the mapping while its entry is wrong. */
+	/* The mapping is not touched while its entry is wrong. */
 	for (u_int i = 0; i < nitems(low); i++) {
 		pte[0] ^= low[i];
 		EXPECT_EQ(sf_buf_audit(), 1);
@@ -489,12 +483,12 @@ TEST(exhaustion, "sf_buf.nowait_fails_only_when_all_are_referenced")
 	drop_page(m);
 }
 
-/* A thread that allocates, says what it got, and frees when told to. */
+/* A thread that allocates, says what it got, and frees when it may. */
 struct sleeper {
 	struct vm_page *m;
 	int flags;
 	struct sf_buf *sf;
-	volatile uint32_t *order;	/* counts who is done */
+	volatile uint32_t *order;	/* counts the threads that are done */
 	uint32_t place;
 	volatile uint32_t started, done, may_free;
 	struct thread *td;
@@ -556,7 +550,7 @@ TEST(default_sleeps, "sf_buf.default_sleeps_until_a_slot_is_free")
 		(void)thread_sleep_ms(30, 0);
 		EXPECT_EQ(s.done, 0);
 		EXPECT_EQ(stats().sleeps, sleeps + 1);
-		/* Who comes later waits behind; without waiting it fails. */
+		/* A later one waits behind it; with SFB_NOWAIT it fails. */
 		sf_buf_free(held.sfs[--held.n]);
 		drop_page(held.pages[held.n]);
 		EXPECT(wait_for(&s.done, 1));
@@ -799,7 +793,7 @@ TEST(interrupt, "sf_buf.an_interrupt_handler_may_allocate_with_nowait")
 	for (u_int i = 0; i < mp_ncpus; i++) {
 		if (!sf_buf_page_is_direct(m) && !sf_strict) {
 			sched_pin();
-			EXPECT(sf_buf_evict(m));
+			EXPECT(sf_evict_page(m));
 			sched_unpin();
 		}
 		smp_call(i, use_in_interrupt, &shared);
@@ -864,8 +858,8 @@ TEST(all_cpus, "smp.every_cpu_sees_the_new_page_of_a_reused_slot")
 		EXPECT_EQ(shared.wrong, 0);
 		sf_buf_free(shared.sf);
 		sched_pin();
-		(void)sf_buf_evict(second);
-		EXPECT(sf_buf_evict(first));
+		(void)sf_evict_page(second);
+		EXPECT(sf_evict_page(first));
 		shared.sf = sf_buf_alloc(second, SFB_DEFAULT);
 		sched_unpin();
 		EXPECT_EQ(sf_buf_kva(shared.sf), va);

@@ -136,7 +136,7 @@ TEST(stack_guards, "kva.every_stack_has_an_unmapped_page_below")
 	EXPECT(deepest > 0 && deepest <= most);
 }
 
-/* The page stays allocated and wired until no TLB holds its address. */
+/* The page stays allocated and wired until no TLB caches its address. */
 TEST(page_waits, "kva.freed_pages_wait_for_a_flush")
 {
 	volatile uint32_t *p;

@@ -23,8 +23,8 @@ struct vm_page {
 			uint32_t sf_refs;	/* see below; atomic */
 		};
 	};
-	uint32_t sf;		/* slot of this frame, sf_hint(); atomic */
-	uint16_t sf_private;	/* hint: a CPU-private slot; atomic */
+	uint32_t sf;		/* its shared slot, sf_addr(), or 0; atomic */
+	uint16_t sf_private;	/* its last CPU-private slot, or stale */
 	uint8_t order;		/* of the free block that this page heads */
 	uint8_t zone : 2;	/* enum vm_zone, fixed at start */
 	uint8_t flags : 6;	/* VPF_* */

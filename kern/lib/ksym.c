@@ -44,15 +44,3 @@ ksym_lookup(uintptr_t pc, uintptr_t *offset)
 	*offset = pc - ksym_table[lo - 1].addr;
 	return (ksym_table[lo - 1].name);
 }
-
-const char *
-ksym_format(uintptr_t pc, char buf[KSYM_STRLEN])
-{
-	uintptr_t offset;
-	const char *name = ksym_lookup(pc, &offset);
-
-	if (name == NULL)
-		return ("?");
-	snprintf(buf, KSYM_STRLEN, "%s+0x%zx", name, (size_t)offset);
-	return (buf);
-}

@@ -25,7 +25,8 @@ boot()
 	release)	kernel=build/release/mayfly.elf ;;
 	esac
 	pattern='exact.*'
-	[ "$2" -eq 1 ] || pattern=exact.miss-read-shared,exact.miss-all-cpus
+	[ "$2" -eq 1 ] || pattern=exact.miss-read-shared,exact.miss-all-cpus,\
+exact.miss-read-private-busy
 	log=$out/budget-$1-$2.log
 	SMP=$2 MEM=1G FILE='' KERNEL=$kernel ACCEL_THREAD=single \
 	    APPEND="bench=$pattern nsfbufs=1024" timeout -k 5 100 sh scripts/qemu \
@@ -93,6 +94,7 @@ if [ "${1:-}" = -u ]; then
 	!/^#/ && !/^off-/ && ($1, $2, $3) in cost {
 		c = cost[$1, $2, $3] * 1.05
 		$5 = c == int(c) ? c : int(c) + 1
+		$5 = $5 > $4 ? $4 : $5
 	}
 	{ print }' "$out/budget.costs" "$table" >"$out/budget.tsv" &&
 	    mv "$out/budget.tsv" "$table"

@@ -61,11 +61,10 @@ report(const char *name, const struct stretch *s)
 	struct bench_result r = { .name = name, .scheme = &bench_sf_buf,
 	    .cpus = mp_ncpus, .pages = nsfbufs, .ops = 1,
 	    .time = s->longest };
-	char from[KSYM_STRLEN];
 
 	if (s->longest != 0)
-		printf("# %u of %llu instructions, from %s on\n", s->longest,
-		    (unsigned long long)s->insns, ksym_format(s->from, from));
+		printf("# %u of %llu instructions, from %pS on\n", s->longest,
+		    (unsigned long long)s->insns, (const void *)s->from);
 	bench_report(&r);
 }
 

@@ -126,6 +126,11 @@ make_current(struct sync_buf *b, int flags)
 	window_shootdown(&others, b->kva);
 }
 
+/*
+ * Maps m in an unreferenced slot.  If the mapping that it replaces was
+ * accessed, no TLB counts as synced any more; make_current() invalidates the
+ * address.
+ */
 static inline void
 map(struct sync_buf *b, struct vm_page *m)
 {
@@ -143,7 +148,10 @@ map(struct sync_buf *b, struct vm_page *m)
 
 /*
  * Returns the least recently used of the unreferenced slots.  If all are
- * referenced, sleeps until one is not; NULL with SFB_NOWAIT.
+ * referenced, sleeps until one is not; NULL with SFB_NOWAIT.  The lock is
+ * released while it sleeps, so another thread may map the same page, which then
+ * has two mappings.  That does no harm, because each is right; FreeBSD's does
+ * so too.
  */
 static inline struct sync_buf *
 get_slot(int flags)

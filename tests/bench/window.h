@@ -59,7 +59,7 @@ struct cpuset {
 	uint32_t word[WINDOW_MAXCPU / 32];
 };
 
-/* Makes an entry present: high word first, as sf_buf_md_enter() does. */
+/* Makes an entry present: high word first, as sf_pte_enter() does. */
 static inline void
 window_enter(volatile uint32_t *pte, vm_paddr_t pa)
 {

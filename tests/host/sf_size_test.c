@@ -73,14 +73,14 @@ main(void)
 	check(1024 * MIB, 0, 65536,
 	    "mayfly: 65536 sf_bufs, one for 4 pages of 1024 MiB\n");
 	check(1024 * MIB + 4 * PAGE_SIZE, 0, 65536, "mayfly: 65536 sf_bufs, "
-	    "all that there are addresses for; one for 4 pages of 1024 MiB "
+	    "as many as the address window holds; one for 4 pages of 1024 MiB "
 	    "would be 66048\n");
-	check(5 * 1024 * MIB - HOLES, 0, 65536, "mayfly: 65536 sf_bufs, all "
-	    "that there are addresses for; one for 4 pages of 5119 MiB would "
-	    "be 327680\n");
-	check(64 * 1024 * MIB, 0, 65536, "mayfly: 65536 sf_bufs, all that "
-	    "there are addresses for; one for 4 pages of 65536 MiB would be "
-	    "4194304\n");
+	check(5 * 1024 * MIB - HOLES, 0, 65536, "mayfly: 65536 sf_bufs, as "
+	    "many as the address window holds; one for 4 pages of 5119 MiB "
+	    "would be 327680\n");
+	check(64 * 1024 * MIB, 0, 65536, "mayfly: 65536 sf_bufs, as many "
+	    "as the address window holds; one for 4 pages of 65536 MiB would "
+	    "be 4194304\n");
 	check(64 * MIB, 4, 4, "mayfly: 4 sf_bufs, as nsfbufs= says\n");
 	check(5 * 1024 * MIB, 65536, 65536,
 	    "mayfly: 65536 sf_bufs, as nsfbufs= says\n");

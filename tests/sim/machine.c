@@ -46,7 +46,7 @@ struct cpu cpus[NCPUS];
 struct cpu *cur;
 struct pcpu *sim_pcpu;
 struct live live[NSLOTS];
-volatile uint64_t sim_sf_ptes[1 + NSLOTS];
+volatile uint64_t sim_ptes[NSLOTS];
 uint32_t now;
 bool tracing;
 char sim_message[512];
@@ -833,8 +833,14 @@ intr_soft_unmask(void)
 void
 intr_restore(uint32_t flags)
 {
-	if ((flags & EFLAGS_IF) != 0)
+	if (intr_were_on(flags))
 		enable_intr();
+}
+
+bool
+intr_were_on(uint32_t flags)
+{
+	return ((flags & EFLAGS_IF) != 0);
 }
 
 void

@@ -23,7 +23,7 @@
 #include <machine/ipi.h>
 #include <machine/pmap.h>
 #include <machine/tsc.h>
-#include <sf_buf/sf_buf_var.h>
+#include <sf_buf/pool.h>
 #include <vm/kmem.h>
 #include <vm/vm_page.h>
 #include "sim.h"
@@ -43,8 +43,8 @@ uint64_t total_steps;
 
 /*
  * The arrays that the linker places in the kernel.  The slots follow the
- * sentinel, and sim.mk puts them at an address from which sf_buf_md_kva_of()
- * computes the right kernel address.
+ * sentinel, and sim.mk puts them at an address from which sf_pte_kva() computes
+ * the right kernel address.
  */
 static struct sf_buf slots[1 + NSLOTS] __attribute__((used,
     section(".sf_slots")));
@@ -95,13 +95,6 @@ sim_printf(const char *fmt, ...)
 	vprintf(fmt, ap);
 	va_end(ap);
 	return (0);
-}
-
-const char *
-ksym_format(uintptr_t pc, char buf[KSYM_STRLEN])
-{
-	snprintf(buf, KSYM_STRLEN, "%p", (void *)pc);
-	return (buf);
 }
 
 uint64_t
@@ -247,7 +240,8 @@ run(const struct work *w, enum sim_mode mode, const struct noise *n,
 	    (size_t)(__stop_kern_state - __start_kern_state));
 	machine_reset(w->ncpus, mode, n, given, seed);
 	nsfbufs = w->nslots;
-	sf_pool_queued = w->queued;
+	sf_mapped_share = w->queued;
+	sf_search_max = w->search;
 	set_tunable("sf_buf.strict", w->strict);
 	set_tunable("sf_buf.dmap", !w->direct);
 	sim_set_epoch(w->epoch, w->sleeper);

@@ -287,6 +287,7 @@ small_work(const char *const programs[2], u_int nslots, bool strict)
 	work.ncpus = work.nthreads = work.npages = 2;
 	work.nslots = nslots;
 	work.queued = 4;
+	work.search = 1;
 	work.strict = strict;
 	work.wired = true;
 	work.epoch = 0x7fffffff;

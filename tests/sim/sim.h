@@ -133,9 +133,8 @@ struct live {
 extern struct cpu cpus[NCPUS];
 extern struct cpu *cur;
 extern struct live live[NSLOTS];
-/* The kernel's sf_ptes[], as 64-bit entries; the first slot's is number 1. */
-extern volatile uint64_t sim_sf_ptes[1 + NSLOTS] __asm__("sf_ptes");
-#define	sim_ptes	(&sim_sf_ptes[1])
+/* The kernel's sf_ptes[], as 64-bit entries. */
+extern volatile uint64_t sim_ptes[NSLOTS] __asm__("sf_ptes");
 #define	SIM_PTES_SIZE	(NSLOTS * sizeof(uint64_t))
 extern uint32_t now;
 extern bool tracing;
@@ -204,6 +203,7 @@ struct op {
 struct work {
 	u_int ncpus, nthreads, nslots, npages;
 	u_int queued;		/* one slot in this many stays mapped */
+	u_int search;		/* looks at slots before a lock is let go */
 	bool strict, direct;
 	uint32_t epoch;
 	bool wired;		/* pages have a wiring of their own */

@@ -11,8 +11,9 @@
 #: SEEDS=1000000		number of schedules that make simulate runs
 #: SEED=		the only schedule, from 1, that it runs instead
 
-SIMKERN	= sf_buf/sf_buf.c sf_buf/sf_pool.c sf_buf/size.c kern/sync/lock.c \
-	  vm/vm_page.c vm/vm_zone.c vm/vm_wire.c vm/vm_stat.c arch/i386/mmu/sf_pte.c tests/sim/kern_tlb.c
+SIMKERN	= $(wildcard sf_buf/*.c) kern/sync/lock.c \
+	  vm/vm_page.c vm/vm_zone.c vm/vm_wire.c vm/vm_stat.c \
+	  arch/i386/mmu/sf_pte.c tests/sim/kern_tlb.c
 SIMSRC	= $(filter-out tests/sim/kern_tlb.c,$(wildcard tests/sim/*.c))
 SIMFLAGS = -std=gnu11 -O2 -g -Wall -Wextra -fno-strict-aliasing \
 	  -fno-pie -fno-omit-frame-pointer -DDEBUG -Dprintf=sim_printf \

@@ -9,7 +9,8 @@
  *
  * The work keeps to the contract of sf_buf(9), so any panic is a failure:
  * each reference comes with a wiring of its own, private mappings are used
- * pinned, and nobody sleeps for a slot holding so many that all could.
+ * pinned, and no thread sleeps for a slot while its references are so many that
+ * all threads could.
  */
 
 #include <string.h>
@@ -19,13 +20,13 @@
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <machine/pmap.h>
-#include <sf_buf/sf_buf_var.h>
+#include <sf_buf/pool.h>
 #include <vm/tlb.h>
 #include <vm/vm_page.h>
 #include "sim.h"
 
 #define	MAXHANDLES		3u	/* handles of a thread */
-#define	MAXSHARED	3u	/* handles that anybody may free */
+#define	MAXSHARED	3u	/* handles that any thread may free */
 #define	SPARE		0x100040u	/* first of two frames to be recycled */
 #define	SPARES		2u
 
@@ -99,6 +100,7 @@ work_draw(struct work *w, uint64_t seed)
 	    (r >> 6 & 3) == 1 ? 1 + (r >> 8 & 3) % 3 : 4;
 	w->npages = 3 + (r >> 10 & 7) % 6;
 	w->queued = 1 + (r >> 57 & 3);
+	w->search = 1 + (r >> 62 & 3);
 	w->strict = (r >> 13 & 7) == 0;
 	w->direct = (r >> 16 & 7) == 0;
 	w->epoch = epochs[(r >> 19 & 0xff) % nitems(epochs)];
@@ -186,7 +188,7 @@ check_new(const struct handle *h)
 	if (is_direct(h->m))
 		return;
 	calls++;
-	slot = slot_of(h->sf);
+	slot = sf_index(h->sf);
 	l = &live[slot];
 	l->frame = vm_page_index(h->m);
 	if (h->private)
@@ -307,7 +309,7 @@ release(const struct handle *h)
 	uint32_t began;
 
 	if (!is_direct(h->m)) {
-		l = &live[slot_of(h->sf)];
+		l = &live[sf_index(h->sf)];
 		if (h->private)
 			l->private_to[h->cpu]--;
 		else
@@ -316,11 +318,11 @@ release(const struct handle *h)
 	began = begin_call();
 	sf_buf_free(h->sf);
 	if (end_call(began) && work->strict && !is_direct(h->m))
-		check_gone(slot_of(h->sf));
+		check_gone(sf_index(h->sf));
 	vm_page_unwire(h->m, 0);
 }
 
-/* For anybody to free, under a lock, as it were; false if there is no room. */
+/* For any thread to free, as if under a lock; false if there is no room. */
 static bool
 give(const struct handle *h)
 {
@@ -343,7 +345,7 @@ drop(u_int thread, u_int i)
 	return (h);
 }
 
-/* If all threads slept holding so many, a slot would still be free. */
+/* A slot would be free even if all threads slept with as many references. */
 static bool
 may_sleep(u_int thread)
 {
@@ -392,7 +394,7 @@ op_ref(u_int thread, u_int i)
 	vm_page_wire(h->m);
 	sf_buf_ref(h->sf);
 	if (!is_direct(h->m))
-		live[slot_of(h->sf)].shared++;
+		live[sf_index(h->sf)].shared++;
 	held[thread][nheld[thread]++] = *h;
 }
 
@@ -538,8 +540,8 @@ work_device_draw(void)
 }
 
 /*
- * work_release_shared: everybody waits: an interrupt frees what is left to be
- * freed; false if nothing is.
+ * work_release_shared: all threads wait: an interrupt frees what is left to
+ * be freed; false if nothing is.
  */
 bool
 work_release_shared(void)
@@ -552,8 +554,9 @@ work_release_shared(void)
 }
 
 /*
- * work_check_waiters: everybody waits: who waits for a slot must not have had
- * its page mapped by another meanwhile, nor a signal that ends the wait.
+ * work_check_waiters: all threads wait.  One that waits for a slot must not
+ * have had its page mapped by another meanwhile, nor a signal that ends the
+ * wait.
  */
 void
 work_check_waiters(void)
@@ -657,7 +660,7 @@ work_init(void)
 		boot_pages[NPAGES + i] = vm_page_array[SPARE + i];
 }
 
-/* work_start: nobody holds anything, all pages are as they were at first. */
+/* work_start: no reference is left, all pages are as they were at first. */
 void
 work_start(const struct work *w)
 {

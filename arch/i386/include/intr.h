@@ -20,7 +20,7 @@
  * need not be read, because where interrupts are off none comes.
  *
  * Other CPUs may read pc_soft_masked, to learn whether this one is in such a
- * section: sf_buf/sf_pool.c.
+ * section: sf_buf/ready.c.
  */
 
 #include <sys/types.h>
@@ -70,11 +70,18 @@ intr_save(void)
 	return (flags);
 }
 
+/* Whether interrupts were on when intr_save() returned flags. */
+static inline bool
+intr_were_on(uint32_t flags)
+{
+	return ((flags & EFLAGS_IF) != 0);
+}
+
 /* intr_restore: turns them on again if they were on at intr_save(). */
 static inline void
 intr_restore(uint32_t flags)
 {
-	if ((flags & EFLAGS_IF) != 0)
+	if (intr_were_on(flags))
 		enable_intr();
 }
 

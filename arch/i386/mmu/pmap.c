@@ -250,7 +250,7 @@ pmap_bootstrap(vm_paddr_t ram_size, u_int nsfbufs)
 	bool pge, nx;
 
 	KASSERT((vm_offset_t)vm_page_array == VM_PAGES_MIN &&
-	    (vm_offset_t)sf_ptes == SF_PTES_MIN - sizeof(pt_entry_t) &&
+	    (vm_offset_t)sf_ptes == SF_PTES_MIN &&
 	    (vm_offset_t)sf_slots == SF_SLOTS_MIN,
 	    "pmap: linker.ld and vmparam.h disagree");
 	control_init_boot(&pge, &nx);

@@ -27,38 +27,39 @@ _Static_assert(SF_PTE_V == PG_V && SF_PTE_RW == PG_RW && SF_PTE_A == PG_A,
 uint32_t sf_pte_nx;
 
 static const char *const dmap_modes[] = { "auto", "off", NULL };
+enum { DMAP_AUTO, DMAP_OFF };
 static u_int dmap_mode;
 TUNABLE_ENUM(sf_buf_dmap, "sf_buf.dmap", dmap_mode, dmap_modes,
     "serve pages of the direct map from it");
 
-/* sf_buf_md_init: once, at start. */
+/* sf_pte_init: once, at start. */
 void
-sf_buf_md_init(void)
+sf_pte_init(void)
 {
 	sf_pte_nx = (uint32_t)(pg_nx >> 32);
 }
 
-/* sf_buf_md_direct_pages: the direct map may serve the pages below this. */
+/* sf_dmap_pages: the direct map may serve this many pages, from frame 0. */
 uint32_t
-sf_buf_md_direct_pages(void)
+sf_dmap_pages(void)
 {
-	return (dmap_mode == 0 ? atop(dmap_limit) : 0);
+	return (dmap_mode == DMAP_AUTO ? atop(dmap_limit) : 0);
 }
 
 /*
- * sf_buf_md_audit: NULL, or what is wrong with the slot's entry, which must
- * map the page if `mapped', else nothing.  Of an unmapped entry only P is
- * tested: stray A and D bits may appear in it (erratum KNL4).
+ * sf_pte_audit: returns NULL, or what is wrong with the slot's entry, which
+ * must map the page if `mapped', and else be not present.  Of an unmapped entry
+ * only P is tested: stray A and D bits may appear in it (erratum KNL4).
  */
 const char *
-sf_buf_md_audit(uint32_t slot, bool mapped, uint32_t page)
+sf_pte_audit(const struct sf_buf *sf, bool mapped, uint32_t page)
 {
-	volatile uint32_t *half = sf_buf_md_pte(slot);
+	volatile uint32_t *half = sf_pte_halves(sf);
 	pt_entry_t pte = (pt_entry_t)hw_load32(&half[1]) << 32 |
 	    hw_load32(&half[0]);
 
 	if (!mapped)
-		return ((pte & PG_V) != 0 ? "present, but the slot is not" :
+		return ((pte & PG_V) != 0 ? "present, but the slot is removed" :
 		    NULL);
 	if ((pte & PG_V) == 0)
 		return ("not present");

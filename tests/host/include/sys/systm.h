@@ -27,5 +27,6 @@ void	panic(const char *fmt, ...) __dead2 __printflike(1, 2);
 	if (__builtin_expect(!(cond), 0))				\
 		panic(__VA_ARGS__);					\
 } while (0)
+#define	KDEBUG		KASSERT
 
 #endif /* !_SYS_SYSTM_H_ */

@@ -23,6 +23,7 @@ void	intr_restore(uint32_t flags);
 void	disable_intr(void);
 void	enable_intr(void);
 bool	intr_enabled(void);
+bool	intr_were_on(uint32_t flags);
 void	intr_soft_mask(void);
 void	intr_soft_unmask(void);
 

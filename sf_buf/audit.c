@@ -1,0 +1,168 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * Looks at every slot from outside, for tests, faults and the monitor: whether
+ * each entry agrees with its slot's state, whether each ring holds what its
+ * lengths say, and what a faulting address was.
+ */
+
+#include <sys/types.h>
+#include <sys/fault.h>
+#include <sys/monitor.h>
+#include <sys/systm.h>
+#include <sf_buf/pool.h>
+
+#define	BAR		64u	/* characters of a drawn ring */
+
+/*
+ * sf_buf_audit: compares every slot's page-table entry with its state; prints
+ * and counts mismatches.  While others work a slot in transition is passed
+ * over.  Any context.
+ */
+u_int
+sf_buf_audit(void)
+{
+	page_off_t page;
+	uint32_t status;
+	const char *error;
+	u_int wrong = 0;
+
+	for (u_int i = 0; i < nsfbufs; i++) {
+		page = sf_page(&sf_slots[i]);
+		status = sf_status(&sf_slots[i]);
+		if ((status & SF_STATE) != 0 && status != SF_REMOVED)
+			continue;
+		error = sf_pte_audit(&sf_slots[i],
+		    status != SF_REMOVED, page);
+		/* The word is unchanged, so the slot was not re-used since. */
+		if (error == NULL ||
+		    !sf_change(&sf_slots[i], page, status, status))
+			continue;
+		printf("sf_buf %u: its entry is wrong: %s\n", i, error);
+		wrong++;
+	}
+	return (wrong);
+}
+
+/* Describes the slot of a faulting address in the sf_buf window. */
+static void
+sf_buf_describe_fault(vm_offset_t va)
+{
+	struct sf_buf *sf;
+	u_int index;
+
+	if (va < SF_BUF_MIN || va - SF_BUF_MIN >= nsfbufs << PAGE_SHIFT ||
+	    sf_callers == NULL)
+		return;
+	index = (va - SF_BUF_MIN) >> PAGE_SHIFT;
+	sf = &sf_slots[index];
+	printf("sf_buf %u: frame 0x%x, references %u, last %s by %pC\n", index,
+	    sf_frame(sf), sf_references(sf_status(sf)), sf_strict &&
+	    sf_status(sf) == SF_REMOVED ? "freed" : "mapped",
+	    sf_callers[index]);
+}
+
+FAULT_DESCRIBER(sf_buf_describe_fault);
+
+/* What a recount of one ring finds. */
+struct recount {
+	u_int slots, mapped, removed, referenced;
+	bool closed;			/* the links come back to the start */
+};
+
+/* Follows the links of a locked ring once around. */
+static struct recount
+recount(const struct ring *r)
+{
+	struct recount c = { 0 };
+	struct sf_buf *first, *sf;
+	uint32_t status;
+
+	if (r->nslots == 0)
+		return ((struct recount){ .closed = true });
+	first = sf = ring_first(r, QUEUE);
+	do {
+		status = sf_status(sf);
+		c.slots++;
+		c.mapped += (status & SF_STATE) == 0;
+		c.removed += status == SF_REMOVED;
+		c.referenced += sf_is_referenced(status);
+		sf = sf_next(sf);
+	} while (sf != first && c.slots <= r->nslots);
+	c.closed = sf == first;
+	return (c);
+}
+
+/* Draws the parts of a ring to scale, with a letter for each. */
+static void
+draw(const struct ring *r, u_int nready)
+{
+	static const char letters[NPARTS + 1] = "qfbo";
+	char bar[BAR + 1];
+	u_int at = 0, end = 0, sum = 0;
+
+	for (enum part k = QUEUE; k < NPARTS && r->nslots != 0; k++) {
+		sum += r->len[k];
+		end = sum * BAR / r->nslots;
+		/* Ready slots are the first of the flushed ones. */
+		for (u_int i = at; i < end; i++)
+			bar[i] = k == FLUSHED && i - at <
+			    nready * BAR / r->nslots ? 'r' : letters[k];
+		at = end;
+	}
+	bar[at] = '\0';
+	printf("       [%s]\n", bar);
+}
+
+static void
+print_pool(u_int cpu)
+{
+	struct sf_pool *p = &sf_pools[cpu];
+	u_int nready = p->nready;	/* before the lock reclaims them */
+	struct recount c;
+	struct ring r;
+
+	pool_lock(p);
+	r = p->ring;
+	c = recount(&p->ring);
+	pool_unlock(p);
+	printf("  %3u %8u %8u %8u %8u %8u %8u\n", cpu, r.nslots,
+	    r.len[QUEUE], r.len[FLUSHED], r.len[BATCH], r.len[OPEN],
+	    c.referenced);
+	if (c.slots != r.nslots || !c.closed)
+		printf("       the links hold %u slots%s\n", c.slots,
+		    c.closed ? "" : ", and do not close");
+	draw(&r, nready);
+}
+
+SAFE_COMMAND(command_pools, "pools", "", "the ring of each CPU, recounted")
+{
+	if (sf_callers == NULL) {
+		printf("pools: there is no pool yet\n");
+		return;
+	}
+	printf("  %3s %8s %8s %8s %8s %8s %8s\n", "cpu", "slots", "queue",
+	    "flushed", "batch", "open", "in use");
+	for (u_int i = 0; i < mp_ncpus; i++)
+		print_pool(i);
+	printf("  q queue: mapped; r ready, f flushed; b batch, o open: "
+	    "removed, a TLB may cache them\n");
+}
+
+SAFE_COMMAND(command_audit, "audit", "", "hold every sf_buf's PTE against it")
+{
+	u_int wrong;
+
+	if (sf_callers == NULL) {
+		printf("audit: there is no pool yet\n");
+		return;
+	}
+	wrong = sf_buf_audit();
+	if (wrong == 0)
+		printf("audit: all %u entries are right\n", nsfbufs);
+	else
+		printf("audit: %u of %u entries are wrong\n", wrong, nsfbufs);
+}
