@@ -4,16 +4,16 @@
  */
 
 /*
- * The forced flush of vm/tlb.c: NC CPUs, any of which asks the others
- * ROUNDS times, by pc_flush_wanted and an interrupt, while they idle, wake and
- * serve.  No clock ticks: nothing but the request makes a CPU flush.
+ * The forced flush of vm/tlb.c: NC CPUs, which together ask the others ROUNDS
+ * times, by pc_flush_wanted and an interrupt, while they idle, wake and serve.
+ * No clock ticks: only the request makes a CPU flush.
  *
- * Property: no wait of tlb_force() is for ever, that is, when nothing moves
- * any more nobody waits.  (What a wait is good for is tlb.pml's.)
+ * Property: no wait of tlb_force() lasts for ever; that is, when no step is
+ * left no CPU waits.  (What has been flushed after a wait: see tlb.pml.)
  *
  * All accesses here but one are locked, or may wait in a store buffer without
- * harm; that one, the publication, is visible at once: somebody who sees it
- * late waits longer, and it drains by itself.
+ * harm.  That one, the publication [E6], is visible at once here: a CPU that
+ * sees it late waits longer, and the store drains by itself.
  */
 
 #ifndef NC
@@ -28,6 +28,7 @@ bit idle[NC], wanted[NC], interrupt[NC];
 
 #define LAGS(c)	(!idle[c] && seen[c] < stamp)
 
+/* flush_and_publish(): [E4] [E5] [E6] */
 inline flush()
 {
 	e = epoch;
@@ -35,7 +36,7 @@ inline flush()
 	e = 0
 }
 
-/* ipi_handle(), tlb_serve(); also in the waits, whose interrupts are on. */
+/* IPI_FLUSH, tlb_serve(); also in the waits, where interrupts are on. */
 inline serve()
 {
 	interrupt[me] = 0;
@@ -53,6 +54,7 @@ inline serve()
 #endif
 }
 
+/* ask_laggards(), for one CPU */
 inline ask(c)
 {
 #ifdef SENT_BEFORE_FLAG
@@ -69,6 +71,7 @@ inline ask(c)
 #endif
 }
 
+/* tlb_force(tlb_close()) */
 inline force()
 {
 	d_step { epoch++; stamp = epoch }
@@ -89,13 +92,12 @@ inline force()
 	stamp = 0
 }
 
+/* tlb_leave_idle(): [E7] [E8] */
 inline leave_idle()
 {
-	idle[me] = 0;
-	if
-	:: epoch != seen[me] -> flush()
-	:: epoch == seen[me]
-	fi
+	e = epoch;
+	d_step { idle[me] = 0; seen[me] = e }
+	flush()
 }
 
 proctype cpu(byte me)
@@ -108,9 +110,7 @@ end:	do
 	:: true ->
 		idle[me] = 1;
 endidle:	interrupt[me];
-#ifndef IDLE_STAYS_MARKED
 		leave_idle()
-#endif
 	:: true -> break	/* spins for ever, interrupts on */
 	od;
 #ifdef DEAF

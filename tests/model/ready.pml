@@ -4,17 +4,18 @@
  */
 
 /*
- * Ready slots, steps [1] to [10] of sf_buf/sf_pool.c: a CPU takes the first of
- * its NS clean slots without the lock, while another locks the pool, takes
- * slots out of it, uses them, which leaves them in TLBs, and passes over those
- * that somebody has claimed.
+ * Ready slots, steps [R1] to [R10] of sf_buf/ready.c: a CPU takes the first of
+ * its NS flushed slots without the lock, while another locks the pool, takes
+ * slots out of it, uses them, so that TLBs cache them, and passes over those
+ * that are claimed.
  *
- * Properties: [5] and [9] are never under way at once; what the CPU maps a
- * page in is a slot of its own pool, and in no TLB.
+ * Properties: [R5] and [R9] are never under way at once; the slot in which the
+ * CPU maps a page is in its own pool, and no TLB caches it.
  *
- * The store of [1] may wait in the CPU's store buffer until a locked operation;
- * [6] and [10] are seen late without harm.  A claim is right or wrong for good
- * only at [4], so what is claimed in between is what is to be looked at.
+ * The store of [R1] may wait in the CPU's store buffer until a locked
+ * operation; [R6] and [R10] are seen late without harm.  Whether the CPU had a
+ * right to what it claimed is decided at [R4], so the other CPU must cope with
+ * a slot claimed by mistake in the meantime.
  */
 
 #ifndef NS
@@ -24,20 +25,24 @@
 #define ROUNDS	3
 #endif
 
-mtype = { READY, LOCKED, FREE };
-mtype lock = FREE;
-bit held, waiting;		/* pc_soft_masked; its 1 is in the buffer */
-bit claimed[NS], mine[NS] = 1;	/* in this pool's CLEAN or its batches */
-bit dirty[NS];			/* counts as held by a TLB */
-bit in_tlb[NS];			/* is */
+mtype = { FREE_WITH_READY, LOCKED, FREE };
+mtype pool_state = FREE;
+bit soft_masked;		/* pc_soft_masked, as others see it */
+bit buffered;			/* its 1 is in the store buffer */
+bit claimed[NS];
+bit removed_part[NS] = 1;	/* in FLUSHED, BATCH or OPEN of this pool */
+bit unflushed[NS];		/* counts as cached */
+bit cached[NS];			/* a TLB does cache it */
 bit queued[NS];			/* in a queue, removed or not */
-byte first = NS;		/* of what is ready; NS: nobody's */
-bit in_cpu, in_other;
+byte first = NS;		/* the first ready slot; NS: the sentinel */
+bit in_cpu, in_other;		/* [R5], [R9] under way */
+
+#define FLUSHED(s)	(removed_part[s] && !unflushed[s])
 
 inline drain()
 {
 	if
-	:: waiting -> held = 1; waiting = 0
+	:: buffered -> soft_masked = 1; buffered = 0
 	:: else
 	fi
 }
@@ -57,60 +62,76 @@ inline claim(s)
 	}
 }
 
-inline release()
+inline unmask()
 {
-	atomic { drain(); held = 0 }
+	atomic { drain(); soft_masked = 0 }
 }
 
-/* [5] */
+/* ready_advance(), reclaim_ready(): the slot is the last of QUEUE. */
+inline advance(s)
+{
+	removed_part[s] = 0;
+	first = (s + 1 < NS && FLUSHED(s + 1) -> s + 1 : NS)
+}
+
+/*
+ * [R5].  If the race for the page is lost the slot is removed again, and in
+ * the queue; its entry may have been cached meanwhile.
+ */
 inline map(s)
 {
 	in_cpu = 1;
 	assert(!in_other);
-	assert(mine[s] && !in_tlb[s]);
-	mine[s] = 0;
-	first = (s + 1 < NS && mine[s + 1] && !dirty[s + 1] -> s + 1 : NS);
+	assert(removed_part[s] && !cached[s]);
+	advance(s);
 	in_cpu = 0;
-	claimed[s] = 0;
-	dirty[s] = 1;
-	in_tlb[s] = 1;
-	queued[s] = 1
+	d_step {
+		unflushed[s] = 1;
+		cached[s] = 1;
+		queued[s] = 1;
+		claimed[s] = 0
+	}
 }
 
-/* refresh(): the CPU itself, interrupts off, nothing held. */
-inline refresh()
+/* refill(): the CPU itself, the lock, sf_ready_make(), [R10]. */
+inline refill()
 {
-	d_step { lock != LOCKED -> lock = LOCKED }
+	d_step { pool_state != LOCKED -> pool_state = LOCKED }
 	d_step {
 		first = NS;
 		i = 0;
 		do
-		:: i < NS && first == NS && mine[i] && !dirty[i] -> first = i
-		:: i < NS && !(first == NS && mine[i] && !dirty[i]) -> i++
+		:: i < NS && first == NS && FLUSHED(i) -> first = i
+		:: i < NS && !(first == NS && FLUSHED(i)) -> i++
 		:: i == NS -> break
 		od;
 		i = 0;
-		lock = (first == NS -> FREE : READY)
+		pool_state = (first == NS -> FREE : FREE_WITH_READY)
 	}
 }
 
-inline take()
+/* sf_buf_miss(), unclaim() */
+inline miss()
 {
-	waiting = 1;				/* [1] */
-	s = first;				/* [2] */
+	buffered = 1;					/* [R1] */
+	s = first;					/* [R2] */
 #ifdef LOOKED_BEFORE_CLAIM
-	ready = (lock == READY);
+	ready = (pool_state == FREE_WITH_READY);
 	claim(s);
 #else
-	claim(s);				/* [3] */
-	ready = (lock == READY);		/* [4] */
+	claim(s);					/* [R3] */
+#ifdef NEVER_LOOKED
+	ready = 1;
+#else
+	ready = (pool_state == FREE_WITH_READY);	/* [R4] */
+#endif
 #endif
 	if
 	:: ok && ready -> map(s)
 	:: ok && !ready -> claimed[s] = 0
 	:: else
 	fi;
-	release();				/* [6] */
+	unmask();					/* [R6] */
 	s = 0
 }
 
@@ -120,22 +141,11 @@ active proctype cpu()
 	bit ok, ready;
 
 	do
-	:: round < ROUNDS -> round++; take()
-	:: lock != LOCKED -> refresh()
-	:: atomic { waiting -> drain() }
+	:: round < ROUNDS -> round++; miss()
+	:: pool_state != LOCKED -> refill()
+	:: atomic { buffered -> drain() }
 	:: round == ROUNDS -> break
 	od
-}
-
-/* Comes upon slot s, in whatever ring: take(), exchange_revived(). */
-inline other_takes(s)
-{
-	claim_other(s);
-	mine[s] = 0;
-	if
-	:: ok -> dirty[s] = 1; in_tlb[s] = 1; claimed[s] = 0
-	:: else -> queued[s] = 1
-	fi
 }
 
 inline claim_other(s)
@@ -143,16 +153,32 @@ inline claim_other(s)
 	atomic { ok = !claimed[s]; claimed[s] = 1 }
 }
 
-/* evict(), of a slot that is removed, in a queue. */
+/*
+ * sf_take_from(): comes upon slot s in a removed part; a slot that is claimed
+ * is taken for one that was revived, and put into the queue.
+ */
+inline other_takes(s)
+{
+	claim_other(s);
+	removed_part[s] = 0;
+	if
+	:: ok -> unflushed[s] = 1; cached[s] = 1; claimed[s] = 0
+	:: else -> queued[s] = 1
+	fi
+}
+
+/* evict_first(), of a slot that is in a queue, removed. */
 inline other_evicts(s)
 {
 	claim_other(s);
 	if
 	:: ok ->
-#ifdef REMOVED_IS_CLEAN
-		dirty[s] = 0;
+#ifdef REMOVED_IS_FLUSHED
+		unflushed[s] = 0;
+#else
+		unflushed[s] = 1;
 #endif
-		queued[s] = 0; mine[s] = 1;
+		queued[s] = 0; removed_part[s] = 1;
 		claimed[s] = 0
 	:: else
 	fi
@@ -166,11 +192,12 @@ active proctype other()
 	do
 	:: round < ROUNDS ->
 		round++;
-		atomic { lock != LOCKED -> lock = LOCKED }	/* [7] */
+		/* [R7] */
+		atomic { pool_state != LOCKED -> pool_state = LOCKED }
 #ifndef NOT_WAITED_FOR
-		!held;						/* [8] */
+		!soft_masked;					/* [R8] */
 #endif
-		in_other = 1;					/* [9] */
+		in_other = 1;					/* [R9] */
 		assert(!in_cpu);
 		first = NS;
 		if
@@ -186,9 +213,9 @@ active proctype other()
 		fi;
 		in_other = 0;
 #ifdef READY_AGAIN
-		lock = READY;
+		pool_state = FREE_WITH_READY;
 #else
-		lock = FREE;					/* [10] */
+		pool_state = FREE;				/* [R10] */
 #endif
 		s = 0
 	:: round == ROUNDS -> break

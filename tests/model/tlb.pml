@@ -4,9 +4,10 @@
  */
 
 /*
- * The epoch protocol of vm/tlb.c, sf_buf/sf_pool.c and sf_buf/sf_buf.c: NC
- * CPUs, NS slots, any schedule.  docs/tlb-model.md says which line of C is
- * which step here, what is left out, and what -D switches take out a rule.
+ * The epoch protocol: steps [E1] to [E9] of vm/tlb.c, and what sf_buf/evict.c,
+ * flush.c, map.c, private.c and ref.c do to entries and batches.  NC CPUs, NS
+ * slots, any schedule.  docs/tlb-model.md says which line of C is which step
+ * here, what is left out, and which -D switch takes out which rule.
  *
  * Property, checked in every state: no CPU that may run kernel code can read,
  * through a mapping that it may use, any frame but the one that is mapped.
@@ -18,34 +19,37 @@
  *   before it.  Which CPU acts is chosen anew for each step, so every
  *   interleaving is there.
  * - The TLBs.  Any of them may load any present entry at any time, which sets
- *   A.  So once A is set every TLB may hold the translation until the entry
+ *   A.  So once A is set every TLB may cache the translation until the entry
  *   is gone and that TLB is flushed, and while it is clear none does.  What is
  *   kept, for each CPU and slot, is whether a translation that was removed may
  *   be left: that of the page that the slot maps, or last did (`last'), or of
- *   one before (`old').  Reading through `old' is the error.
- * - Pages.  A slot that is re-used takes a page other than its last.  The same
- *   one would be right whatever the TLBs hold.
+ *   an earlier one (`old').  Reading through `old' is the error.
+ * - Pages.  A slot that is re-used takes a page other than its last.  That
+ *   page itself would be right whatever the TLBs cache.
  * - References.  An unreferenced slot can be referenced and a referenced one
- *   freed at any time, neither touches TLBs; so a mapped slot may be read, and
- *   may be evicted, at any time.
- * - Lists.  A pool's lists change under its lock, which orders all that its
- *   holders did before, store buffers included.  Each slot is a batch of its
- *   own; and an epoch may end at any time for the sake of slots that are not
+ *   freed at any time, and neither touches TLBs; so a mapped slot may be read,
+ *   and may be evicted, at any time.
+ * - Rings.  They change under their pool's lock, which orders all that its
+ *   holders did before, store buffers included.  A pool has one batch, and its
+ *   stamp is renewed when more joins it; here each slot has the stamp of its
+ *   own removal, which may be seen to be flushed earlier and so allows more.
+ *   An epoch may also end at any time for the sake of slots that are not
  *   modelled, so two slots stand for any number.
- * - Looking at pc_tlb.  That a CPU is clean for a stamp stays true, so whoever
- *   looks might as well have looked as early as possible: `ok' collects that.
+ * - Runs.  A run of slots is evicted one after the other and moved as a whole;
+ *   each of its slots may be revived before it is moved.  Two slots are a run.
+ * - Looking at pc_tlb.  That a TLB is flushed for a stamp stays true, so a
+ *   step that looks might as well have looked as early as possible: `ok'
+ *   collects that.
  * - The epoch counts modulo M.  The protocol compares epochs only with each
  *   other, so after each step all are turned until the current one is 0.
  * - CPUs are alike, and so are slots: after each step they are sorted.
- *
- * - A race for m->sf that is lost ends as an eviction at once does, so it is
- *   a step only where its rule is broken.  A flush when the epoch has not
- *   moved could only make errors fewer.
+ * - A lost race for m->sf ends as an eviction at once does.  A flush when the
+ *   epoch has not moved could only make errors fewer.
  *
  * COARSE is for two slots: mapping and reviving are one step each, and store
- * buffers hold pc_tlb only.  Nothing is lost by that either: a slot is in
- * nobody else's hands meanwhile, TLBs may load its entry a little earlier,
- * and a flush in between might as well have come before.  NO_PRIVATE and
+ * buffers hold pc_tlb only.  Nothing is lost by that either: the slot is
+ * CLAIMED or REVIVING meanwhile, TLBs may load its entry a little earlier, and
+ * a flush in between might as well have come before.  NO_PRIVATE and
  * IDLE_BOUND (idle CPUs lag by half at most, too) do lose something, which
  * the check of one slot, all steps apart, has.
  *
@@ -72,7 +76,7 @@
 #define AWAKE	3		/* after it */
 #define FLUSHING 4		/* flush_and_publish(): epoch read */
 #define MAPPING	5		/* map(): entry stored, not yet published */
-#define REMOVING 6		/* between the halves of what must be one */
+#define REMOVING 6		/* within a run, or within a broken removal */
 
 /* What is in a store buffer.  0 is nothing. */
 #define WORD(w)		(16 + (w))	/* pc_tlb */
@@ -80,21 +84,23 @@
 #define LOW(s, a)	(48 + (s) + 2 * (a))	/* low half: P and A */
 #define STATE(s)	(40 + (s))	/* the slot's word: MAPPED */
 
-/* What a slot is, and on which list, if removed. */
+/* The state of a slot, and its part of the ring if it is removed. */
 #define REMOVED	0
 #define OWNED	1		/* CLAIMED or REVIVING */
 #define MAPPED	2
-#define CLEAN	0
+#define FLUSHED	0
 #define OPEN	1
-#define CLOSED	2
+#define BATCH	2
+#define RUN_ON	3		/* removed, the run is not yet moved */
 
 /* Of each CPU; the last four are sets of slots. */
 byte loc[NC], seen[NC], word[NC], cur[NC], sb0[NC], sb1[NC];
 byte ok[NC], last[NC], old[NC], mine[NC];
 
 /* Of each slot. */
-byte st[NS], list[NS], stamp[NS];
-bit P[NS], A[NS], hi[NS], dirty[NS], known[NS];
+byte st[NS], part[NS], stamp[NS];
+bit P[NS], A[NS], hi[NS], accessed[NS];
+bit known[NS];			/* it names its page */
 
 byte epoch;
 
@@ -108,7 +114,7 @@ hidden byte a, priv;
 #define ROOM(c)		(sb1[c] == 0)
 #define LAGS(c, s)	((word[c] & IDLE) == 0 && SUB(word[c], stamp[s]) >= H)
 
-inline put(c, what)
+inline store(c, what)
 {
 	if
 	:: sb0[c] == 0 -> sb0[c] = what
@@ -120,7 +126,7 @@ inline put(c, what)
 inline look(c, s)
 {
 	if
-	:: list[s] == CLOSED && !LAGS(c, s) -> ok[c] = ok[c] | BIT(s)
+	:: part[s] == BATCH && !LAGS(c, s) -> ok[c] = ok[c] | BIT(s)
 	:: else
 	fi
 }
@@ -134,10 +140,10 @@ inline look_slots(c)
 	od
 }
 
-/* A slot leaves its list, or starts over on one. */
-inline set_list(s, l)
+/* A slot leaves its part, or comes into one. */
+inline set_part(s, k)
 {
-	list[s] = l;
+	part[s] = k;
 	stamp[s] = 0;
 	i = 0;
 	do
@@ -164,9 +170,9 @@ inline new_page(s)
 inline store_entry(c, s)
 {
 #ifdef LOW_HALF_FIRST
-	put(c, LOW(s, 0)); put(c, HIGH(s))
+	store(c, LOW(s, 0)); store(c, HIGH(s))
 #else
-	put(c, HIGH(s)); put(c, LOW(s, 0))
+	store(c, HIGH(s)); store(c, LOW(s, 0))
 #endif
 }
 
@@ -192,29 +198,33 @@ inline exchange(s)
 	hi[s] = 1
 }
 
-/* put_removed(); a private slot's page forgets it. */
-inline put_removed(s, d)
+/* The slot counts as removed; a private one forgets its page. */
+inline set_removed(s)
 {
 	st[s] = REMOVED;
-	dirty[s] = d;
-	known[s] = !priv;
+	known[s] = !priv
+}
+
+/* Its part, `c' if a TLB may cache it. */
+inline put(s, c)
+{
 #ifdef IDLE_SEEN_EARLY
-	list[s] = (d -> OPEN : CLEAN)
+	part[s] = (c -> OPEN : FLUSHED)
 #else
 	if
-	:: d -> set_list(s, OPEN)
-	:: else -> set_list(s, CLEAN)
+	:: c -> set_part(s, OPEN)
+	:: else -> set_part(s, FLUSHED)
 	fi
 #endif
 }
 
 #ifdef A_IGNORED
-#define HELD	priv
+#define CACHED	priv
 #else
-#ifdef PRIVATE_RETIRED_CLEAN
-#define HELD	a
+#ifdef PRIVATE_BY_A
+#define CACHED	a
 #else
-#define HELD	(a || priv)
+#define CACHED	(a || priv)
 #endif
 #endif
 
@@ -283,7 +293,7 @@ inline turn()
 	do
 	:: j < NS ->
 		if
-		:: list[j] == CLOSED -> stamp[j] = SUB(stamp[j], epoch)
+		:: part[j] == BATCH -> stamp[j] = SUB(stamp[j], epoch)
 		:: else
 		fi;
 		j++
@@ -294,8 +304,8 @@ inline turn()
 
 #define SWAP(x, y)	t = x; x = y; y = t
 
-#define SLOTKEY(s)	(st[s] | list[s] << 2 | stamp[s] << 4 | P[s] << 8 | \
-			A[s] << 9 | hi[s] << 10 | dirty[s] << 11 | \
+#define SLOTKEY(s)	(st[s] | part[s] << 2 | stamp[s] << 4 | P[s] << 8 | \
+			A[s] << 9 | hi[s] << 10 | accessed[s] << 11 | \
 			known[s] << 12)
 #define SWAPPED(x)	(((x) & 1) << 1 | (x) >> 1)
 
@@ -312,9 +322,9 @@ inline sort_slots()
 #if NS == 2
 	if
 	:: SLOTKEY(0) > SLOTKEY(1) ->
-		SWAP(st[0], st[1]); SWAP(list[0], list[1]);
+		SWAP(st[0], st[1]); SWAP(part[0], part[1]);
 		SWAP(stamp[0], stamp[1]); SWAP(P[0], P[1]); SWAP(A[0], A[1]);
-		SWAP(hi[0], hi[1]); SWAP(dirty[0], dirty[1]);
+		SWAP(hi[0], hi[1]); SWAP(accessed[0], accessed[1]);
 		SWAP(known[0], known[1]);
 		i = 0;
 		do
@@ -397,7 +407,7 @@ inline walk(s)
 
 inline claim_to_map(c, s)
 {
-	set_list(s, CLEAN);
+	set_part(s, FLUSHED);
 	new_page(s);
 #ifdef COARSE
 	assert((old[c] & BIT(s)) == 0);
@@ -426,40 +436,28 @@ inline claim_to_map_private(c, s)
 inline publish_mapping(c)
 {
 	assert((old[c] & BIT(cur[c])) == 0);
-	put(c, STATE(cur[c]));
-	cur[c] = 0;
-	loc[c] = RUN
-}
-
-inline lose_race(c)
-{
-	exchange(cur[c]);
-#ifdef LOST_RACE_RETIRED_CLEAN
-	put_removed(cur[c], a);
-#else
-	put_removed(cur[c], HELD);
-#endif
+	store(c, STATE(cur[c]));
 	cur[c] = 0;
 	loc[c] = RUN
 }
 
 #ifdef REVIVED_WITHOUT_A
-#define REVIVED_A(s)	0
+#define REVIVED_A	0
 #else
-#define REVIVED_A(s)	dirty[s]
+#define REVIVED_A	1
 #endif
 
 inline revive(c, s)
 {
-	set_list(s, CLEAN);
+	set_part(s, FLUSHED);
 #ifdef COARSE
 	P[s] = 1;
-	A[s] = REVIVED_A(s);
+	A[s] = REVIVED_A;
 	st[s] = MAPPED
 #else
 	st[s] = OWNED;
-	put(c, LOW(s, REVIVED_A(s)));
-	put(c, STATE(s))
+	store(c, LOW(s, REVIVED_A));
+	store(c, STATE(s))
 #endif
 }
 
@@ -470,7 +468,7 @@ inline evict(c, s)
 	cur[c] = s;
 	loc[c] = REMOVING;
 #ifdef A_READ_APART
-	dirty[s] = A[s]
+	accessed[s] = A[s]
 #endif
 #ifdef IDLE_SEEN_EARLY
 	i = 0;
@@ -487,11 +485,12 @@ inline evict(c, s)
 #ifdef STAMP_EARLY
 	epoch = (epoch + 1) % M;
 	stamp[s] = epoch;
-	list[s] = CLOSED
+	part[s] = BATCH
 #endif
 #else
 	exchange(s);
-	put_removed(s, HELD)
+	set_removed(s);
+	put(s, CACHED)
 #endif
 }
 
@@ -499,22 +498,64 @@ inline evict(c, s)
 inline evict_end(c)
 {
 	exchange(cur[c]);
+	set_removed(cur[c]);
 #ifdef A_READ_APART
-	put_removed(cur[c], dirty[cur[c]] || priv);
+	put(cur[c], accessed[cur[c]] || priv);
 #else
 #ifdef STAMP_EARLY
-	st[cur[c]] = REMOVED;
-	dirty[cur[c]] = HELD;
-	known[cur[c]] = !priv;
 	i = 0;
 	do
 	:: i < NC -> look(i, cur[c]); i++
 	:: else -> break
 	od;
 #else
-	put_removed(cur[c], HELD);
+	put(cur[c], CACHED);
 #endif
 #endif
+	accessed[cur[c]] = 0;
+	cur[c] = 0;
+	loc[c] = RUN
+}
+
+/* A run of two: its first slot; then its second and last, and the move. */
+inline run_begin(c, s)
+{
+	exchange(s);
+	set_removed(s);
+	set_part(s, RUN_ON);
+	accessed[s] = a;
+	cur[c] = s;
+	loc[c] = REMOVING
+}
+
+#ifdef RUN_IN_PART
+#define RUN_CACHED	(a && accessed[cur[c]])
+#else
+#define RUN_CACHED	(a || accessed[cur[c]])
+#endif
+
+inline run_end(c)
+{
+	exchange(1 - cur[c]);
+	set_removed(1 - cur[c]);
+	put(1 - cur[c], RUN_CACHED);
+	if
+	:: part[cur[c]] == RUN_ON -> put(cur[c], RUN_CACHED)
+	:: else
+	fi;
+	accessed[cur[c]] = 0;
+	cur[c] = 0;
+	loc[c] = RUN
+}
+
+/* The run ends before its second slot, which is not to be evicted. */
+inline run_short(c, s)
+{
+	if
+	:: part[s] == RUN_ON -> put(s, accessed[s])
+	:: else
+	fi;
+	accessed[s] = 0;
 	cur[c] = 0;
 	loc[c] = RUN
 }
@@ -527,7 +568,7 @@ inline end_epoch()
 inline close_batch(s)
 {
 	end_epoch();
-	list[s] = CLOSED;
+	part[s] = BATCH;
 	stamp[s] = epoch;
 	i = 0;
 	do
@@ -558,13 +599,13 @@ inline flush_end(c)
 	last[c] = 0;
 	old[c] = 0;
 #endif
-	put(c, WORD(seen[c]));
+	store(c, WORD(seen[c]));
 	loc[c] = RUN
 }
 
 inline enter_idle(c)
 {
-	put(c, WORD(IDLE | seen[c]));
+	store(c, WORD(IDLE | seen[c]));
 	loc[c] = IDLING
 }
 
@@ -580,7 +621,7 @@ inline leave_idle(c)
 inline leave_idle_mark(c)
 {
 #ifdef WAKE_PLAIN
-	put(c, WORD(seen[c]));
+	store(c, WORD(seen[c]));
 #else
 	word[c] = seen[c];
 	look_slots(c);
@@ -612,30 +653,37 @@ inline leave_idle_look(c)
 #else
 #define FLUSH_DRAINED(c) true
 #endif
-#ifdef REUSED_BEFORE_CLEAN
+#ifdef REUSED_BEFORE_FLUSHED
 #define USABLE(s)	true
 #else
-#define USABLE(s)	(list[s] == CLEAN)
+#define USABLE(s)	(part[s] == FLUSHED)
 #endif
 
 #define STEP(guard, what, told)	\
 	:: d_step { guard -> TELL(told); what; DONE }
 
-#ifdef LOST_RACE_RETIRED_CLEAN
-#define RACE(c)	STEP(loc[c] == MAPPING && DRAINED(c), lose_race(c), \
-	("%d loses the race\n", c))
+#ifdef RUNS
+#define END_REMOVING(c)	(loc[c] == REMOVING && DRAINED(c) && \
+			st[1 - cur[c]] == MAPPED)
+#define remove_end(c)	run_end(c)
+#define BEGIN_RUN(c, s)	\
+	STEP(loc[c] == RUN && DRAINED(c) && st[0] == MAPPED && \
+	    st[1] == MAPPED, run_begin(c, s), ("%d evicts %d of two\n", c, s)) \
+	STEP(loc[c] == REMOVING && cur[c] == s && st[1 - s] != MAPPED, \
+	    run_short(c, s), ("%d ends its run\n", c))
 #else
-#define RACE(c)
+#define END_REMOVING(c)	(loc[c] == REMOVING && DRAINED(c))
+#define remove_end(c)	evict_end(c)
+#define BEGIN_RUN(c, s)
 #endif
 
 #define OF_CPU(c)	\
 	STEP(sb0[c] != 0, drain(c), ("%d drains\n", c)) \
 	STEP(loc[c] == MAPPING && DRAINED(c), publish_mapping(c), \
 	    ("%d publishes its mapping\n", c)) \
-	RACE(c) \
-	STEP(loc[c] == REMOVING && DRAINED(c), evict_end(c), \
-	    ("%d ends the removal\n", c)) \
-	STEP(loc[c] == RUN && seen[c] != epoch && FLUSH_DRAINED(c), flush_begin(c), \
+	STEP(END_REMOVING(c), remove_end(c), ("%d ends the removal\n", c)) \
+	STEP(loc[c] == RUN && seen[c] != epoch && FLUSH_DRAINED(c), \
+	    flush_begin(c), \
 	    ("%d begins to flush\n", c)) \
 	STEP(loc[c] == FLUSHING && DRAINED(c), flush_end(c), \
 	    ("%d flushed\n", c)) \
@@ -650,7 +698,7 @@ inline leave_idle_look(c)
 #else
 #define PRIVATE(c, s)	\
 	STEP(loc[c] == RUN && DRAINED(c) && st[s] == REMOVED && \
-	    list[s] != CLEAN, claim_to_map_private(c, s), \
+	    part[s] != FLUSHED, claim_to_map_private(c, s), \
 	    ("%d maps %d, private\n", c, s))
 #endif
 
@@ -661,14 +709,15 @@ inline leave_idle_look(c)
 	STEP(loc[c] == RUN && DRAINED(c) && st[s] == REMOVED && known[s], \
 	    revive(c, s), ("%d revives %d\n", c, s)) \
 	STEP(loc[c] == RUN && DRAINED(c) && st[s] == MAPPED, evict(c, s), \
-	    ("%d evicts %d\n", c, s))
+	    ("%d evicts %d\n", c, s)) \
+	BEGIN_RUN(c, s)
 
 #define OF_SLOT(s)	\
 	STEP(P[s] && !A[s], walk(s), ("a TLB loads %d\n", s)) \
-	STEP(st[s] == REMOVED && list[s] == OPEN && ENDABLE, close_batch(s), \
+	STEP(st[s] == REMOVED && part[s] == OPEN && ENDABLE, close_batch(s), \
 	    ("batch of %d closed\n", s)) \
-	STEP(list[s] == CLOSED && ALL_OK(s), set_list(s, CLEAN), \
-	    ("%d is clean\n", s))
+	STEP(part[s] == BATCH && ALL_OK(s), set_part(s, FLUSHED), \
+	    ("%d is flushed\n", s))
 
 #define ENDABLE	(MAY_END(0) && MAY_END(1) && MAY_END(2))
 

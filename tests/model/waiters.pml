@@ -4,27 +4,32 @@
  */
 
 /*
- * Who waits for a slot: the protocol of nwaiters in sf_buf/sf_buf.c over the
- * lists of sf_buf/sf_pool.c.  NT threads, each on a CPU of its own, and NS
- * slots.  docs/tlb-model.md says which line of C is which step here.
+ * Threads that wait for a slot: sf_buf/waiters.c, with what map.c, steal.c and
+ * ref.c do around it.  NT threads on NP CPUs, and NS slots.  docs/tlb-model.md
+ * says which line of C is which step here.
  *
- * Property, when nothing moves any more: nobody sleeps while a slot is
- * unreferenced, or while his page is mapped; no slot is in anybody's hands;
- * nwaiters counts those who sleep.  A thread may keep what it has for ever,
- * so that no later free makes good for a wake-up that was lost.
+ * Properties, when no step is left: no thread sleeps while a slot is
+ * unreferenced, or while the page that it waits for is mapped; no slot is
+ * CLAIMED; nwaiters is the number of sleeping threads.  At any time: a removed
+ * slot that names a page is the one that this page names.  A thread may keep
+ * its reference for ever, so that no later free makes good for a wake-up that
+ * was lost.
  *
  * Reductions, none of which loses a behaviour:
  *
- * - What is done under a pool's lock is one step.  The store that releases
- *   the lock may wait in the store buffer, behind what was done under it,
- *   while the CPU loads nwaiters: `locked' stays set until then, and nobody
- *   else sees that pool.  If it waits longer, the others only wait longer.
- * - A slot is on its pool's list `clean', which others steal from, or
- *   `other' (queue, open, closed), where they look for one slot at a time.
- *   It may move from other to clean at any time.
- * - Sleeping is one step with releasing the waiters' lock: the sleep queue's
- *   lock is taken before that is released.
- * - What TLBs hold does not matter here; see tlb.pml.
+ * - A search may let the lock of a pool go after each slot that it leaves in
+ *   the ring, so one slot is one step; to look at a whole part that is empty,
+ *   and to go on to the next part, belongs to the same step.
+ * - The store that releases a pool's lock may wait in the store buffer, behind
+ *   what was done under the lock, while the CPU loads nwaiters: `locked' stays
+ *   set until then, and no other CPU sees that pool.
+ * - What other CPUs' allocations, forced flushes and clocks do to a pool
+ *   meanwhile is a process of its own, others().  Without -DOTHERS it is left
+ *   out, and a search of one pool is one step: that is for more threads.
+ *   -DMISTAKES adds claims by mistake, see ready.pml.
+ * - Sleeping is one step with releasing the waiters' lock, because the sleep
+ *   queue's lock is taken before that is released.
+ * - What TLBs cache does not matter here; see tlb.pml.
  */
 
 #ifndef NT
@@ -33,68 +38,168 @@
 #ifndef NS
 #define NS	3
 #endif
+#define NP	2		/* pools; a thread's is that of its CPU */
+#define MINE	(me % NP)
+#ifdef OTHERS
+#define ONE_TURN	true
+#else
+#define ONE_TURN	false
+#endif
 #define NONE	255
+#define NOPAGE	NT
 
-#define CLEAN(p)	(2 * (p))
-#define OTHER(p)	(2 * (p) + 1)
+/* Where a slot is: in a part of the ring of pool p, or in no ring. */
+#define FLUSHED(p)	(3 * (p))
+#define WAITING(p)	(3 * (p) + 1)	/* BATCH and OPEN */
+#define QUEUE(p)	(3 * (p) + 2)
 
-/* Slots: the page mapped, references, the list; and of a page its slot. */
-byte page[NS], refs[NS], list[NS], sf[NT + 1];
-bit listed[NS], owned[NS];
-bit locked[NT];			/* pools */
+/* Of each slot; and of each page its slot, plus 1. */
+byte page[NS], refs[NS], part[NS], sf[NT + 1];
+bit removed[NS], claimed[NS];
+bit listed[NS];			/* not SF_UNLISTED */
+bit locked[NP];			/* pools */
+bit ready;			/* the flushed slots of pool 0 are */
 
-byte nwaiters, wlock = NONE;	/* the waiters' lock: who has it */
-bit waiting[NT], asleep[NT], catch[NT], signal[NT];
-byte want[NT], given[NT];
-byte holds[NT];			/* at first */
-byte stolen[NT];		/* sets of slots in a thief's hands */
+byte nwaiters, wlock = NONE;	/* which thread has the waiters' lock */
+bit queued[NT], asleep[NT], catch[NT], signal[NT];
+byte want[NT], slot[NT];	/* what a waiter wants, and was handed */
+byte holds[NT];			/* the reference that a thread begins with */
+byte stolen[NT];		/* a set of slots between two pools */
 
 hidden byte i, n, q;
 
-/* Ours now, and its page forgets it. */
+/* A removed slot is ours now.  As sf_buf_miss(), without a look at m->sf. */
 inline claim(s)
 {
-	owned[s] = 1;
-	list[s] = NONE;
-	listed[s] = 0;
-	if
-	:: sf[page[s]] == s + 1 -> sf[page[s]] = 0
-	:: else
-	fi;
-	page[s] = NT
+	assert(page[s] == NOPAGE || sf[page[s]] == s + 1);
+	claimed[s] = 1;
+	removed[s] = 0;
+	part[s] = NONE;
+	sf[page[s]] = 0;
+	page[s] = NOPAGE
 }
 
-/* Takes a slot off a list; those that were hit meanwhile are on none then. */
-inline pop(l, result)
+/* The first slot of part q, or NONE. */
+inline first(s)
 {
-	result = NONE;
-	i = 0;
+	s = 0;
 	do
-	:: i < NS ->
-		if
-		:: list[i] == l && refs[i] != 0 ->
-			list[i] = NONE;
-			listed[i] = 0
-		:: list[i] == l && refs[i] == 0 && result == NONE ->
-			result = i
-		:: else
-		fi;
-		i++
+	:: s < NS && part[s] != q -> s++
 	:: else -> break
 	od;
 	if
-	:: result != NONE -> claim(result)
+	:: s == NS -> s = NONE
 	:: else
 	fi
 }
 
-/* Half of a pool's clean slots, rounded up. */
+/*
+ * One turn of sf_take_from(): claims the first slot of part q of pool p, or
+ * puts it into the queue.  `left' if there was one that it did not get.
+ */
+inline take_turn(p, s)
+{
+	ready = ready && p != 0;
+	left = 0;
+	first(s);
+	if
+	:: s == NONE
+	:: s != NONE && removed[s] && !claimed[s] -> claim(s)
+	:: else -> part[s] = QUEUE(p); s = NONE; left = 1
+	fi
+}
+
+/*
+ * One turn of take_any_from() over the removed parts, then over the queue:
+ * there a slot that may go is evicted, a referenced one leaves the ring.  What
+ * is claimed by mistake is requeued, and after two rounds given up.
+ */
+inline take_any_turn(p, s)
+{
+	q = FLUSHED(p) + k;
+	take_turn(p, s);
+	if
+	:: s != NONE || left
+	:: s == NONE && !left && k == 0 ->
+		k = 1; q = WAITING(p); take_turn(p, s)
+	:: else
+	fi;
+	if
+	:: s == NONE && !left -> k = 2; evict_turn(p)
+	:: else
+	fi
+}
+
+inline evict_turn(p)
+{
+	i = 0;
+	do
+	:: i < NS && (part[i] != QUEUE(p) || claimed[i]) -> i++
+	:: else -> break
+	od;
+	if
+	:: i < NS && refs[i] != 0 -> part[i] = NONE; listed[i] = 0; left = 1
+	:: i < NS && refs[i] == 0 ->
+		removed[i] = 1; part[i] = WAITING(p); k = 0; left = 1
+	:: else
+#ifndef PASSED_BY
+		/* What became flushed since this search looked there. */
+		i = 0;
+		do
+		:: i < NS ->
+			if
+			:: part[i] == FLUSHED(p) || part[i] == WAITING(p) ->
+				k = 0; left = 1
+			:: else
+			fi;
+			i++
+		:: else -> break
+		od
+#endif
+	fi
+}
+
+/* sf_take_any(); without others() a pool's search is one step. */
+inline take_any(s)
+{
+	p = 0;
+	k = 0;
+	do
+	:: p < NP && s == NONE ->
+		d_step {
+			!locked[p] ->
+			do
+			:: true ->
+				left = 0;
+				if
+				:: k < 2 -> take_any_turn(p, s)
+				:: else -> evict_turn(p)
+				fi;
+				if
+				:: ONE_TURN || s != NONE || !left -> break
+				:: else
+				fi
+			od;
+			if
+			:: !left && s == NONE -> p++; k = 0
+			:: else
+			fi;
+			left = 0
+		}
+	:: else -> break
+	od;
+	p = 0;
+	k = 0
+}
+
+/* Half of a pool's flushed slots, rounded up. */
 inline steal(p)
 {
+	ready = ready && p != 0;
 	n = 0;
 	i = 0;
 	do
-	:: i < NS -> n = n + (list[i] == CLEAN(p)); i++
+	:: i < NS -> n = n + (part[i] == FLUSHED(p)); i++
 	:: else -> break
 	od;
 	n = (n + 1) / 2;
@@ -102,8 +207,8 @@ inline steal(p)
 	do
 	:: i < NS && n > 0 ->
 		if
-		:: list[i] == CLEAN(p) ->
-			list[i] = NONE;
+		:: part[i] == FLUSHED(p) ->
+			part[i] = NONE;
 			stolen[me] = stolen[me] | 1 << i;
 			n--
 		:: else
@@ -119,7 +224,7 @@ inline append()
 	do
 	:: i < NS ->
 		if
-		:: stolen[me] & 1 << i -> list[i] = CLEAN(me)
+		:: stolen[me] & 1 << i -> part[i] = FLUSHED(MINE)
 		:: else
 		fi;
 		i++
@@ -128,312 +233,378 @@ inline append()
 	stolen[me] = 0
 }
 
-/*
- * sf_pool_get(): own clean slots, then others'.  Stealing holds the slots on
- * no list until they are on ours.
- */
-inline pool_get(s)
+/* map() up to the slot: own flushed slots, then others'. */
+inline take_flushed(s)
 {
 	do
 	:: true ->
-		d_step { !locked[me] -> pop(CLEAN(me), s); }
+		d_step {
+			!locked[MINE] ->
+			q = FLUSHED(MINE);
+			do
+			:: true ->
+				take_turn(MINE, s);
+				if
+				:: ONE_TURN || !left -> break
+				:: else
+				fi
+			od
+		}
 		if
 		:: s != NONE -> break
-		:: else
-		fi;
-		p = 0;
-		do
-		:: p < NT && stolen[me] == 0 ->
-			d_step { !locked[p] -> steal(p); p++ }
-		:: else -> break
-		od;
-		if
-		:: stolen[me] == 0 -> break
-		:: else -> d_step { !locked[me] -> append(); }
+		:: s == NONE && left -> left = 0
+		:: s == NONE && !left ->
+			p = 0;
+			do
+			:: p < NP && stolen[me] == 0 ->
+				d_step {
+					!locked[p] ->
+					if
+					:: p != MINE -> steal(p)
+					:: else
+					fi;
+					p++
+				}
+			:: else -> break
+			od;
+			p = 0;
+			if
+			:: stolen[me] == 0 -> break
+			:: else -> d_step { !locked[MINE] -> append() }
+			fi
 		fi
-	od;
-	p = 0
-}
-
-/* sf_pool_get_removed() */
-inline pool_get_removed(s)
-{
-	p = 0;
-	do
-	:: p < NT && s == NONE ->
-		d_step { !locked[p] -> pop(OTHER(p), s); p++ }
-	:: else -> break
-	od;
-	p = 0
+	od
 }
 
 /*
- * A slot goes on a list.  The stores may be done now, or wait in the store
+ * A slot goes into a ring.  The stores may be done now, or wait in the store
  * buffer until after the load of nwaiters that follows.
  */
-inline push(s)
+inline put(s, k)
 {
 	atomic {
-		!locked[me] ->
-		owned[s] = 0;
+		!locked[MINE] ->
+		ready = ready && MINE != 0;
+		claimed[s] = 0;
 		listed[s] = 1;
-		list[s] = OTHER(me);
+		part[s] = k;
 		if
 		:: true
-		:: locked[me] = 1
+		:: locked[MINE] = 1
 		fi
 	}
 }
 
-inline wakeup(t)
+/* sf_put_removed(); where it waits makes no difference here. */
+inline put_removed(s, m)
 {
-	asleep[t] = 0
+	d_step { removed[s] = 1; page[s] = m }
+	put(s, FLUSHED(MINE))
 }
 
-inline feed()
+#define UNSERVED(t)	(queued[t] && slot[t] == NONE)
+
+/* sf_waiters_serve().  Each look takes the waiters' lock, a barrier. */
+inline serve()
 {
-	atomic { wlock == NONE -> wlock = me };
-	w = 0;
 	do
-	:: w < NT ->
+	:: true ->
+		d_step {
+			wlock == NONE ->
+			locked[MINE] = 0;
+			again = UNSERVED(0) || UNSERVED(1) || UNSERVED(NT - 1)
+		}
 		if
-		:: waiting[w] && given[w] == NONE ->
-			pool_get(got);
-			if
-			:: got == NONE -> pool_get_removed(got)
-			:: else
-			fi;
-			if
-			:: got == NONE -> break
-			:: else -> d_step {
-				given[w] = got;
-				got = NONE;
-				wakeup(w)
-			    }
-			fi
+		:: again -> again = 0
+		:: else -> break
+		fi;
+		take_any(got);
+		if
+		:: got == NONE -> break
 		:: else
 		fi;
-		w++
-	:: else -> break
-	od;
-	w = 0;
-	wlock = NONE
+		d_step {
+			wlock == NONE ->
+			i = 0;
+			do
+			:: i < NT && !UNSERVED(i) -> i++
+			:: else -> break
+			od;
+			if
+			:: i < NT -> slot[i] = got; asleep[i] = 0; got = NONE
+			:: else
+			fi
+		}
+		if
+		:: got == NONE
+		:: got != NONE ->			/* give_back() */
+#ifdef GIVEN_BACK_WITH_PAGE
+			put_removed(got, me);
+#else
+			put_removed(got, NOPAGE);
+#endif
+			got = NONE
+#ifdef GIVEN_BACK_UNSEEN
+			; locked[MINE] = 0; break
+#endif
+		fi
+	od
 }
 
-inline slot_available()
+/* The look at nwaiters after a slot was made available. */
+inline look()
 {
-	d_step { locked[me] = 0; again = nwaiters != 0 }
+	d_step { locked[MINE] = 0; again = nwaiters != 0 }
 	if
-	:: again -> again = 0; feed()
+	:: again -> again = 0; serve()
 	:: !again
 	fi
 }
 
-inline tell_waiters(m)
+/* The look after an allocation, which ends in sf_waiters_wake_for(). */
+inline look_for(m)
 {
-#ifndef NOBODY_TOLD
+	d_step { locked[MINE] = 0; again = nwaiters != 0 }
 	if
-	:: nwaiters != 0 ->
+	:: again ->
+		again = 0;
+#ifndef PAGE_NOT_WOKEN
 		d_step {
 			wlock == NONE ->
 			i = 0;
 			do
 			:: i < NT ->
 				if
-				:: waiting[i] && want[i] == m -> wakeup(i)
+				:: queued[i] && want[i] == m -> asleep[i] = 0
 				:: else
 				fi;
 				i++
 			:: else -> break
-			od;
-			i = 0
+			od
 		}
-	:: nwaiters == 0
-	fi
-#else
-	skip
 #endif
+		serve()
+	:: !again
+	fi
 }
 
-#define CACHED(m)	(sf[m] != 0 && !owned[(sf[m] + NS - 1) % NS])
-
-/* lookup(): one step; it spins while the slot is in somebody's hands. */
+/*
+ * sf_ref_lookup(), or the inline hit: one step; it spins while the slot that
+ * the page names is CLAIMED.
+ */
 inline lookup(m, s)
 {
 	d_step {
-		sf[m] == 0 || CACHED(m) ->
+		sf[m] == 0 || !claimed[(sf[m] + NS - 1) % NS] ->
 		s = NONE;
 		if
-		:: sf[m] != 0 -> s = sf[m] - 1; refs[s]++
+		:: sf[m] != 0 -> s = sf[m] - 1; refs[s]++; removed[s] = 0
 		:: else
 		fi
 	}
 }
 
-/* map(): the exchange of m->sf; a race may be lost. */
-inline map(s, m)
+/* sf_map_and_publish(): the race for m->sf. */
+inline publish(s, m)
 {
 	d_step {
+		!locked[MINE] ->
+		ready = ready && MINE != 0;
 		if
 		:: sf[m] == 0 ->
 			sf[m] = s + 1;
 			page[s] = m;
 			refs[s] = 1;
-			owned[s] = 0;
+			claimed[s] = 0;
+			listed[s] = 1;
+			part[s] = QUEUE(MINE);
 			won = 1
 		:: else -> won = 0
 		fi
 	}
+	if
+	:: won
+#ifdef LOST_RACE_KEEPS_PAGE
+	:: !won -> put_removed(s, m)
+#else
+	:: !won -> put_removed(s, NOPAGE)
+#endif
+	fi
 }
 
-/*
- * alloc_waiting().  `have' is the mapping, or NONE.
- */
+/* sf_wait().  `have' is the mapping, or NONE. */
 inline wait(m)
 {
 	atomic {
 		wlock == NONE ->
-		waiting[me] = 1;
+		queued[me] = 1;
 		want[me] = m;
 		nwaiters++
 	}
 #ifndef LOOKED_BEFORE_RAISING
-	feed();
+	serve();
 #endif
 	atomic { wlock == NONE -> wlock = me };
 	do
-	:: given[me] != NONE -> break
-	:: given[me] == NONE ->
+	:: slot[me] != NONE || ended -> break
+	:: slot[me] == NONE && !ended ->
 		lookup(m, have);
 		if
 		:: have != NONE -> break
-		:: have == NONE && catch[me] && signal[me] ->
-#ifdef SIGNALLED_WITH_SLOT
-			/* ... and takes no notice of what it was given. */
-			wlock = NONE;
-			atomic { wlock == NONE -> wlock = me }
-#endif
-			break
-		:: have == NONE && !(catch[me] && signal[me]) ->
+		:: have == NONE ->
 #ifdef UNLOCKED_BEFORE_SLEEP
 			wlock = NONE;
 			asleep[me] = 1;
 #else
 			d_step { asleep[me] = 1; wlock = NONE }
 #endif
-end:			atomic {
-				!asleep[me] || catch[me] && signal[me] ->
-				asleep[me] = 0
-			}
+end:			if
+			:: !asleep[me]
+			:: catch[me] && signal[me] -> ended = 1; asleep[me] = 0
+			fi;
 			atomic { wlock == NONE -> wlock = me }
 		fi
 	od;
 	skip;
 	d_step {
-		waiting[me] = 0;
+		queued[me] = 0;
 		nwaiters--;
 		wlock = NONE;
-		got = given[me];
-		given[me] = NONE
 #ifdef SIGNALLED_WITH_SLOT
-		;
-		if
-		:: catch[me] && signal[me] -> got = NONE
-		:: else
-		fi
+		got = (ended -> NONE : slot[me]);
+#else
+		got = slot[me];
 #endif
+		slot[me] = NONE;
+		ended = ended && got == NONE
 	}
 	if
-	:: got != NONE && have == NONE -> lookup(m, have)
-	:: else
-	fi;
-	if
 	:: got == NONE
-	:: got != NONE && have == NONE ->
-		map(got, m);
+	:: got != NONE ->
+		publish(got, m);
 		if
-		:: won -> have = got; got = NONE; tell_waiters(m)
-		:: !won -> push(got); got = NONE; slot_available()
-		fi
-	:: got != NONE && have != NONE ->
-		push(got);
+		:: won -> have = got; won = 0
+		:: !won
+		fi;
 		got = NONE;
-#ifndef HANDED_BACK_UNSEEN
-		slot_available()
+#ifdef WAITER_LOST_UNSEEN
+		locked[MINE] = 0
 #else
-		locked[me] = 0
+		look_for(m)
 #endif
 	fi
 }
 
-/* alloc_slow() */
+/* A turn of alloc(), up to the look after sf_map(). */
+inline try_map(m)
+{
+	take_flushed(got);
+	if
+	:: got == NONE -> look_for(m)
+	:: got != NONE ->
+		publish(got, m);
+		if
+		:: won ->
+			won = 0;
+			have = got;
+			got = NONE;
+#ifdef STOLEN_UNSEEN
+			locked[MINE] = 0
+#else
+			look_for(m)
+#endif
+		:: else ->
+			got = NONE;
+#ifdef LOST_RACE_UNSEEN
+			locked[MINE] = 0
+#else
+			look_for(m)
+#endif
+		fi
+	fi
+}
+
+/* sf_buf_miss(), which looks at no waiter. */
+inline miss(m)
+{
+	d_step {
+		have = NONE;
+		if
+		:: MINE == 0 && ready && !locked[0] && sf[m] == 0 ->
+			q = FLUSHED(MINE);
+			first(have);
+			if
+			:: have != NONE && removed[have] && !claimed[have] ->
+				claim(have);
+				claimed[have] = 0;
+				sf[m] = have + 1;
+				page[have] = m;
+				refs[have] = 1;
+				part[have] = QUEUE(MINE)
+			:: else -> have = NONE
+			fi
+		:: else
+		fi
+	}
+}
+
+/*
+ * sf_buf_miss() that claims a slot to which it has no right; unclaim(), an
+ * exchange, and the look after it.
+ */
+inline mistake()
+{
+	d_step {
+		q = FLUSHED(0);
+		first(got);
+		if
+		:: got != NONE && removed[got] && !claimed[got] ->
+			claimed[got] = 1; removed[got] = 0
+		:: else -> got = NONE
+		fi
+	}
+	if
+	:: got == NONE
+	:: got != NONE ->
+#ifdef UNCLAIM_PLAIN
+		again = nwaiters != 0;
+		d_step { claimed[got] = 0; removed[got] = 1; got = NONE }
+		if
+		:: again -> again = 0; serve()
+		:: !again
+		fi
+#else
+		d_step { claimed[got] = 0; removed[got] = 1; got = NONE }
+		look()
+#endif
+	fi
+}
+
+/*
+ * alloc().  A forced flush may succeed, and then others() moved slots, or
+ * fail just before a slot is freed.
+ */
 inline alloc(m)
 {
+	miss(m);
 	do
-	:: true ->
+	:: have != NONE || ended -> break
+	:: have == NONE && !ended ->
 		lookup(m, have);
 		if
 		:: have != NONE -> break
 		:: else
 		fi;
 		if
-		:: nwaiters == 0 ->
-			pool_get(got);
-			if
-			:: got != NONE ->
-				map(got, m);
-				if
-				:: won ->
-					have = got;
-					got = NONE;
-#ifndef STOLEN_UNSEEN
-					slot_available();
-#endif
-					tell_waiters(m);
-					break
-				:: !won ->
-					push(got);
-					got = NONE;
-#ifndef LOST_RACE_UNSEEN
-					slot_available();
-#else
-					locked[me] = 0;
-#endif
-					goto next
-				fi
-			:: got == NONE
-			fi;
-			/* sf_pool_force(), which makes what is idle clean */
-			d_step {
-				n = 0;
-				i = 0;
-				do
-				:: i < NS ->
-					if
-					:: list[i] != NONE && refs[i] == 0 ->
-						n++
-					:: else
-					fi;
-					i++
-				:: else -> break
-				od;
-				again = n != 0;
-			}
-			if
-			:: again -> again = 0; goto next
-			:: !again
-			fi
+		:: nwaiters == 0 -> try_map(m)
 		:: nwaiters != 0
 		fi;
 		if
-		:: true -> break		/* SFB_NOWAIT */
-		:: true -> wait(m)
-		fi;
-		if
-		:: have != NONE || catch[me] && signal[me] -> break
-		:: else
-		fi;
-next:		skip
+		:: have != NONE -> break
+		:: have == NONE			/* sf_flush_force() */
+		:: have == NONE -> break	/* SFB_NOWAIT */
+		:: have == NONE -> wait(m)
+		fi
 	od
 }
 
@@ -441,21 +612,6 @@ inline free()
 {
 #ifdef COUNT_BEFORE_VISIBLE
 	again = nwaiters != 0;
-#endif
-#ifdef FREE_PLAIN
-	/* A plain store, and the load of nwaiters overtakes it. */
-	if
-	:: listed[have] && refs[have] == 1 ->
-		again = nwaiters != 0;
-		refs[have]--;
-		have = NONE;
-		if
-		:: again -> again = 0; feed()
-		:: !again
-		fi;
-		goto done
-	:: else
-	fi;
 #endif
 	d_step {
 		refs[have]--;
@@ -465,28 +621,25 @@ inline free()
 		fi
 	}
 	if
-	:: have != NONE ->
-		push(have);
-		have = NONE
+	:: have != NONE -> put(have, QUEUE(MINE)); have = NONE
 	:: have == NONE
 	fi;
 #ifdef COUNT_BEFORE_VISIBLE
-	locked[me] = 0;
+	locked[MINE] = 0;
 	if
-	:: again -> again = 0; feed()
+	:: again -> again = 0; serve()
 	:: !again
 	fi
 #else
-	slot_available();
+	look()
 #endif
-done:	skip
 }
 
-/* Holds a slot at first and frees it, or allocates one. */
+/* Holds a slot at first and may free it, or allocates one. */
 proctype thread(byte me)
 {
-	byte have = holds[me], got = NONE, p, w;
-	bit won, again;
+	byte have = holds[me], got = NONE, p, k;
+	bit won, again, left, ended;
 
 	if
 	:: have != NONE ->
@@ -498,56 +651,101 @@ proctype thread(byte me)
 		if
 		:: alloc(me)
 		:: me != NT - 1 -> alloc(NT - 1)
-		fi
-#ifdef FREES_AGAIN
-		;
-		if
-		:: have != NONE -> free()
-		:: true
-		fi
+#ifdef MISTAKES
+		:: mistake()
 #endif
+		fi
 	fi
 }
 
-/* Nothing moves any more. */
+#ifdef OTHERS
+/*
+ * What may happen to the ring of a pool at any time: an eviction; a flush; and
+ * the pool's CPU makes slots ready.
+ */
+#define EVICT(s)	\
+	d_step { part[s] != NONE && part[s] % 3 == 2 && \
+	    !locked[part[s] / 3] && !claimed[s] && refs[s] == 0 -> \
+		removed[s] = 1; \
+		ready = ready && part[s] / 3 != 0; \
+		part[s]-- }
+
+#define FLUSH(s)	\
+	d_step { part[s] != NONE && part[s] % 3 == 1 && \
+	    !locked[part[s] / 3] -> \
+		ready = ready && part[s] / 3 != 0; \
+		part[s]-- }
+
+#ifdef READY_WHILE_WAITING
+#define MAY_READY	(!ready && !locked[0])
+#else
+#define MAY_READY	(!ready && !locked[0] && nwaiters == 0)
+#endif
+
+active proctype others()
+{
+end:	do
+	:: EVICT(0)
+	:: FLUSH(0)
+#if NS > 1
+	:: EVICT(1)
+	:: FLUSH(1)
+#endif
+	:: d_step { MAY_READY && part[0] == FLUSHED(0) -> ready = 1 }
+	od
+}
+#endif
+
+/* When no step is left. */
 inline check()
 {
 	n = 0;
 	i = 0;
 	do
 	:: i < NS ->
-		assert(!owned[i]);
+		assert(!claimed[i]);
 		n = n + (refs[i] == 0);
 		i++
 	:: else -> break
 	od;
-	assert(nwaiters == waiting[0] + waiting[1] + waiting[NT - 1] * (NT - 2));
+	assert(nwaiters == queued[0] + queued[1] + queued[NT - 1] * (NT - 2));
 	i = 0;
 	do
 	:: i < NT ->
-		assert(!waiting[i] || asleep[i]);
-		assert(!waiting[i] || n == 0);
-		assert(!waiting[i] || sf[want[i]] == 0);
+		assert(!queued[i] || asleep[i]);
+		assert(!queued[i] || n == 0);
+		assert(!queued[i] || sf[want[i]] == 0);
 		i++
 	:: else -> break
 	od
 }
 
-/* A slot at first: referenced by a thread, or on a list. */
+/*
+ * A slot at first: referenced by a thread, which may have revived it where it
+ * lies, or not referenced; others() evicts and flushes that.
+ */
 inline place(s)
 {
-	page[s] = NT;
+	page[s] = NOPAGE;
+	listed[s] = 1;
 	if
 	:: s < NT ->
 		holds[s] = s;
 		page[s] = s;
 		refs[s] = 1;
 		sf[s] = s + 1;
-		list[s] = NONE
-	:: listed[s] = 1; list[s] = CLEAN(0)
-	:: listed[s] = 1; list[s] = CLEAN(1)
-	:: listed[s] = 1; list[s] = OTHER(0)
-	:: listed[s] = 1; list[s] = OTHER(NT - 1)
+		if
+		:: listed[s] = 0; part[s] = NONE
+#ifdef OTHERS
+		:: part[s] = WAITING(0)
+#endif
+		fi
+#ifndef OTHERS
+	:: removed[s] = 1; part[s] = FLUSHED(0)
+	:: removed[s] = 1; part[s] = FLUSHED(1)
+#endif
+	:: part[s] = QUEUE(0)
+	:: part[s] = QUEUE(1)
 	fi
 }
 
@@ -557,7 +755,7 @@ init
 
 	atomic {
 		do
-		:: s < NT -> holds[s] = NONE; given[s] = NONE; s++
+		:: s < NT -> holds[s] = NONE; slot[s] = NONE; s++
 		:: else -> break
 		od;
 		s = 0;
