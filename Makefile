@@ -303,7 +303,7 @@ test-all: SECONDS = 60
 test-all:			## runs all tests
 	$(Q)MAKE='$(MAKE) SECONDS=$(SECONDS)' sh scripts/test-all $(ALLTARGETS)
 
-layers: all			## shows which folder uses which
+layers: all			## checks which folder uses which
 	@sh scripts/need perl $(CROSS)nm
 	$(Q)NM=$(CROSS)nm perl scripts/layers scripts/layers.tsv $(B)/objects
 

@@ -11,7 +11,7 @@
  * by one border; and the Accessed bit, read by the exchange that removes an
  * entry, says whether any TLB may cache it: a run that was never accessed needs
  * no flush.
- * Costs: only about a quarter of the slots is mapped at any time.  A
+ * Costs: at most about a quarter of the slots is mapped at any time.  A
  * removed slot still names its page, and goes back to it without a flush, for
  * one CMPXCHG8B and the stores of its entry and status (revive() in ref.c),
  * wherever in the ring it is.

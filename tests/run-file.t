@@ -90,7 +90,7 @@ bad 'the memory does not hold the file' 2 'does not fit in MEM=64M' \
     "$dir/100m"
 bad 'GRUB finds no room for the file' 1 'could not load' "$dir/63m" BOOT=iso
 bad 'a file of 1 GiB' 2 '1 GiB or more' "$dir/1g"
-bad 'an option that the kernel does not know' 1 'found nothing to do' \
+bad 'an option that the kernel does not know' 1 'no job ran' \
     "$dir/small" APPEND=nonsense=1
 bad 'a panic without a terminal for the monitor' 1 'panicked' "$dir/small" \
     APPEND='panic=monitor test=panic.in_an_interrupt'
