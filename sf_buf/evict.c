@@ -235,3 +235,19 @@ sf_take_from(struct sf_pool *p, enum part k)
 	return (NULL);
 }
 
+/*
+ * sf_take_removed: as sf_take_from(), of the first removed part that has a
+ * slot; *cached says that a TLB may cache what the slot mapped.
+ */
+struct sf_buf *
+sf_take_removed(struct sf_pool *p, bool *cached)
+{
+	struct sf_buf *sf;
+
+	for (enum part k = FLUSHED; k <= OPEN; k++)
+		if ((sf = sf_take_from(p, k)) != NULL) {
+			*cached = k != FLUSHED;
+			return (sf);
+		}
+	return (NULL);
+}

@@ -205,6 +205,7 @@ bool	sf_evict_one(struct sf_pool *p);
 bool	sf_evict_batch(struct sf_pool *p);
 void	sf_evict_half(struct sf_pool *p);
 struct sf_buf *sf_take_from(struct sf_pool *p, enum part k);
+struct sf_buf *sf_take_removed(struct sf_pool *p, bool *cached);
 enum sf_verdict sf_evict_claim(struct sf_pool *p, struct sf_buf *sf,
 	    enum sf_chance chance, uint32_t *status);
 

@@ -152,12 +152,7 @@ take_own(struct sf_pool *p, bool *cached)
 	if ((sf = sf_take_from(p, FLUSHED)) != NULL)
 		return (sf);
 	sf_flush_alone(p);
-	for (enum part k = FLUSHED; k <= OPEN; k++)
-		if ((sf = sf_take_from(p, k)) != NULL) {
-			*cached = k != FLUSHED;
-			return (sf);
-		}
-	return (NULL);
+	return (sf_take_removed(p, cached));
 }
 
 /*

@@ -119,11 +119,8 @@ take_any_from(struct sf_pool *p, bool *needs_flush)
 
 	do {
 		sf_flush_promote(p);
-		for (enum part k = FLUSHED; k <= OPEN; k++)
-			if ((sf = sf_take_from(p, k)) != NULL) {
-				*needs_flush = k != FLUSHED;
-				return (sf);
-			}
+		if ((sf = sf_take_removed(p, needs_flush)) != NULL)
+			return (sf);
 	} while (sf_evict_one(p) ||
 	    p->ring.len[FLUSHED] + pool_unflushed(p) != 0);
 	return (NULL);
