@@ -54,12 +54,12 @@ double_fault(void)
 {
 	struct pcpu *pc = curpcpu();
 	const struct tss *tss = &pc->pc_machine.main_tss;
-	static struct trapframe tf;	/* only the first panic shows one */
-
-	tf = (struct trapframe){ .edi = tss->edi, .esi = tss->esi,
+	/* On this CPU's own stack: another CPU may be here as well. */
+	struct trapframe tf = { .edi = tss->edi, .esi = tss->esi,
 	    .ebp = tss->ebp, .ebx = tss->ebx, .edx = tss->edx,
 	    .ecx = tss->ecx, .eax = tss->eax, .trapno = T_DOUBLEFLT,
 	    .eip = tss->eip, .cs = tss->cs, .eflags = tss->eflags };
+
 	panic_frame(&tf, "double fault at %pS, esp %p (stack overflow of %s?), "
 	    "cr2 %p", (void *)(vm_offset_t)tss->eip,
 	    (void *)(vm_offset_t)tss->esp, pc->pc_curthread->td_name,
