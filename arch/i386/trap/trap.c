@@ -16,7 +16,6 @@
 #include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/systm.h>
-#include <machine/clock.h>
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
 #include <machine/ioapic.h>
@@ -24,7 +23,6 @@
 #include <machine/lapic.h>
 #include <machine/nmi.h>
 #include <machine/trap.h>
-#include <vm/tlb.h>
 
 #define	NTRAPS		32
 
@@ -147,10 +145,7 @@ defer_interrupt(struct pcpu *pc, struct trapframe *tf)
 void
 trap(struct trapframe *tf)
 {
-	if ((curpcpu()->pc_tlb & TLB_IDLE) != 0) {
-		tlb_leave_idle();
-		clock_start();
-	}
+	sched_leave_idle();
 	if (tf->trapno < NTRAPS)
 		exception(tf);
 	else if (curpcpu()->pc_soft_masked != 0)
