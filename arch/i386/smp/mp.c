@@ -23,6 +23,7 @@
 #include <machine/lapic.h>
 #include <machine/mp.h>
 #include <machine/pmap.h>
+#include <machine/trap.h>
 #include <machine/tsc.h>
 #include <machine/vmparam.h>
 
@@ -41,6 +42,27 @@ static void *volatile ap_stack;
 static void (*volatile ap_run)(void);
 static volatile u_int ap_apicid; /* its own, in the image: see ap_enter() */
 
+/*
+ * Turns on this CPU's local APIC, and ends the interrupts that the firmware
+ * left in service: each would hold back all of its priority and below.  Those
+ * that are pending come when interrupts are enabled.  Interrupts off.
+ */
+static void
+enable_lapic(void)
+{
+	u_int vector;
+
+	lapic_enable();
+	for (u_int i = 0; i < NVECTORS; i++) {
+		vector = lapic_in_service();
+		if (vector == 0)
+			break;
+		stray_note(vector);
+		lapic_eoi();
+	}
+	stray_report();
+}
+
 /* An AP on its own stack, in the final page tables. */
 static void __dead2
 ap_main(void)
@@ -49,7 +71,7 @@ ap_main(void)
 	void (*run)(void) = ap_run;
 
 	desc_init_cpu(me);
-	lapic_enable();
+	enable_lapic();
 	atomic_store_rel_32(&me->pc_online, 1);
 	run();
 	__builtin_unreachable();
@@ -162,7 +184,7 @@ mp_init(uint8_t apicids[MAXCPU])
 	i8259_mask();
 	read_madt(&mi);
 	lapic_init(mi.lapic_pa);
-	lapic_enable();
+	enable_lapic();
 	lapic_timer_calibrate();
 	curpcpu()->pc_machine.apicid = lapic_id();
 	ioapic_init(&mi);

@@ -24,8 +24,6 @@
 #include <machine/nmi.h>
 #include <machine/trap.h>
 
-#define	NTRAPS		32
-
 #define	PF_PRESENT	0x01u		/* of an error code: not allowed */
 #define	PF_WRITE	0x02u
 #define	PF_FETCH	0x10u
@@ -88,8 +86,11 @@ page_fault(struct trapframe *tf)
 static void
 exception(struct trapframe *tf)
 {
-	if (tf->trapno == T_NMI && nmi_handle(tf))
+	if (tf->trapno == T_NMI) {
+		if (!nmi_handle(tf))
+			stray_note(T_NMI);
 		return;
+	}
 	if (tf->trapno == T_DEBUG && trap_step != NULL) {
 		trap_step(tf);
 		return;
@@ -102,23 +103,36 @@ exception(struct trapframe *tf)
 	    tf->err);
 }
 
+/* Calls the handler of a vector; false if it has none. */
+static bool
+dispatch(u_int vector)
+{
+	if (vector >= VECTOR_IPI && vector < VECTOR_IPI + IPI_NVERBS)
+		return (ipi_handle((enum ipi_verb)(vector - VECTOR_IPI)));
+	if (vector >= VECTOR_ISA && vector < VECTOR_ISA + ISA_IRQS)
+		return (isa_intr(vector - VECTOR_ISA));
+	if (vector != VECTOR_CLOCK)
+		return (false);
+	hardclock();
+	return (true);
+}
+
+/*
+ * Handles an interrupt.  Spurious ones, of the local APIC and of an 8259, are
+ * not in service in the local APIC, and take no EOI (SDM vol. 3A 10.9): that
+ * would end another interrupt.
+ */
 static void
 interrupt(u_int vector)
 {
 	struct pcpu *pc = curpcpu();
 
-	if (vector == VECTOR_SPURIOUS)
-		return;		/* takes no EOI (SDM vol. 3A 10.9) */
 	pc->pc_intr_depth++;
-	lapic_eoi();
-	if (vector == VECTOR_CLOCK)
-		hardclock();
-	else if (vector >= VECTOR_IPI && vector < VECTOR_IPI + IPI_NVERBS)
-		ipi_handle((enum ipi_verb)(vector - VECTOR_IPI));
-	else if (vector >= VECTOR_ISA && vector < VECTOR_ISA + ISA_IRQS)
-		isa_intr(vector - VECTOR_ISA);
-	else
-		panic("unexpected interrupt on vector 0x%x", vector);
+	if (lapic_in_service() == vector)
+		lapic_eoi();
+	if (!dispatch(vector))
+		stray_note(vector);
+	stray_report();
 	pc->pc_intr_depth--;
 	if (pc->pc_need_resched != 0)
 		sched_preempt();
