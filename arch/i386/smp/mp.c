@@ -29,6 +29,7 @@
 
 #define	TRAMPOLINE_PA	0x8000u
 #define	AP_START_MS	1000u
+#define	FIRST_TICK_MS	1000u
 #define	INIT_US		10000u	/* SDM vol. 3A 8.4.4.1 */
 #define	SIPI_US		200u	/* SDM vol. 3A 8.4.4.1 */
 
@@ -172,6 +173,22 @@ read_madt(struct madt_info *mi)
 }
 
 /*
+ * Waits for the first interrupt of this CPU's clock.  An interrupt controller
+ * that lets none through would otherwise show as a sleep without an end.
+ */
+static void
+wait_for_tick(void)
+{
+	const struct pcpu *pc = curpcpu();
+
+	for (u_int ms = 0; pc->pc_ticks == 0; ms++) {
+		if (ms == FIRST_TICK_MS)
+			panic("mp: the clock of CPU 0 does not interrupt it");
+		DELAY(1000);
+	}
+}
+
+/*
  * mp_init: starts this CPU's local APIC and clock, and the I/O APICs; stores
  * the APIC ids of the other CPUs and returns their number.  Once, with
  * interrupts off; they are on afterwards.
@@ -191,6 +208,7 @@ mp_init(uint8_t apicids[MAXCPU])
 	acpi_find_power();
 	clock_start();
 	enable_intr();
+	wait_for_tick();
 	memcpy(pmap_dmap(TRAMPOLINE_PA), trampoline_start,
 	    (size_t)(trampoline_end - trampoline_start));
 	return (list_others(&mi, apicids));
