@@ -87,6 +87,12 @@ be_late(void)
 }
 
 static void
+nothing(void *arg)
+{
+	(void)arg;
+}
+
+static void
 spin_there(void *arg)
 {
 	(void)arg;
@@ -148,6 +154,8 @@ TEST(late, "nmi.a_late_answer_is_swallowed_and_is_for_its_own_cpu_only")
 	EXPECT_EQ(nmi_backtrace(1, calls, BACKTRACE_MAX), 0);
 	EXPECT(answers(last, spin_there));
 	nmi_may_go_on = 1;
+	smp_call(1, nothing, NULL);	/* when the NMI is over */
+	EXPECT_EQ(stray_count(T_NMI), strays);
 	EXPECT(answers(1, NULL));
 	EXPECT(answers(last, spin_there));
 	nmi_hook_clear();
