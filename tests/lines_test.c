@@ -23,8 +23,9 @@
 #define	LETTERS		40u
 #define	HEAD		17u	/* columns before the letters */
 
-static volatile uint32_t ready;
+static volatile uint32_t printed;
 
+/* Each line, in which all CPUs begin at the same time. */
 static void
 print_lines(void *arg)
 {
@@ -33,11 +34,12 @@ print_lines(void *arg)
 	(void)arg;
 	memset(letters, 'a' + (int)(curcpu_id() % 26), LETTERS);
 	letters[LETTERS] = '\0';
-	atomic_fetchadd_32(&ready, 1);
-	while (ready < mp_ncpus)
-		cpu_spinwait();
-	for (u_int i = 0; i < 2 + 64 / mp_ncpus; i++)
+	for (u_int i = 0; i < 2 + 64 / mp_ncpus; i++) {
+		atomic_fetchadd_32(&printed, 1);
+		while (printed < (i + 1) * mp_ncpus)
+			cpu_spinwait();
 		printf("# CPU %3u prints %s.\n", curcpu_id(), letters);
+	}
 }
 
 static char
@@ -67,7 +69,7 @@ TEST(whole, "printf.lines_of_many_cpus_are_whole")
 {
 	u_int whole_rows = 0, begun = 0;
 
-	ready = 0;
+	printed = 0;
 	run_on_all_cpus(print_lines, NULL);
 	for (u_int row = 0; row < ROWS; row++) {
 		whole_rows += is_whole(row);

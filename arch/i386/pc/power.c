@@ -21,7 +21,6 @@
 #include <machine/intr.h>
 #include <machine/tsc.h>
 
-#define	EXIT_PORT	0xf4		/* QEMU's isa-debug-exit */
 #define	KBC_COMMAND	0x64		/* the 8042: command, and status */
 #define	KBC_INPUT_FULL	0x02
 #define	KBC_PULSE_RESET	0xfe
