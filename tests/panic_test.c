@@ -445,11 +445,14 @@ overflow(void *arg)
 	printf("%d\n", recurse(&zero));
 }
 
-/* Not recurse(), so that the report says whose stack it was. */
+/*
+ * Not recurse(), so that the report says whose stack it was; and of another
+ * size, so that the compiler does not make one function of the two.
+ */
 static int __attribute__((noinline))
 recurse_there(volatile int *up)
 {
-	volatile int pad[64];
+	volatile int pad[80];
 
 	pad[0] = *up + 1;
 	return (pad[0] == 0 ? 0 : recurse_there(pad) + pad[0]);
