@@ -105,7 +105,7 @@ PARSERS	= acpi cmdline lineedit multiboot
 TESTS	= tests/run-file.t $(HOSTT)
 TESTS	+= $(PARSERS:%=$(HOSTB)/host/fuzz_%)
 TESTS	+= tests/pairwise.t tests/ktap.t tests/layers.t
-TESTS	+= tests/monitor.t tests/manual.t
+TESTS	+= tests/monitor.t tests/exit.t tests/manual.t
 TESTS	+= tests/bench/budget.t tests/bench/published.t
 # The targets of make test-all: make test, and those that take longer or need
 # more tools.

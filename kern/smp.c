@@ -15,7 +15,6 @@
 #include <sys/systm.h>
 #include <sys/tunable.h>
 #include <machine/atomic.h>
-#include <machine/clock.h>
 #include <machine/cpufunc.h>
 #include <machine/ipi.h>
 #include <machine/mp.h>
@@ -35,8 +34,7 @@ run_cpu(void)
 {
 	while (atomic_load_acq_32(&mp_ncpus) <= curcpu_id())
 		cpu_spinwait();
-	tlb_leave_idle();
-	clock_start();
+	sched_leave_idle();
 	sched_idle();
 }
 

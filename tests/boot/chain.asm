@@ -258,6 +258,22 @@ fix_checksum:
 	mov	[esi + TABLE_CHECKSUM], al
 	ret
 
+; --- the local APIC ---
+
+APIC_SVR equ	0xfee000f0		; SDM vol. 3A, table 10-1
+APIC_ICR equ	0xfee00300
+ICR_SELF equ	0x44000			; fixed, to this CPU
+PIC1_MASK equ	0x21
+PIC2_MASK equ	0xa1
+
+; send_self: sends this CPU an interrupt on the vector eax, which is pending or
+; in service until it is taken.
+send_self:
+	mov	dword [APIC_SVR], 0x1ff
+	or	eax, ICR_SELF
+	mov	[APIC_ICR], eax
+	ret
+
 ; --- the faults ---
 
 fault:
@@ -623,6 +639,62 @@ if_fault rsdt_nowhere			; its first entry is out of range
 	mov	esi, edx
 	mov	dword [esi + TABLE_HEADER], 0xfffffff0
 	jmp	fix_checksum
+%assign made 1
+%endif
+
+; --- interrupts that the firmware left in the local APIC ---
+
+; Pending: on a vector of an exception, of an 8259, of an ISA IRQ, without an
+; owner, the clock's, those of all IPIs, and the spurious one.
+if_fault irr_left
+%if chosen
+	mov	esi, .vectors
+.next:
+	movzx	eax, byte [esi]
+	inc	esi
+	test	eax, eax
+	jz	.end
+	call	send_self
+	jmp	.next
+.end:
+	ret
+.vectors:
+	db	0x1e, 0x27, 0x31, 0x80, 0xe0, 0xf0, 0xf1, 0xf2, 0xf3, 0xff, 0
+%assign made 1
+%endif
+
+; In service: two that were taken and got no EOI, the second one over the first.
+if_fault isr_left
+%if chosen
+	mov	al, 0xff
+	out	PIC1_MASK, al
+	out	PIC2_MASK, al
+	lidt	[.idt]
+	mov	eax, 0x35
+	call	.take
+	mov	eax, 0xe5
+.take:
+	mov	edx, .handler
+	mov	[map + eax * 8], edx
+	mov	[map + eax * 8 + 4], edx
+	mov	[map + eax * 8 + 2], cs
+	mov	word [map + eax * 8 + 4], 0x8e00
+	call	send_self
+	sti
+.wait:
+	cmp	byte [.taken], 0
+	je	.wait
+	cli
+	mov	byte [.taken], 0
+	ret
+.handler:
+	inc	byte [.taken]
+	iret
+.taken:
+	db	0
+.idt:
+	dw	256 * 8 - 1
+	dd	map
 %assign made 1
 %endif
 

@@ -25,18 +25,26 @@
 #define	APIC_BASE_EXTD	0x400u
 #define	LAPIC_SIZE	0x400u
 #define	LAPIC_ID	(0x20 / 4)
+#define	LAPIC_VERSION	(0x30 / 4)
 #define	LAPIC_TPR	(0x80 / 4)
 #define	LAPIC_EOI	(0xb0 / 4)
 #define	LAPIC_SVR	(0xf0 / 4)
+#define	LAPIC_ISR	(0x100 / 4)	/* 8 words, every fourth */
 #define	LAPIC_ICR_LO	(0x300 / 4)
 #define	LAPIC_ICR_HI	(0x310 / 4)
 #define	LAPIC_LVT_TIMER	(0x320 / 4)
+#define	LAPIC_LVT_PMC	(0x340 / 4)
+#define	LAPIC_LVT_LINT0	(0x350 / 4)
+#define	LAPIC_LVT_LINT1	(0x360 / 4)
+#define	LAPIC_LVT_ERROR	(0x370 / 4)
 #define	LAPIC_TIMER_INIT (0x380 / 4)
 #define	LAPIC_TIMER_NOW	(0x390 / 4)
 #define	LAPIC_TIMER_DIV	(0x3e0 / 4)
+#define	TPR_EXCEPTIONS	0x10u		/* admits vectors from 0x20 on */
 #define	SVR_ENABLE	0x100u
 #define	ICR_BUSY	0x1000u
 #define	ICR_POLLS	100000000u
+#define	LVT_NMI		0x400u
 #define	LVT_MASKED	0x10000u
 #define	LVT_PERIODIC	0x20000u
 #define	TIMER_DIV_16	0x3u
@@ -71,15 +79,53 @@ lapic_present(void)
 }
 
 /*
- * lapic_enable: turns this CPU's local APIC on, for every vector, and its timer
- * off, whatever the firmware left.  Once on each CPU.
+ * lapic_enable: turns this CPU's local APIC on and sets its sources, whatever
+ * the firmware left: LINT0, where the 8259s are, is masked, LINT1 is the
+ * machine's NMI, and the timer is off.  The thermal monitor is left alone,
+ * because its interrupt may be one of system management.  Vectors of exceptions
+ * are held back for ever: a stub that expects an error code would misread the
+ * stack.  Once on each CPU.
  */
 void
 lapic_enable(void)
 {
-	lapic[LAPIC_TPR] = 0;
+	u_int last_lvt = lapic[LAPIC_VERSION] >> 16 & 0xff;
+
+	lapic[LAPIC_TPR] = TPR_EXCEPTIONS;
 	lapic[LAPIC_LVT_TIMER] = LVT_MASKED;
+	lapic[LAPIC_LVT_LINT0] = LVT_MASKED;
+	lapic[LAPIC_LVT_LINT1] = LVT_NMI;
+	if (last_lvt >= 3)
+		lapic[LAPIC_LVT_ERROR] = LVT_MASKED;
+	if (last_lvt >= 4)
+		lapic[LAPIC_LVT_PMC] = LVT_MASKED;
 	lapic[LAPIC_SVR] = SVR_ENABLE | VECTOR_SPURIOUS;
+}
+
+/*
+ * lapic_in_service: returns the highest vector that this CPU's local APIC has
+ * in service, which is that of the latest interrupt without an EOI; 0 if there
+ * is none.  Interrupts off.
+ */
+u_int
+lapic_in_service(void)
+{
+	uint32_t word;
+
+	for (u_int i = 8; i-- > 0; ) {
+		word = lapic[LAPIC_ISR + 4 * i];
+		if (word != 0)
+			return (32 * i + 31 - (u_int)__builtin_clz(word));
+	}
+	return (0);
+}
+
+/* lapic_lints: stores this CPU's LVT entries of LINT0 and LINT1. */
+void
+lapic_lints(uint32_t lint[2])
+{
+	lint[0] = lapic[LAPIC_LVT_LINT0];
+	lint[1] = lapic[LAPIC_LVT_LINT1];
 }
 
 /* lapic_id: the APIC id of this CPU. */

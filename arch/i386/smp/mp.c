@@ -23,11 +23,13 @@
 #include <machine/lapic.h>
 #include <machine/mp.h>
 #include <machine/pmap.h>
+#include <machine/trap.h>
 #include <machine/tsc.h>
 #include <machine/vmparam.h>
 
 #define	TRAMPOLINE_PA	0x8000u
 #define	AP_START_MS	1000u
+#define	FIRST_TICK_MS	1000u
 #define	INIT_US		10000u	/* SDM vol. 3A 8.4.4.1 */
 #define	SIPI_US		200u	/* SDM vol. 3A 8.4.4.1 */
 
@@ -41,6 +43,27 @@ static void *volatile ap_stack;
 static void (*volatile ap_run)(void);
 static volatile u_int ap_apicid; /* its own, in the image: see ap_enter() */
 
+/*
+ * Turns on this CPU's local APIC, and ends the interrupts that the firmware
+ * left in service: each would hold back all of its priority and below.  Those
+ * that are pending come when interrupts are enabled.  Interrupts off.
+ */
+static void
+enable_lapic(void)
+{
+	u_int vector;
+
+	lapic_enable();
+	for (u_int i = 0; i < NVECTORS; i++) {
+		vector = lapic_in_service();
+		if (vector == 0)
+			break;
+		stray_note(vector);
+		lapic_eoi();
+	}
+	stray_report();
+}
+
 /* An AP on its own stack, in the final page tables. */
 static void __dead2
 ap_main(void)
@@ -49,7 +72,7 @@ ap_main(void)
 	void (*run)(void) = ap_run;
 
 	desc_init_cpu(me);
-	lapic_enable();
+	enable_lapic();
 	atomic_store_rel_32(&me->pc_online, 1);
 	run();
 	__builtin_unreachable();
@@ -150,6 +173,22 @@ read_madt(struct madt_info *mi)
 }
 
 /*
+ * Waits for the first interrupt of this CPU's clock.  An interrupt controller
+ * that lets none through would otherwise show as a sleep without an end.
+ */
+static void
+wait_for_tick(void)
+{
+	const struct pcpu *pc = curpcpu();
+
+	for (u_int ms = 0; pc->pc_ticks == 0; ms++) {
+		if (ms == FIRST_TICK_MS)
+			panic("mp: the clock of CPU 0 does not interrupt it");
+		DELAY(1000);
+	}
+}
+
+/*
  * mp_init: starts this CPU's local APIC and clock, and the I/O APICs; stores
  * the APIC ids of the other CPUs and returns their number.  Once, with
  * interrupts off; they are on afterwards.
@@ -162,13 +201,14 @@ mp_init(uint8_t apicids[MAXCPU])
 	i8259_mask();
 	read_madt(&mi);
 	lapic_init(mi.lapic_pa);
-	lapic_enable();
+	enable_lapic();
 	lapic_timer_calibrate();
 	curpcpu()->pc_machine.apicid = lapic_id();
 	ioapic_init(&mi);
 	acpi_find_power();
 	clock_start();
 	enable_intr();
+	wait_for_tick();
 	memcpy(pmap_dmap(TRAMPOLINE_PA), trampoline_start,
 	    (size_t)(trampoline_end - trampoline_start));
 	return (list_others(&mi, apicids));
