@@ -4,6 +4,7 @@
 # tests/pairwise.t - check that the rows of tests/matrix.tsv cover its axes
 # pairwise, and that scripts/pairwise notices a missing row.  Prints TAP.
 
+. "$(dirname "$0")/../scripts/common"
 cd "$(dirname "$0")/.." || exit 2
 short=$(mktemp) || exit 2
 trap 'rm -f "$short"' EXIT
