@@ -171,7 +171,7 @@ PARSERS	= acpi cmdline lineedit multiboot
 TESTS	= tests/run-file.t $(HOSTT)
 TESTS	+= $(PARSERS:%=$(HOSTB)/host/fuzz_%)
 TESTS	+= tests/pairwise.t tests/ktap.t tests/layers.t
-TESTS	+= tests/monitor.t tests/manual.t tests/scripts.t
+TESTS	+= tests/monitor.t tests/manual.t tests/scripts.t tests/compiler.t
 TESTS	+= tests/bench/budget.t tests/bench/published.t
 # The targets of make test-all: make test, and those that take longer or need
 # more tools.
