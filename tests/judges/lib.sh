@@ -60,7 +60,7 @@ check()
 	name=$1 want=$2 pattern=$3
 	shift 3
 	n=$((n + 1))
-	timeout -k 5 60 "$@" </dev/null >"$tree/out" 2>&1
+	timeout -k 5 600 "$@" </dev/null >"$tree/out" 2>&1
 	got=$?
 	if [ "$got" -eq "$want" ] && grep -E -e "$pattern" "$tree/out" >/dev/null
 	then
@@ -70,6 +70,20 @@ check()
 	echo "not ok $n - $name"
 	echo "# status $got, wanted $want and a line like: $pattern"
 	LC_ALL=C tr -cd '\n\t\040-\176' <"$tree/out" | tail -n 12 | sed 's/^/# /'
+}
+
+# also NAME PATTERN: one test, which passes if the output of the last check has a
+# line that matches the pattern, too.
+also()
+{
+	n=$((n + 1))
+	if grep -E -e "$2" "$tree/out" >/dev/null; then
+		echo "ok $n - $1"
+		return
+	fi
+	echo "not ok $n - $1"
+	echo "# wanted a line like: $2"
+	sed 's/^/# /' "$tree/out"
 }
 
 # finish: prints the plan.
