@@ -152,14 +152,20 @@ file 'the end of the benchmarks is lost' 1 'did not end well' \
 # On a terminal the monitor ends the machine, with status 0.
 terminal()
 {
-	check "$1" "$2" "$3" env FILE=file \
+	check "$1" "$2" "$3" env FILE=file ${4:+"$4"} \
 	    script -qec 'sh scripts/run-file' /dev/null
 }
 digests "$sum" "$sum" "$sum" "$sum"
 printf 'mayfly> digest\ndigest: cpu 0 shared  %s\n' "$wrong" >>log
 echo 'exit 0' >end
 terminal 'on a terminal, what is typed later does not count' 0 "${all%?}"
+tests
+echo 'exit 0' >end
+printf 'mayfly> test\nKTAP version 1\n1..1\nnot ok 1 a\n' >>log
+terminal 'on a terminal, tests that are typed later do not count' 0 \
+    '^run: all 2 tests passed' APPEND=test=all
 digests "$sum" "$sum" "$sum" "$wrong"
+echo 'exit 0' >end
 echo 'mayfly> ' >>log
 terminal 'on a terminal, a digest differs' 1 '^run: sha256sum prints'
 start
@@ -189,9 +195,10 @@ check 'as a link' 0 '^l' ls -l here.link
 mkfifo here.pipe
 cat here.pipe >piped &
 file 'a log into a pipe' 0 "$all" LOG=here.pipe
+check 'leaves the pipe' 0 '^p' ls -l here.pipe
+[ -p here.pipe ] || kill $!
 wait
-check 'gets there' 0 '^digest: cpu 1 private' cat piped
-check 'and leaves the pipe' 0 '^p' ls -l here.pipe
+check 'and gets there' 0 '^digest: cpu 1 private' cat piped
 mkdir here.dir
 file 'a log by the name of a directory' 2 'a directory' LOG=here.dir
 check 'leaves it empty' 0 '^0$' sh -c 'ls here.dir | wc -l'
