@@ -173,6 +173,7 @@ TESTS	+= $(PARSERS:%=$(HOSTB)/host/fuzz_%)
 TESTS	+= tests/pairwise.t tests/ktap.t tests/layers.t
 TESTS	+= tests/monitor.t tests/manual.t tests/scripts.t tests/compiler.t
 TESTS	+= tests/bench/budget.t tests/bench/published.t
+TESTS	+= $(wildcard tests/judges/*.t)
 # The targets of make test-all: make test, and those that take longer or need
 # more tools.
 ALLTARGETS = test test-rows
@@ -331,37 +332,15 @@ images:
 	$(Q)$(MAKE) --no-print-directory DEBUG=0 all
 	$(Q)$(MAKE) --no-print-directory DEBUG=1 VARIANT=ubsan all
 
-# $(call prove,TESTS,ROWS,REMOVE): removes the directory REMOVE, then runs the
-# tests and rows.  The lock admits one make at a time, for all of them use these
-# files.
-define prove
-	@exec 9>build/testing; flock -n 9 || { \
-	    echo 'tests are running in this tree already' >&2; exit 1; }; \
-	rm -rf build/rows build/skipped build/failed $(3); \
-	mkdir -p build/rows; \
-	: >build/skipped; : >build/failed; \
-	for r in $(2); do : > build/rows/$$r; done; \
-	prove --norc -j2 --exec 'sh scripts/run-test' $(1) \
-	    $(patsubst %,build/rows/%,$(2)) 9>&-; \
-	status=$$?; \
-	skipped=$$(wc -l <build/skipped); failed=$$(wc -l <build/failed); \
-	[ $$skipped -eq 0 ] || echo 'Skipped:' $$(sort build/skipped); \
-	[ $$failed -eq 0 ] || echo 'Failed:' $$(sort build/failed); \
-	grep -h '^# [0-9]* schedules' build/logs/*.tap 2>/dev/null; \
-	echo "$$(($(words $(1) $(2)) - skipped - failed)) passed," \
-	    "$$failed failed, $$skipped skipped"; \
-	exit $$status
-endef
+# $(call prove,TESTS,ROWS): runs the tests and rows.
+prove	= @sh scripts/run-tests $(1) $(patsubst %,build/rows/%,$(2))
 
 test: need-test images $(filter $(HOSTB)/host/%,$(TESTS))	## runs host tests, boots machines
-	$(call prove,$(TESTS),$(call rows,test),build/logs)
+	$(call prove,-c $(TESTS),$(call rows,test))
 
-# Two faults at a time, each in a copy of the tree.
 test-the-tests: need-test images $(HOSTB)/sim/simulate	## plants faults that the tests must catch
 test-the-tests: $(filter $(HOSTB)/host/%,$(TESTS))
-	@rm -rf build/faults && mkdir -p build/faults
-	@: >build/faults/0of2; : >build/faults/1of2
-	@prove --norc -j2 -v --exec 'perl tests/faults/run' build/faults/*of2
+	@perl tests/faults/run
 
 test-rows: need-test images	## boots the rows too large for make test
 	$(call prove,,$(call rows,all))
@@ -389,7 +368,7 @@ test-bochs: need-test images	## boots the table's rows for Bochs
 	$(call prove,,$(call rows,bochs))
 
 model:				## checks the models of the protocols with spin
-	$(Q)sh tests/model/run
+	$(Q)perl scripts/progress build/model/running sh tests/model/run
 
 iso: all			## makes build/mayfly.iso: GRUB, kernel and FILE
 	$(Q)sh scripts/iso $(B)/mayfly.iso

@@ -106,8 +106,8 @@ fi
 
 # A case of misses must have few hits and a case of hits no misses, else it
 # measured something else.
-awk -F '\t' -v skip="$skip" '
-FILENAME == ARGV[1] {
+awk -F '\t' -v skip="$skip" -v table="$table" -v counted="$out/budget.n" '
+FILENAME != table {
 	cost[$1, $2, $3] = $4; hits[$1, $2, $3] = $5; misses[$1, $2, $3] = $6
 	next
 }
@@ -134,8 +134,12 @@ FILENAME == ARGV[1] {
 	}
 	print verdict " " n " - " what " " why skip
 }
-END { exit n }' "$out/budget.costs" "$table"
-n=$?
+END {
+	if (n == 0)
+		print "not ok " ++n " - there are ceilings"
+	print n >counted
+}' "$out/budget.costs" "$table"
+n=$(cat "$out/budget.n")
 
 timeout -k 5 100 sh scripts/qemu SMP=4 MEM=1G FILE= KERNEL=build/mayfly.elf \
     ACCEL_THREAD=single APPEND='bench=check pmap.pages=4k' </dev/null >"$out/check.log" 2>&1
