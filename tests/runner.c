@@ -364,6 +364,7 @@ run_case(const struct test *t, u_int number)
 	return (failures == 0);
 }
 
+/* Ends with the number of names, so that a list that was cut is noticed. */
 static u_int
 list(void)
 {
@@ -372,9 +373,11 @@ list(void)
 		[TEST_PANICS] = " (panics)",
 	};
 	const struct test *t;
+	u_int n = 0;
 
-	for (t = next_case(NULL); t != NULL; t = next_case(t))
+	for (t = next_case(NULL); t != NULL; t = next_case(t), n++)
 		printf("%s%s\n", t->name, notes[t->kind]);
+	printf("mayfly: %u names\n", n);
 	return (EXIT_NOTHING);
 }
 

@@ -345,12 +345,15 @@ tsc_is_exact(u_int *shift)
 	return (false);
 }
 
+/* Ends with the number of names, so that a list that was cut is noticed. */
 static u_int
 list(void)
 {
 	for (const struct bench *const *b = __start_set_benches;
 	    b < __stop_set_benches; b++)
 		printf("%s\n", (*b)->name);
+	printf("mayfly: %u names\n",
+	    (u_int)(__stop_set_benches - __start_set_benches));
 	return (EXIT_NOTHING);
 }
 

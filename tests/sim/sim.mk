@@ -22,8 +22,6 @@ SIMFLAGS += $(HOSTCFLAGS_$(VARIANT))
 SIMSAN	= -fsanitize=address,undefined -fno-sanitize-recover=undefined
 SIMLD	= -no-pie -Wl,--section-start=.sf_slots=0x53d3fff0 \
 	  -Wl,--defsym=sf_slots=0x53d40000
-SIMHDR	= $(wildcard tests/sim/*.h tests/sim/include/*/*.h sf_buf/*.h vm/*.h \
-	  sys/*.h arch/i386/include/*.h) vm/tlb.c
 SIMPROGS = $(HOSTB)/sim/simulate $(HOSTB)/sim/simulate-san
 SIMTESTS = tests/sim/random.t tests/sim/exhaustive.t tests/sim/sanitized.t
 SEEDS	= 1000000
@@ -31,10 +29,10 @@ SEEDS	= 1000000
 # $(call simrules,DIRECTORY,FLAGS): the simulation's own files call the host's
 # printf(), the kernel's files sim_printf().
 define simrules
-$(HOSTB)/sim/$(1)/%.o: %.c $(SIMHDR) tests/sim/sim.mk | $(I)/machine need-test
+$(HOSTB)/sim/$(1)/%.o: %.c tests/sim/sim.mk | $(I)/machine need-test
 	@mkdir -p $$(@D)
 	@echo "HOSTCC $$@"
-	$(Q)$(CC) $(SIMFLAGS) $(2) $$(SIMOPT) -c -o $$@ $$<
+	$(Q)$(CC) $(SIMFLAGS) $(2) $$(SIMOPT) -MMD -MP -c -o $$@ $$<
 $(SIMSRC:%.c=$(HOSTB)/sim/$(1)/%.o): SIMOPT = -Uprintf
 $(HOSTB)/sim/$(1)/kern.o: $(SIMKERN:%.c=$(HOSTB)/sim/$(1)/%.o) tests/sim/kern.ld
 	$(Q)$(LD) -r -T tests/sim/kern.ld -o $$@ $$(filter %.o,$$^)
@@ -48,6 +46,9 @@ $(HOSTB)/sim/simulate: $(HOSTB)/sim/fast/kern.o $(SIMSRC:%.c=$(HOSTB)/sim/fast/%
 $(HOSTB)/sim/simulate-san: $(HOSTB)/sim/san/kern.o $(SIMSRC:%.c=$(HOSTB)/sim/san/%.o)
 	@echo "HOSTLD $@"
 	$(Q)$(CC) $(SIMFLAGS) $(SIMSAN) $(SIMLD) -o $@ $^
+
+-include $(patsubst %.c,$(HOSTB)/sim/fast/%.d,$(SIMKERN) $(SIMSRC))
+-include $(patsubst %.c,$(HOSTB)/sim/san/%.d,$(SIMKERN) $(SIMSRC))
 
 simulate: $(SIMPROGS)		## runs schedules on a simulated hostile machine
 	$(Q)$(if $(SEED),$(HOSTB)/sim/simulate-san -s $(SEED), \

@@ -25,7 +25,6 @@
 #define	KBC_INPUT_FULL	0x02
 #define	KBC_PULSE_RESET	0xfe
 #define	KBC_POLLS	100000u
-#define	SETTLE_US	10000u		/* the UART's FIFO takes 1.4 ms */
 #define	RESET_US	100000u
 
 static void __dead2
@@ -56,6 +55,9 @@ machine_exit(u_int value)
 
 	if (panicked() && !panicked_here())
 		halt_silently();	/* the panic says how the run ends */
+	/* A run has not passed if its output does not show it. */
+	if (!printf_flush() && value == EXIT_PASSED)
+		value = EXIT_FAILED;
 	gcov_print();
 	if (!has_device)
 		halt();
@@ -89,8 +91,8 @@ reset_by_triple_fault(void)
 void
 machine_reboot(void)
 {
+	(void)printf_flush();
 	gcov_print();
-	DELAY(SETTLE_US);
 	disable_intr();
 	acpi_reset();
 	reset_by_8042();
@@ -101,8 +103,8 @@ machine_reboot(void)
 void
 machine_poweroff(void)
 {
+	(void)printf_flush();
 	gcov_print();
-	DELAY(SETTLE_US);
 	disable_intr();
 	acpi_poweroff();
 	printf("poweroff: this machine does not turn itself off\n");
