@@ -10,6 +10,7 @@
  */
 
 #include <sys/types.h>
+#include <sys/deadline.h>
 #include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/sf_buf.h>
@@ -176,7 +177,8 @@ TEST(many_hits, "sf_buf.hits_are_counted_beyond_32_bits")
 {
 	struct vm_page *m = wired_page();
 	bool was = sf_buf_set_direct_map(false);
-	uint64_t hits, end = cpu_ticks() + 1000 * ticks_per_ms;
+	struct deadline wait = { 0 };
+	uint64_t hits;
 	struct sf_buf *sf = sf_buf_alloc(m, SFB_DEFAULT);
 
 	sched_pin();
@@ -186,7 +188,7 @@ TEST(many_hits, "sf_buf.hits_are_counted_beyond_32_bits")
 		sf_buf_free(sf_buf_alloc(m, SFB_DEFAULT));
 	/* The next tick carries. */
 	while (*(volatile uint64_t *)&curpcpu()->pc_sf.hits < 1ull << 32 &&
-	    cpu_ticks() < end)
+	    !deadline_lasted(&wait, 1000))
 		continue;
 	EXPECT_EQ(curpcpu()->pc_sf.hits, 0xfffffff0 + 32ull);
 	set_hits(hits + 32);
