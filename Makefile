@@ -105,7 +105,7 @@ PARSERS	= acpi cmdline lineedit multiboot
 TESTS	= tests/run-file.t $(HOSTT)
 TESTS	+= $(PARSERS:%=$(HOSTB)/host/fuzz_%)
 TESTS	+= tests/pairwise.t tests/ktap.t tests/layers.t
-TESTS	+= tests/monitor.t tests/manual.t
+TESTS	+= tests/monitor.t tests/manual.t tests/throttled.t
 TESTS	+= tests/bench/budget.t tests/bench/published.t
 # The targets of make test-all: make test, and those that take longer or need
 # more tools.
@@ -222,6 +222,8 @@ $(HOSTB)/host/sf_size_test: | $(I)/machine
 $(HOSTB)/host/ring_test: HOSTINC = -Itests/host/include -I. -I$(I)
 $(HOSTB)/host/ring_test: HOSTCFLAGS += -fno-pie -no-pie
 $(HOSTB)/host/ring_test: | $(I)/machine
+$(HOSTB)/host/clock_test: HOSTINC = -Itests/host/include -I. -I$(I)
+$(HOSTB)/host/clock_test: | $(I)/machine
 $(HOSTB)/host/acpi_test: HOSTINC = -Itests/host/include -I. -I$(I)
 $(HOSTB)/host/acpi_test: | $(I)/machine
 $(HOSTB)/host/acpi_test: arch/i386/pc/acpi_tables.c arch/i386/include/acpi.h

@@ -28,7 +28,7 @@
 #define	RTC_DATA	0x71
 #define	RTC_SECOND	0x00
 #define	RTC_NO_NMI	0x80
-#define	RTC_SECONDS	3u
+#define	RTC_SECONDS	2u
 #define	MAXSLEEPERS	8u
 
 static uint8_t
