@@ -14,7 +14,7 @@
 /* A wait for another CPU: all zero before the first call for it. */
 struct deadline {
 	struct stopwatch watch;
-	uint64_t passed;	/* TSC ticks that the waiting thread was given */
+	uint64_t passed;	/* TSC ticks that the waiter was given */
 	bool warned;
 };
 

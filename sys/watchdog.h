@@ -10,7 +10,7 @@
 
 #include <sys/types.h>
 
-/* watchdog_look: called by one CPU at the end of each second.  Interrupts off. */
+/* watchdog_look: called by one CPU each second.  Interrupts off. */
 void	watchdog_look(void);
 
 /* watchdog_reports: returns the number of reports so far.  Any context. */

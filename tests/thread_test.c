@@ -6,8 +6,8 @@
 /*
  * Tests of threads, the scheduler, sleeps, signals, locks, and of what the CPUs
  * do to each other.  A case waits for other threads by eventually(), which has
- * a time limit, so that a lost wake-up fails the case and does not hang it.  The
- * limit is of time that the waiting thread is given, for the host may be busy.
+ * a time limit, so that a lost wake-up fails the case and does not hang it.  It
+ * is a limit of the time that the waiting thread is given: hosts may be busy.
  */
 
 #include <sys/types.h>

@@ -14,6 +14,9 @@
  *	A sample lasts about a millisecond, so that one fits between two stops.
  *	One good sample cannot be told from a wrong one: some samples that agree
  *	can.
+ *	If the counter goes round in a stop, a sample is at least twice too
+ *	large, and if the host stops the machine at a regular pace all are.  Very
+ *	short samples, which are not exact, show that.
  *
  * Pure functions, without hardware of their own: tests/host/clock_test.c runs
  * them on a simulated host.
@@ -24,9 +27,11 @@
 
 #define	MAX_SAMPLES	200u
 #define	MAX_POLLS	1000000u	/* of a counter, in one sample */
-#define	MAX_LENGTH	16u		/* of a sample, in min_counts */
 #define	AGREE		5u		/* samples that must agree, */
 #define	AGREE_PART	64u		/* within this part of the smallest */
+#define	SHORT_SAMPLES	50u
+#define	SHORT_PART	32u		/* of a sample's length */
+#define	SHORT_ERROR	4u		/* a short sample's, one part in this */
 #define	DIFFER_PART	16u		/* measured and named frequency */
 
 /* The samples so far: the smallest ratio, and how many are close to it. */
@@ -36,12 +41,12 @@ struct samples {
 };
 
 /*
- * Takes one sample.  False if the counter stands still, or counts so slowly
- * that the sample would not end.  *ratio becomes 0 if the sample is of no use:
- * it took so long that the counter may have been round, as after a long stop.
+ * Takes one sample, or one of a part of its length.  False if the counter
+ * stands still, or counts so slowly that the sample would not end.  *ratio
+ * becomes UINT64_MAX if the sample took too long for the arithmetic.
  */
 static bool
-take_sample(const struct counter *c, uint64_t *ratio)
+take_sample(const struct counter *c, u_int part, uint64_t *ratio)
 {
 	struct counter_reading first, last;
 	uint32_t counts;
@@ -55,11 +60,9 @@ take_sample(const struct counter *c, uint64_t *ratio)
 		c->read(&last);
 		counts = (first.count - last.count) & c->mask;
 		ticks = last.after - first.before;
-	} while (counts < c->min_counts || ticks < c->min_ticks);
-	*ratio = 0;
-	if (ticks >> (63 - RATIO_SHIFT) == 0 && (counts <=
-	    MAX_LENGTH * c->min_counts || ticks <= MAX_LENGTH * c->min_ticks))
-		*ratio = (ticks << RATIO_SHIFT) / counts;
+	} while (counts < c->min_counts / part || ticks < c->min_ticks / part);
+	*ratio = ticks >> (64 - RATIO_SHIFT) != 0 ? UINT64_MAX :
+	    (ticks << RATIO_SHIFT) / counts;
 	return (true);
 }
 
@@ -69,10 +72,10 @@ add_sample(struct samples *s, uint64_t ratio)
 {
 	uint64_t margin = s->smallest / AGREE_PART;
 
-	if (s->close == 0 || ratio + margin < s->smallest) {
+	if (s->close == 0 || ratio < s->smallest - margin) {
 		s->smallest = ratio;
 		s->close = 1;
-	} else if (ratio <= s->smallest + margin) {
+	} else if (ratio - s->smallest <= margin || ratio < s->smallest) {
 		s->close++;
 		if (ratio < s->smallest)
 			s->smallest = ratio;
@@ -90,16 +93,21 @@ enum calibration
 calibrate(const struct counter *c, uint64_t *ratio)
 {
 	struct samples s = { 0, 0 };
-	uint64_t one;
+	uint64_t one, shortest = UINT64_MAX;
 
+	if (!take_sample(c, 1, &one))
+		return (CAL_STOPPED);
 	for (u_int i = 0; i < MAX_SAMPLES && s.close < AGREE; i++) {
-		if (!take_sample(c, &one))
+		if (!take_sample(c, 1, &one))
 			return (CAL_STOPPED);
-		if (i != 0 && one != 0)
-			add_sample(&s, one);
+		add_sample(&s, one);
 	}
+	for (u_int i = 0; i < SHORT_SAMPLES; i++)
+		if (take_sample(c, SHORT_PART, &one) && one < shortest)
+			shortest = one;
 	*ratio = s.smallest;
-	return (s.close < AGREE ? CAL_UNSTEADY : CAL_SOUND);
+	return (s.close < AGREE || s.smallest - s.smallest / SHORT_ERROR >
+	    shortest ? CAL_UNSTEADY : CAL_SOUND);
 }
 
 /*
