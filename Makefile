@@ -225,8 +225,8 @@ $(HOSTB)/host/ring_test: | $(I)/machine
 $(HOSTB)/host/clock_test $(HOSTB)/host/sleep_test: \
 	HOSTINC = -Itests/host/include -I. -I$(I)
 $(HOSTB)/host/clock_test $(HOSTB)/host/sleep_test: | $(I)/machine
-# The address sanitizer does not know the coroutines' stacks.
-$(HOSTB)/host/sleep_test: HOSTCFLAGS += -O1 -fno-sanitize=address
+# The sanitizers do not know the coroutines' stacks.
+$(HOSTB)/host/sleep_test: HOSTCFLAGS += -O1 -fno-sanitize=all
 $(HOSTB)/host/acpi_test: HOSTINC = -Itests/host/include -I. -I$(I)
 $(HOSTB)/host/acpi_test: | $(I)/machine
 $(HOSTB)/host/acpi_test: arch/i386/pc/acpi_tables.c arch/i386/include/acpi.h
