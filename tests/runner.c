@@ -334,20 +334,48 @@ run_fenced(const struct test *t)
 
 /* --- the report --- */
 
+/*
+ * start_time, time_since: the TSC ticks that a case takes, which may change its
+ * CPU: both readings are of one CPU.
+ */
+static uint64_t
+start_time(u_int *cpu)
+{
+	uint64_t t;
+
+	sched_pin();
+	*cpu = curcpu_id();
+	t = cpu_ticks();
+	sched_unpin();
+	return (t);
+}
+
+static uint64_t
+time_since(uint64_t start, u_int cpu)
+{
+	uint64_t t;
+
+	sched_bind(cpu);
+	t = cpu_ticks() - start;
+	sched_unbind();
+	return (t);
+}
+
 /* Runs a case `repeat' times, or until it fails; false if it failed. */
 static bool
 run_case(const struct test *t, u_int number)
 {
-	uint64_t start = cpu_ticks();
-	u_int run = 0, ms;
+	uint64_t start;
+	u_int run = 0, cpu, ms;
 
 	failures = 0;
 	skip_reason = NULL;
+	start = start_time(&cpu);
 	do {
 		case_seed = seed_of(t, run);
 		run_fenced(t);
 	} while (++run < repeat && failures == 0 && skip_reason == NULL);
-	ms = (u_int)((cpu_ticks() - start) / ticks_per_ms);
+	ms = (u_int)(time_since(start, cpu) / ticks_per_ms);
 	if (t->kind == TEST_PANICS && skip_reason == NULL) {
 		failures++;
 		printf("# it returned, without a panic\n");

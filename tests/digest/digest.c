@@ -24,7 +24,7 @@
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
-#include <machine/tsc.h>
+#include <machine/clock.h>
 #include <boot/multiboot.h>
 #include <tests/digest/sha256.h>
 #include <vm/vm_page.h>
@@ -35,15 +35,15 @@
 
 static struct vm_page *index_pages[INDEX_PAGES];
 static uint32_t copied;			/* pages of the copy */
-static uint64_t last_progress;		/* cpu_ticks() at the last line */
+static uint32_t last_progress;		/* clock_seconds() at the last line */
 
 /* Prints at most one line a second, and none in the first second. */
 static void
 progress(uint64_t done, uint64_t of, const char *what)
 {
-	uint64_t now = cpu_ticks();
+	uint32_t now = clock_seconds();
 
-	if (now - last_progress < 1000 * ticks_per_ms)
+	if (now == last_progress)
 		return;
 	last_progress = now;
 	printf("digest: %u of %u MB %s\n", (u_int)(done / 1000000),
@@ -241,7 +241,7 @@ copy_and_read(const struct bootinfo *bi)
 	bool agree;
 
 	sha256_init(&sha);
-	last_progress = cpu_ticks();
+	last_progress = clock_seconds();
 	if (!copy_in(bi, &sha)) {
 		printf("digest: the file, %llu bytes, fits in memory only "
 		    "once: no room for its copy\n", (unsigned long long)size);

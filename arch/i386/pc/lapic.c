@@ -15,6 +15,7 @@
 #include <sys/pcpu.h>
 #include <sys/power.h>
 #include <sys/systm.h>
+#include <machine/calibrate.h>
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
 #include <machine/lapic.h>
@@ -47,10 +48,12 @@
 #define	LVT_NMI		0x400u
 #define	LVT_MASKED	0x10000u
 #define	LVT_PERIODIC	0x20000u
-#define	TIMER_DIV_16	0x3u
-#define	CALIBRATE_US	10000u
+#define	TIMER_DIV_1	0xbu
+#define	SAMPLE_COUNTS	1000u	/* of the timer, at least */
+#define	MIN_PER_TICK	100u	/* so that a clock tick is 1 % right */
 
 static volatile uint32_t *lapic;
+static uint64_t timer_ratio;		/* TSC ticks in a count: calibrate() */
 static uint32_t timer_per_tick;		/* timer counts in 1/HZ s */
 
 /*
@@ -162,29 +165,40 @@ lapic_send(u_int apicid, uint32_t command)
 	intr_restore(flags);
 }
 
+static void
+timer_read(struct counter_reading *r)
+{
+	r->before = cpu_ticks();
+	r->count = lapic[LAPIC_TIMER_NOW];
+	r->after = cpu_ticks();
+}
+
 /*
  * lapic_timer_calibrate: calibrates the timer against the TSC, which tsc_init()
- * calibrated against the 8254.  Once, at start, for all CPUs: they share one
- * bus clock.  The delay may last longer than it should, as in a guest whose CPU
- * is stopped meanwhile, so the TSC says how long it was.
+ * calibrated.  Once, at start, for all CPUs: they share one bus clock.  Ends
+ * the run if the timer cannot interrupt HZ times a second.
  */
 void
 lapic_timer_calibrate(void)
 {
-	uint64_t start, elapsed, count;
+	const struct counter timer = { .read = timer_read, .mask = UINT32_MAX,
+	    .min_counts = SAMPLE_COUNTS, .min_ticks = ticks_per_ms };
+	enum calibration result;
 
-	lapic[LAPIC_TIMER_DIV] = TIMER_DIV_16;
-	lapic[LAPIC_LVT_TIMER] = LVT_MASKED;
-	lapic[LAPIC_TIMER_INIT] = 0xffffffffu;
-	start = cpu_ticks();
-	DELAY(CALIBRATE_US);
-	count = 0xffffffffu - lapic[LAPIC_TIMER_NOW];
-	elapsed = cpu_ticks() - start;
-	timer_per_tick = (uint32_t)(count * (ticks_per_ms * 1000 / HZ) /
-	    elapsed);
-	lapic[LAPIC_TIMER_INIT] = 0;
-	if (timer_per_tick == 0)
-		panic("lapic: the timer does not count");
+	lapic[LAPIC_TIMER_DIV] = TIMER_DIV_1;
+	lapic[LAPIC_LVT_TIMER] = LVT_PERIODIC | LVT_MASKED;
+	lapic[LAPIC_TIMER_INIT] = UINT32_MAX;
+	result = calibrate(&timer, &timer_ratio);
+	lapic_timer_stop();
+	if (result == CAL_SOUND)
+		timer_per_tick = timer_counts(ticks_per_ms * 1000 / HZ,
+		    timer_ratio);
+	if (result == CAL_SOUND && timer_per_tick >= MIN_PER_TICK)
+		return;
+	printf("lapic: the timer cannot be used as a clock: it %s\n",
+	    result == CAL_UNSTEADY ? "has a different frequency each time" :
+	    "does not count, or too slowly");
+	machine_exit(EXIT_NOTHING);
 }
 
 /*
@@ -197,7 +211,7 @@ void
 lapic_timer_periodic(void)
 {
 	lapic[LAPIC_TIMER_INIT] = 0;
-	lapic[LAPIC_TIMER_DIV] = TIMER_DIV_16;
+	lapic[LAPIC_TIMER_DIV] = TIMER_DIV_1;
 	lapic[LAPIC_LVT_TIMER] = LVT_PERIODIC | VECTOR_CLOCK;
 	lapic[LAPIC_TIMER_INIT] = timer_per_tick;
 }
@@ -209,18 +223,12 @@ lapic_timer_periodic(void)
 void
 lapic_timer_oneshot(uint64_t ticks)
 {
-	uint64_t count;
+	uint32_t count = timer_counts(ticks, timer_ratio);
 
-	/* Up to this, which is hours, the product does not overflow. */
-	if (ticks > UINT32_MAX * 1000ull)
-		ticks = UINT32_MAX * 1000ull;
-	count = ticks * timer_per_tick / (ticks_per_ms * 1000 / HZ);
-	if (count > 0x7fffffffu)
-		count = 0x7fffffffu;
 	if (count == 0)
 		count = 1;		/* 0 would stop it */
 	lapic[LAPIC_LVT_TIMER] = VECTOR_CLOCK;
-	lapic[LAPIC_TIMER_INIT] = (uint32_t)count;
+	lapic[LAPIC_TIMER_INIT] = count;
 }
 
 /* lapic_timer_stop: no more interrupts by this CPU's timer.  Interrupts off. */

@@ -103,10 +103,12 @@ ap_enter(void)
 static bool
 wait_until_online(const struct pcpu *pc)
 {
-	uint64_t start = cpu_ticks();
+	struct stopwatch watch = { 0 };
+	uint64_t passed = 0;
 
 	while (pc->pc_online == 0) {
-		if (cpu_ticks() - start > AP_START_MS * ticks_per_ms)
+		passed += stopwatch_lap(&watch);
+		if (passed > AP_START_MS * ticks_per_ms)
 			return (false);
 		cpu_spinwait();
 	}
