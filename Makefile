@@ -298,12 +298,13 @@ $(HOSTB)/host/clock_test $(HOSTB)/host/sleep_test: | $(I)/machine
 $(HOSTB)/host/sleep_test: HOSTCFLAGS += -O1 -fno-sanitize=all
 $(HOSTB)/host/acpi_test: HOSTINC = -Itests/host/include -I. -I$(I)
 $(HOSTB)/host/acpi_test: | $(I)/machine
-$(HOSTB)/host/acpi_test: arch/i386/pc/acpi_tables.c arch/i386/include/acpi.h
+$(HOSTB)/host/acpi_test: arch/i386/include/acpi.h
 
 # The parsers of foreign input, each built twice: to replay the inputs kept in
 # tests/fuzz/corpus, and for libFuzzer, which generates inputs.
 FUZZINC	= -Itests/host/include -I. -I$(I)
-FUZZSRC	= arch/i386/pc/acpi_tables.c boot/multiboot.c boot/physmem.c \
+FUZZSRC	= arch/i386/pc/acpi_find.c arch/i386/pc/acpi_tables.c \
+	  $(wildcard boot/*.[ch]) \
 	  kern/console/lineedit.c kern/tunable.c
 $(HOSTB)/host/fuzz_%: tests/fuzz/%.c tests/fuzz/replay.c tests/fuzz/fuzz.h \
     $(FUZZSRC) | need-test $(I)/machine

@@ -9,6 +9,7 @@
  */
 
 #include <sys/types.h>
+#include <sys/job.h>
 #include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/smp.h>
@@ -19,6 +20,7 @@
 #include <machine/ipi.h>
 #include <machine/mp.h>
 #include <machine/vmparam.h>
+#include <boot/multiboot.h>
 #include <vm/kmem.h>
 #include <vm/tlb.h>
 
@@ -69,10 +71,12 @@ void
 smp_start(void)
 {
 	static uint8_t apicids[MAXCPU];
+	const struct bootinfo *bi = boot_info();
 	u_int n, i;
 
 	ipi_register(IPI_FLUSH, tlb_serve);
-	n = mp_init(apicids);
+	n = mp_init(apicids, reserved_low_page(&bi->reserved, &bi->mem,
+	    bi->low_end));
 	for (i = 0; i < n && mp_ncpus < max_cpus; i++)
 		add_cpu(apicids[i]);
 	if (i < n)

@@ -88,6 +88,39 @@ fits_high(uint64_t size)
 	return (false);
 }
 
+/* What the rest of the job needs: a thread on each CPU, and a spare MiB. */
+static uint64_t
+spare_pages(void)
+{
+	return (mp_ncpus * (2 * KSTACK_SIZE / PAGE_SIZE) + 256);
+}
+
+/*
+ * Whether there is room for a copy and its index, besides what else the job
+ * needs; if not, prints how large a file may be.  A smaller file would also
+ * leave pages free where this one is.
+ */
+static bool
+copy_fits(uint64_t size)
+{
+	uint64_t pages = (size + PAGE_SIZE - 1) / PAGE_SIZE, most = 0;
+	uint64_t free = 0, other = spare_pages() + 1;
+
+	for (u_int z = 0; z < VM_NZONES; z++)
+		free += vm_page_zone_free((enum vm_zone)z);
+	if (pages <= INDEX_PAGES * PER_INDEX &&
+	    free >= pages + pages / PER_INDEX + other)
+		return (true);
+	if (pages + free > other)
+		most = (pages + free - other) * PER_INDEX / (2 * PER_INDEX + 1);
+	if (most > INDEX_PAGES * PER_INDEX)
+		most = INDEX_PAGES * PER_INDEX;
+	printf("digest: the file, %llu bytes, fits in memory only once: there "
+	    "is room for one of at most %llu bytes and its copy\n",
+	    (unsigned long long)size, (unsigned long long)(most * PAGE_SIZE));
+	return (false);
+}
+
 /* Returns page n of the copy, entered into the index; NULL if out of memory. */
 static struct vm_page *
 new_page(uint32_t n)
@@ -233,9 +266,8 @@ compare_digests(const uint8_t module[DIGEST_LEN])
 
 /* Copies, reads back and compares; returns a value for machine_exit(). */
 static u_int
-copy_and_read(const struct bootinfo *bi)
+copy_and_read(const struct bootinfo *bi, uint64_t size)
 {
-	uint64_t size = bi->mod_end - bi->mod_start;
 	uint8_t whole[DIGEST_LEN];
 	struct sha256_ctx sha;
 	bool agree;
@@ -243,8 +275,7 @@ copy_and_read(const struct bootinfo *bi)
 	sha256_init(&sha);
 	last_progress = clock_seconds();
 	if (!copy_in(bi, &sha)) {
-		printf("digest: the file, %llu bytes, fits in memory only "
-		    "once: no room for its copy\n", (unsigned long long)size);
+		printf("digest: memory ran out during the copy\n");
 		return (EXIT_FAILED);
 	}
 	sha256_final(&sha, whole);
@@ -263,6 +294,7 @@ static u_int
 digest_run(void)
 {
 	const struct bootinfo *bi = boot_info();
+	uint64_t size = bi->mod_end - bi->mod_start;
 	bool direct;
 	u_int result;
 
@@ -274,8 +306,10 @@ digest_run(void)
 		printf("digest: the module does not start on a page\n");
 		return (EXIT_NOTHING);
 	}
-	direct = sf_buf_set_direct_map(fits_high(bi->mod_end - bi->mod_start));
-	result = copy_and_read(bi);
+	if (!copy_fits(size))
+		return (EXIT_NOTHING);
+	direct = sf_buf_set_direct_map(fits_high(size));
+	result = copy_and_read(bi, size);
 	free_copy();
 	(void)sf_buf_set_direct_map(direct);
 	return (result);

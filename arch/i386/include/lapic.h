@@ -22,7 +22,9 @@
 #define	ICR_INIT	0x4500u
 #define	ICR_STARTUP	0x4600u
 
-void	lapic_init(vm_paddr_t pa);
+struct madt_info;
+
+void	lapic_init(const struct madt_info *mi);
 void	lapic_enable(void);
 bool	lapic_present(void);
 u_int	lapic_id(void);

@@ -15,6 +15,7 @@
 #include <sys/pcpu.h>
 #include <sys/power.h>
 #include <sys/systm.h>
+#include <machine/acpi.h>
 #include <machine/calibrate.h>
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
@@ -57,18 +58,26 @@ static uint64_t timer_ratio;		/* TSC ticks in a count: calibrate() */
 static uint32_t timer_per_tick;		/* timer counts in 1/HZ s */
 
 /*
- * lapic_init: maps the local APIC's registers.  Once, at start.  Ends the run
- * if the firmware left it in x2APIC mode: then the registers are MSRs, and the
- * way back leads through a reset of all CPUs (SDM vol. 3A 10.12.5).
+ * lapic_init: maps the local APIC's registers, at the address that this CPU has
+ * in its MSR, whatever the MADT says.  Once, at start.  Ends the run if the
+ * firmware left it in x2APIC mode: then the registers are MSRs, and the way back
+ * leads through a reset of all CPUs (SDM vol. 3A 10.12.5).
  */
 void
-lapic_init(vm_paddr_t pa)
+lapic_init(const struct madt_info *mi)
 {
-	if ((rdmsr(MSR_APIC_BASE) & APIC_BASE_EXTD) != 0) {
+	uint64_t base = rdmsr(MSR_APIC_BASE);
+	vm_paddr_t pa = madt_lapic_pa(mi, base, pmap_maxphyaddr());
+
+	if ((base & APIC_BASE_EXTD) != 0) {
 		printf("lapic: left in x2APIC mode by the firmware: cannot be "
 		    "used\n");
 		machine_exit(EXIT_NOTHING);
 	}
+	if (mi->error == NULL && mi->lapic_pa != pa)
+		printf("lapic: at 0x%llx, as IA32_APIC_BASE says; the MADT says "
+		    "0x%llx\n", (unsigned long long)pa,
+		    (unsigned long long)mi->lapic_pa);
 	lapic = pmap_mapdev(pa, LAPIC_SIZE);
 	if (lapic == NULL)
 		panic("lapic: no room to map 0x%llx", (unsigned long long)pa);

@@ -27,7 +27,6 @@
 #include <machine/tsc.h>
 #include <machine/vmparam.h>
 
-#define	TRAMPOLINE_PA	0x8000u
 #define	AP_START_MS	1000u
 #define	FIRST_TICK_MS	1000u
 #define	INIT_US		10000u	/* SDM vol. 3A 8.4.4.1 */
@@ -41,6 +40,7 @@ void	ap_enter(void) __dead2;		/* called by the trampoline */
 static struct pcpu *volatile ap_pcpu;
 static void *volatile ap_stack;
 static void (*volatile ap_run)(void);
+static vm_paddr_t ap_start;	/* page of the trampoline */
 static volatile u_int ap_apicid; /* its own, in the image: see ap_enter() */
 
 /*
@@ -135,7 +135,7 @@ mp_start_ap(struct pcpu *pc, void *stack, void (*run)(void))
 	lapic_send(apicid, ICR_INIT);
 	DELAY(INIT_US);
 	for (int i = 0; i < 2 && pc->pc_online == 0; i++) {
-		lapic_send(apicid, ICR_STARTUP | TRAMPOLINE_PA >> 12);
+		lapic_send(apicid, ICR_STARTUP | atop(ap_start));
 		DELAY(SIPI_US);
 	}
 	if (wait_until_online(pc))
@@ -153,22 +153,25 @@ static u_int
 list_others(const struct madt_info *mi, uint8_t apicids[MAXCPU])
 {
 	u_int self = lapic_id(), n = 0;
+	bool named = false;
 
-	for (u_int i = 0; i < mi->ncpus; i++)
+	for (u_int i = 0; i < mi->ncpus; i++) {
+		named |= mi->apicid[i] == self;
 		if (mi->apicid[i] != self && n < MAXCPU)
 			apicids[n++] = mi->apicid[i];
+	}
+	if (!named && mi->error == NULL)
+		printf("mp: the MADT does not name this CPU, with APIC id %u\n",
+		    self);
 	return (n);
 }
 
 static void
-read_madt(struct madt_info *mi)
+print_madt(const struct madt_info *mi)
 {
-	acpi_find_cpus(mi);
-	if (mi->error != NULL) {
+	if (mi->error != NULL)
 		printf("mp: running on one CPU, because the MADT is unusable: "
 		    "%s\n", mi->error);
-		mi->lapic_pa = LAPIC_DEFAULT_PA;
-	}
 	if (mi->nunreachable != 0)
 		printf("mp: %u CPUs have APIC ids above %u, left out\n",
 		    mi->nunreachable, ACPI_MAXAPICID);
@@ -192,26 +195,36 @@ wait_for_tick(void)
 
 /*
  * mp_init: starts this CPU's local APIC and clock, and the I/O APICs; stores
- * the APIC ids of the other CPUs and returns their number.  Once, with
- * interrupts off; they are on afterwards.
+ * the APIC ids of the other CPUs that can be started and returns their number.
+ * low_page is a free page below 1 MiB for that, or 0.  Once, with interrupts
+ * off; they are on afterwards.
  */
 u_int
-mp_init(uint8_t apicids[MAXCPU])
+mp_init(uint8_t apicids[MAXCPU], vm_paddr_t low_page)
 {
-	struct madt_info mi;
+	const struct madt_info *mi = acpi_madt();
+	u_int n;
 
 	i8259_mask();
-	read_madt(&mi);
-	lapic_init(mi.lapic_pa);
+	print_madt(mi);
+	lapic_init(mi);
 	enable_lapic();
 	lapic_timer_calibrate();
 	curpcpu()->pc_machine.apicid = lapic_id();
-	ioapic_init(&mi);
+	ioapic_init(mi);
 	acpi_find_power();
 	clock_start();
 	enable_intr();
 	wait_for_tick();
-	memcpy(pmap_dmap(TRAMPOLINE_PA), trampoline_start,
+	n = list_others(mi, apicids);
+	if (low_page == 0) {
+		if (n != 0)
+			printf("mp: running on one CPU: no page below 1 MiB "
+			    "is free for the start of another\n");
+		return (0);
+	}
+	ap_start = low_page;
+	memcpy(pmap_dmap(low_page), trampoline_start,
 	    (size_t)(trampoline_end - trampoline_start));
-	return (list_others(&mi, apicids));
+	return (n);
 }
