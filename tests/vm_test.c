@@ -12,6 +12,7 @@
 #include <sys/malloc.h>
 #include <sys/pcpu.h>
 #include <sys/sched.h>
+#include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/test.h>
 #include <sys/thread.h>
@@ -19,6 +20,7 @@
 #include <machine/control.h>
 #include <machine/ipi.h>
 #include <machine/pmap.h>
+#include <machine/sf_pte.h>
 #include <vm/kmem.h>
 #include <vm/vm_page.h>
 
@@ -65,6 +67,43 @@ TEST(control, "pmap.every_cpu_has_the_same_control_registers")
 	wrong_cpus = 0;
 	run_on_all_cpus(check_control, NULL);
 	EXPECT_EQ(wrong_cpus, 0);
+}
+
+TEST(dmap_end, "pmap.the_direct_map_ends_where_it_says")
+{
+	vm_offset_t end = DMAP_MIN + (vm_offset_t)dmap_limit;
+
+	EXPECT_EQ((vm_offset_t)pmap_dmap(dmap_limit - 1), end - 1);
+	EXPECT_EQ(pmap_kextract(end - 1), dmap_limit - 1);
+	EXPECT(pmap_is_mapped(end - 1));
+	EXPECT(dmap_limit == DMAP_SIZE || !pmap_is_mapped(end));
+	EXPECT(sf_dmap_pages() == 0 || sf_dmap_pages() == atop(dmap_limit));
+	if (sf_dmap_pages() != 0) {
+		EXPECT(sf_buf_page_is_direct(PHYS_TO_VM_PAGE(dmap_limit - 1)));
+		EXPECT(!sf_buf_page_is_direct(PHYS_TO_VM_PAGE(dmap_limit)));
+	}
+}
+
+/* Each window from its first page to its last. */
+TEST(window_tables, "pmap.every_window_has_tables_to_its_last_page")
+{
+	vm_offset_t slot = SF_BUF_MIN;
+	u_int bad = 0;
+
+	EXPECT(pmap_is_mapped((vm_offset_t)vm_page_array));
+	EXPECT(pmap_is_mapped((vm_offset_t)&vm_page_array[vm_page_count] - 1));
+	EXPECT(pmap_is_mapped((vm_offset_t)SF_SENTINEL));
+	EXPECT(pmap_is_mapped((vm_offset_t)&sf_slots[nsfbufs] - 1));
+	EXPECT(pmap_kpte(KVA_MIN) != NULL);
+	EXPECT(pmap_kpte(kva_end - PAGE_SIZE) != NULL);
+	EXPECT(pmap_kpte(DEV_MIN) != NULL);
+	EXPECT(pmap_kpte(DEV_MIN + DEV_SIZE - PAGE_SIZE) != NULL);
+	for (u_int i = 0; i < nsfbufs; i++, slot += PAGE_SIZE) {
+		EXPECT_EQ(sf_pte_kva(&sf_slots[i]), slot);
+		bad += pmap_kextract((vm_offset_t)&sf_ptes[i]) !=
+		    pmap_kextract((vm_offset_t)pmap_kpte(slot));
+	}
+	EXPECT_EQ(bad, 0);
 }
 
 /* --- kernel addresses --- */
@@ -383,6 +422,26 @@ TEST(zones, "vm.the_counts_of_a_zone_agree_with_its_frames")
 }
 
 /* --- what must end in a panic --- */
+
+PANIC_TEST(dmap_behind, "panic.the_first_address_above_the_direct_map")
+{
+	(void)pmap_dmap(dmap_limit);
+}
+
+PANIC_TEST(kenter_twice, "panic.pmap_kenter_where_a_page_is_mapped")
+{
+	pmap_kenter((vm_offset_t)kmem_alloc(PAGE_SIZE, 0), 0);
+}
+
+PANIC_TEST(kremove_twice, "panic.pmap_kremove_where_no_page_is_mapped")
+{
+	(void)pmap_kremove(KVA_MIN);
+}
+
+PANIC_TEST(kenter_nowhere, "panic.pmap_kenter_without_a_page_table")
+{
+	pmap_kenter(0u - PAGE_SIZE, 0);
+}
 
 PANIC_TEST(kfree_twice, "panic.kfree_twice")
 {

@@ -137,6 +137,18 @@ drop_locks(void)
 	}								\
 } while (0)
 
+/* True if stmt panics with a message that has `want'; for many in a case. */
+#define	PANICKED(stmt, want) ({						\
+	panic_msg[0] = '\0';						\
+	if (setjmp(panic_env) == 0) {					\
+		panic_armed = true;					\
+		stmt;							\
+		panic_armed = false;					\
+	} else								\
+		drop_locks();						\
+	strstr(panic_msg, want) != NULL;				\
+})
+
 static uint32_t
 rnd(uint32_t n)
 {
@@ -624,6 +636,136 @@ test_kmalloc_panics(void)
 	    "write to a free page");
 }
 
+/* Flips each byte around an allocation in turn: its free must panic. */
+static bool
+red_everywhere(char *p, size_t bytes, size_t behind)
+{
+	char *magic = (char *)&((struct redzone *)p)[-1].magic;
+	bool good = true;
+
+	for (size_t i = 0; i < behind; i++) {
+		p[bytes + i] ^= 1;
+		good &= PANICKED(kfree(p), "red zone behind");
+		p[bytes + i] ^= 1;
+	}
+	for (size_t i = 0; i < sizeof(uint32_t); i++) {
+		magic[i] ^= 1;
+		good &= PANICKED(kfree(p), "red zone before");
+		magic[i] ^= 1;
+	}
+	return (good);
+}
+
+/*
+ * Writes each byte of a free object in turn: the next allocation, which gets
+ * the object, must panic.  `keep' holds the slab.
+ */
+static bool
+poison_everywhere(const struct class *c, size_t bytes)
+{
+	char want[64], *keep = kmalloc(bytes, 0), *p;
+	bool good = true;
+
+	for (size_t i = 0; i < c->size - RED_FRONT; i++) {
+		p = kmalloc(bytes, 0);
+		kfree(p);
+		p[i] ^= 1;
+		snprintf(want, sizeof(want), "was written at offset %zu (", i);
+		good &= PANICKED((void)kmalloc(bytes, 0), want);
+		red_alloc((struct redzone *)p - 1, c->size, bytes, NULL);
+		kfree(p);
+	}
+	kfree(keep);
+	return (good);
+}
+
+/* The smallest and the largest size of a class, and what it costs. */
+static bool
+class_good(const struct class *c, size_t least, size_t most)
+{
+	const size_t sizes[2] = { least, most };
+	size_t before;
+	bool good = true;
+	char *p;
+
+	for (u_int i = 0; i < nitems(sizes); i++) {
+		before = kmalloc_bytes();
+		p = kmalloc(sizes[i], 0);
+		good &= kmalloc_bytes() == before + c->size &&
+		    red_everywhere(p, sizes[i], c->size - RED_FRONT - sizes[i]);
+		((struct redzone *)p)[-1].bytes = (uint32_t)most + 1;
+		good &= PANICKED(kfree(p), "red zone before");
+		((struct redzone *)p)[-1].bytes = (uint32_t)sizes[i];
+		kfree(p);
+	}
+	return (good && (objects_of(c) == 1 || poison_everywhere(c, most)));
+}
+
+static void
+test_red_zones(void)
+{
+	static const size_t large[] = { SLAB_MAX - RED_ALL + 1, PAGE_SIZE - 1,
+	    PAGE_SIZE, PAGE_SIZE + 1, 2 * PAGE_SIZE - 1 };
+	size_t least = 0, most, pages;
+	bool good = true;
+	char *p;
+
+	reset();
+	for (u_int i = 0; i < nitems(classes); i++) {
+		if (classes[i].size < RED_ALL)
+			continue;
+		most = classes[i].size - RED_ALL;
+		good &= class_good(&classes[i], least, most);
+		least = most + 1;
+	}
+	ok(good, "every class has its sizes, red zones and poison");
+	ok(least == large[0], "a byte more than the last class is large");
+	for (u_int i = 0; i < nitems(large); i++) {
+		pages = round_page(large[i]);
+		p = kmalloc(large[i], 0);
+		good &= kmalloc_bytes() == pages && trunc_page((vm_offset_t)p)
+		    == (vm_offset_t)p;
+		for (size_t off = large[i]; off < pages; off++) {
+			p[off] ^= 1;
+			good &= PANICKED(kfree(p), "red zone behind");
+			p[off] ^= 1;
+		}
+		kfree(p);
+	}
+	ok(good && kmalloc_bytes() == 0, "large ones have red to their end");
+}
+
+/* Every word of a free page, and the two pages where the direct map ends. */
+static void
+test_page_poison(void)
+{
+	struct vm_page *last = &vm_page_array[DMAP_FRAMES - 1], *m;
+	char want[64];
+	bool good = true;
+	uint32_t *p;
+
+	reset();
+	for (u_int i = 0; i < PAGE_SIZE / sizeof(*p); i++) {
+		m = vm_page_alloc(VM_ALLOC_LOW);
+		p = pmap_dmap(VM_PAGE_TO_PHYS(m));
+		vm_page_free(m);
+		p[i] ^= 1;
+		snprintf(want, sizeof(want), "frame 0x%x was written at offset "
+		    "0x%x (", vm_page_index(m), i * 4);
+		good &= PANICKED((void)vm_page_alloc(VM_ALLOC_LOW), want);
+		p[i] ^= 1;
+		m->flags = VPF_ALLOCATED;
+		vm_page_free(m);
+	}
+	ok(good, "a write to any word of a free page is found");
+	ok(vm_page_poison(last) && !vm_page_poison(last + 1),
+	    "the last page of the direct map is poisoned, the next is not");
+	m = vm_page_alloc(VM_ALLOC_LOW);
+	PANICS(vm_page_poison_check(m, __caller()), "is allocated already",
+	    "the poison of an allocated page is not looked at");
+	vm_page_free(m);
+}
+
 /* More of one size than fit a slab, given back in another order. */
 static void
 test_many(void)
@@ -684,6 +826,8 @@ main(void)
 	test_random_ops();
 	test_many();
 	test_sizes();
+	test_red_zones();
+	test_page_poison();
 	test_lowmem();
 	test_kmalloc_panics();
 	test_wrap();
