@@ -636,18 +636,34 @@ test_kmalloc_panics(void)
 	    "write to a free page");
 }
 
-/* Flips each byte around an allocation in turn: its free must panic. */
-static bool
-red_everywhere(char *p, size_t bytes, size_t behind)
+/* The next of n bytes to try: all at both ends, some between. */
+static size_t
+next_byte(size_t i, size_t n)
 {
-	char *magic = (char *)&((struct redzone *)p)[-1].magic;
+	return (i < 40 || i + 40 >= n ? i + 1 : i + 37 > n - 40 ? n - 40 :
+	    i + 37);
+}
+
+/* Flips bytes around an allocation, one at a time: its free must panic. */
+static bool
+red_behind(char *p, size_t bytes, size_t behind)
+{
 	bool good = true;
 
-	for (size_t i = 0; i < behind; i++) {
+	for (size_t i = 0; i < behind; i = next_byte(i, behind)) {
 		p[bytes + i] ^= 1;
 		good &= PANICKED(kfree(p), "red zone behind");
 		p[bytes + i] ^= 1;
 	}
+	return (good);
+}
+
+static bool
+red_before(char *p)
+{
+	char *magic = (char *)&((struct redzone *)p)[-1].magic;
+	bool good = true;
+
 	for (size_t i = 0; i < sizeof(uint32_t); i++) {
 		magic[i] ^= 1;
 		good &= PANICKED(kfree(p), "red zone before");
@@ -657,16 +673,17 @@ red_everywhere(char *p, size_t bytes, size_t behind)
 }
 
 /*
- * Writes each byte of a free object in turn: the next allocation, which gets
+ * Writes bytes of a free object, one at a time: the next allocation, which gets
  * the object, must panic.  `keep' holds the slab.
  */
 static bool
 poison_everywhere(const struct class *c, size_t bytes)
 {
+	size_t n = c->size - RED_FRONT;
 	char want[64], *keep = kmalloc(bytes, 0), *p;
 	bool good = true;
 
-	for (size_t i = 0; i < c->size - RED_FRONT; i++) {
+	for (size_t i = 0; i < n; i = next_byte(i, n)) {
 		p = kmalloc(bytes, 0);
 		kfree(p);
 		p[i] ^= 1;
@@ -692,7 +709,8 @@ class_good(const struct class *c, size_t least, size_t most)
 		before = kmalloc_bytes();
 		p = kmalloc(sizes[i], 0);
 		good &= kmalloc_bytes() == before + c->size &&
-		    red_everywhere(p, sizes[i], c->size - RED_FRONT - sizes[i]);
+		    red_before(p) && red_behind(p, sizes[i],
+		    c->size - RED_FRONT - sizes[i]);
 		((struct redzone *)p)[-1].bytes = (uint32_t)most + 1;
 		good &= PANICKED(kfree(p), "red zone before");
 		((struct redzone *)p)[-1].bytes = (uint32_t)sizes[i];
@@ -725,17 +743,13 @@ test_red_zones(void)
 		p = kmalloc(large[i], 0);
 		good &= kmalloc_bytes() == pages && trunc_page((vm_offset_t)p)
 		    == (vm_offset_t)p;
-		for (size_t off = large[i]; off < pages; off++) {
-			p[off] ^= 1;
-			good &= PANICKED(kfree(p), "red zone behind");
-			p[off] ^= 1;
-		}
+		good &= red_behind(p, large[i], pages - large[i]);
 		kfree(p);
 	}
 	ok(good && kmalloc_bytes() == 0, "large ones have red to their end");
 }
 
-/* Every word of a free page, and the two pages where the direct map ends. */
+/* Words of a free page, and the two pages where the direct map ends. */
 static void
 test_page_poison(void)
 {
@@ -745,19 +759,20 @@ test_page_poison(void)
 	uint32_t *p;
 
 	reset();
-	for (u_int i = 0; i < PAGE_SIZE / sizeof(*p); i++) {
+	for (size_t i = 0; i < PAGE_SIZE / sizeof(*p);
+	    i = next_byte(i, PAGE_SIZE / sizeof(*p))) {
 		m = vm_page_alloc(VM_ALLOC_LOW);
 		p = pmap_dmap(VM_PAGE_TO_PHYS(m));
 		vm_page_free(m);
 		p[i] ^= 1;
 		snprintf(want, sizeof(want), "frame 0x%x was written at offset "
-		    "0x%x (", vm_page_index(m), i * 4);
+		    "0x%zx (", vm_page_index(m), i * 4);
 		good &= PANICKED((void)vm_page_alloc(VM_ALLOC_LOW), want);
 		p[i] ^= 1;
 		m->flags = VPF_ALLOCATED;
 		vm_page_free(m);
 	}
-	ok(good, "a write to any word of a free page is found");
+	ok(good, "a write to a free page is found, from end to end");
 	ok(vm_page_poison(last) && !vm_page_poison(last + 1),
 	    "the last page of the direct map is poisoned, the next is not");
 	m = vm_page_alloc(VM_ALLOC_LOW);

@@ -224,6 +224,14 @@ test_ranges(void)
 
 	reset();
 	ok(recount(), "startup: every frame reserved, in its zone");
+	for (i = n = 0; i < NFRAMES; i++)
+		n += array[i].sf == 0 && array[i].sf_private == 0 &&
+		    array[i].sf_refs == SF_REFS_UNWIRED &&
+		    array[i].wire_count == 0 && array[i].order == 0 &&
+		    array[i].next == VM_PAGE_NONE &&
+		    array[i].prev == VM_PAGE_NONE && array[i].caller != NULL;
+	ok(n == NFRAMES && vm_page_count == NFRAMES,
+	    "startup: every frame unmapped and unwired");
 
 	vm_page_add_range(0x10fff, 0x12001);
 	memset(avail + 0x11, 1, 1);
