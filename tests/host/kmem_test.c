@@ -521,6 +521,61 @@ test_fit(void)
 	    "an arena that is too large panics");
 }
 
+/* What no caller may do with an arena. */
+static void
+test_kva_panics(void)
+{
+	static struct kva_tag t[100];
+	vm_offset_t base = 0x100000, r;
+	const void *last = NULL;
+	struct kva_arena a;
+
+	PANICS(kva_init(&a, "a", base, 0, t), "0 pages", "an empty arena");
+	kva_init(&a, "a", base, nitems(t), t);
+	PANICS((void)kva_alloc(&a, 0, __caller()), "no pages",
+	    "a range of no pages");
+	r = kva_alloc(&a, 5, t);
+	ok(kva_size(&a, r, &last) == 5 && last == t, "a range and its caller");
+	ok(kva_size(&a, r + PAGE_SIZE, &last) == 0 &&
+	    kva_size(&a, r - PAGE_SIZE, &last) == 0 &&
+	    kva_size(&a, r + 1, &last) == 0 &&
+	    kva_size(&a, base + nitems(t) * PAGE_SIZE, &last) == 0 &&
+	    kva_size(&a, base + (nitems(t) + 1) * PAGE_SIZE, &last) == 0 &&
+	    last == NULL, "no other address begins a range");
+	PANICS(kva_retire(&a, r, 4, __caller()), "free of 4 pages",
+	    "fewer pages");
+	PANICS(kva_retire(&a, r, 6, __caller()), "free of 6 pages",
+	    "more pages");
+	ok(PANICKED(kva_release(&a, r), "is not retired"),
+	    "what is allocated is not released");
+	a.lock.held = 0;
+	ok(PANICKED(kva_quarantine(&a, r, 0), "is not retired"),
+	    "nor put into quarantine");
+	a.lock.held = 0;
+	kva_retire(&a, r, 5, &a);
+	ok(kva_size(&a, r, &last) == 0 && last == &a,
+	    "what is retired has no pages, and names the last caller");
+	PANICS(kva_retire(&a, r, 5, __caller()), "where 0 are allocated",
+	    "what is retired is not retired again");
+	kva_release(&a, r);
+	ok(a.nfree == nitems(t) && arena_good(&a), "and is free at last");
+}
+
+/* The lists on both sides of each border between them. */
+static void
+test_lists(void)
+{
+	bool good = true;
+
+	for (u_int size = 1; size <= KVA_EXACT; size++)
+		good &= list_of(size) == size - 1;
+	for (u_int size = KVA_EXACT + 1; size <= KVA_MAXPAGES; size++)
+		good &= list_of(size) < KVA_LISTS && list_of(size) ==
+		    list_of(size - 1) + ((size & (size - 1)) == 0);
+	ok(good && list_of(KVA_MAXPAGES) == KVA_LISTS - 1,
+	    "a list for each size, and then for each power of two");
+}
+
 static void
 test_wrap(void)
 {
@@ -781,6 +836,33 @@ test_page_poison(void)
 	vm_page_free(m);
 }
 
+/* What kmem_free() finds if an owner, or a bug, was at its pages. */
+static void
+test_kmem_panics(void)
+{
+	char *p;
+
+	reset();
+	p = kmem_alloc(3 * PAGE_SIZE, 0);
+	(void)pmap_kremove((vm_offset_t)p + 2 * PAGE_SIZE);
+	ok(PANICKED(kmem_free(p, 3 * PAGE_SIZE), "nothing is mapped at"),
+	    "a page that is not mapped any more");
+	reset();
+	memset(mapped, 0, sizeof(mapped));
+	p = kmem_alloc(2 * PAGE_SIZE, 0);
+	vm_page_unwire(PHYS_TO_VM_PAGE(pmap_kextract((vm_offset_t)p +
+	    PAGE_SIZE)), 0);
+	ok(PANICKED(kmem_free(p, 2 * PAGE_SIZE), "is not wired"),
+	    "a page that is not wired any more");
+	PANICS((void)kmem_alloc(1, 2), "flags 0x2", "an unknown flag");
+	PANICS(kmem_init(PAGE_SIZE, PAGE_SIZE), "kmem_init", "an empty window");
+	PANICS(kmem_init(PAGE_SIZE, 3 * PAGE_SIZE + 8), "kmem_init",
+	    "a window that ends within a page");
+	PANICS(kmem_init(8, 3 * PAGE_SIZE), "kmem_init",
+	    "a window that begins within a page");
+	memset(mapped, 0, sizeof(mapped));
+}
+
 /* More of one size than fit a slab, given back in another order. */
 static void
 test_many(void)
@@ -836,13 +918,16 @@ int
 main(void)
 {
 	printf("# seed %u\n", seed);
+	test_lists();
 	test_fit();
+	test_kva_panics();
 	test_untouched();
 	test_random_ops();
 	test_many();
 	test_sizes();
 	test_red_zones();
 	test_page_poison();
+	test_kmem_panics();
 	test_lowmem();
 	test_kmalloc_panics();
 	test_wrap();
