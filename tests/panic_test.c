@@ -609,6 +609,42 @@ PANIC_TEST(kept_lock, "panic.a_spin_lock_that_is_never_released")
 }
 
 static void
+do_nothing(void *arg)
+{
+	(void)arg;
+}
+
+PANIC_TEST(call_nowhere, "panic.smp_call_of_no_cpu")
+{
+	smp_call(mp_ncpus, do_nothing, NULL);
+}
+
+PANIC_TEST(call_deaf, "panic.smp_call_with_interrupts_off")
+{
+	disable_intr();
+	smp_call(0, do_nothing, NULL);
+}
+
+PANIC_TEST(call_unheard, "panic.smp_call_that_is_never_answered")
+{
+	let_cpu_1_keep(&outer);
+	smp_call(1, do_nothing, NULL);
+}
+
+/* As if an earlier caller's function had not returned. */
+PANIC_TEST(call_busy, "panic.smp_call_of_a_cpu_that_takes_none")
+{
+	pcpus[1]->pc_call = (struct smp_call *)&outer;
+	smp_call(1, do_nothing, NULL);
+}
+
+PANIC_TEST(ipi_nobody, "panic.an_ipi_without_a_handler")
+{
+	hw_send_ipi(0, IPI_TEST);
+	DELAY(1000);
+}
+
+static void
 panic_in_interrupt(void *arg)
 {
 	panic("planted %s", (const char *)arg);

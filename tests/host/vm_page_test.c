@@ -505,7 +505,9 @@ test_wire(void)
 	PANICS(vm_page_unwire(m, 0), "referenced mapping",
 	    "last unwire with sf_refs panics");
 	m->sf_refs = 0;
-	m->wire_count = UINT32_MAX;
+	m->wire_count = UINT32_MAX - 1;
+	vm_page_wire(m);
+	ok(m->wire_count == UINT32_MAX, "the last wiring that fits");
 	PANICS(vm_page_wire(m), "overflows", "wire overflow panics");
 	ok(m->wire_count == UINT32_MAX, "wire overflow leaves the count");
 	m->wire_count = 0;
