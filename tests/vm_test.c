@@ -313,9 +313,9 @@ TEST(kva_churn, "kva.all_cpus_churn_and_lose_nothing")
 /* --- kmalloc --- */
 
 static bool
-all_zero(const uint8_t *p, size_t size)
+all_are(const uint8_t *p, size_t size, uint8_t byte)
 {
-	while (size > 0 && p[size - 1] == 0)
+	while (size > 0 && p[size - 1] == byte)
 		size--;
 	return (size == 0);
 }
@@ -334,7 +334,7 @@ TEST(sizes, "kmalloc.every_size_is_there_aligned_and_zeroed")
 		EXPECT(kmalloc_bytes() >= before + size);
 		kfree(p);
 		p = kmalloc(size, M_ZERO);
-		bad += p == NULL || !all_zero(p, size);
+		bad += p == NULL || !all_are(p, size, 0);
 		kfree(p);
 	}
 	EXPECT_EQ(bad, 0);
@@ -342,27 +342,65 @@ TEST(sizes, "kmalloc.every_size_is_there_aligned_and_zeroed")
 	kfree(NULL);
 }
 
-TEST(kmalloc_many, "kmalloc.many_of_a_size_are_apart")
+/* Two neighbours, filled to their last bytes. */
+static void
+fill_two(size_t size)
+{
+	uint8_t *a = kmalloc(size, 0), *b = kmalloc(size, 0);
+
+	EXPECT(a != NULL && b != NULL);
+	memset(a, 0xaa, size);
+	memset(b, 0xbb, size);
+	EXPECT(all_are(a, size, 0xaa) && all_are(b, size, 0xbb));
+	kfree(a);
+	EXPECT(all_are(b, size, 0xbb));
+	kfree(b);
+}
+
+/*
+ * Around the size of each larger class, with and without the 24 bytes of the
+ * red zones of a debug build, and around that of a page.
+ */
+TEST(kmalloc_edges, "kmalloc.sizes_at_the_edges_of_classes_are_apart")
+{
+	static const size_t edges[] = { 336, 448, 576, 672, 1008, 1344, 2016,
+	    PAGE_SIZE - 64, PAGE_SIZE, 2 * PAGE_SIZE };
+
+	for (u_int i = 0; i < nitems(edges); i++)
+		for (size_t less = 0; less <= 26; less += less == 2 ? 21 : 1)
+			fill_two(edges[i] + 1 - less);
+}
+
+/* More than a slab has objects, so that each of its bits is used. */
+static void
+fill_many(size_t size)
 {
 	enum { N = 600 };
 	static uint32_t *p[N];
+	const size_t last = size / sizeof(uint32_t) - 1;
 	u_int bad = 0;
 
 	for (uint32_t i = 0; i < N; i++) {
-		p[i] = kmalloc(40, 0);
-		p[i][0] = p[i][9] = i;
+		p[i] = kmalloc(size, 0);
+		p[i][0] = p[i][last] = i;
 	}
 	for (uint32_t i = 0; i < N; i += 2)
 		kfree(p[i]);
 	for (uint32_t i = 0; i < N; i += 2) {
-		p[i] = kmalloc(40, 0);
-		p[i][0] = p[i][9] = i;
+		p[i] = kmalloc(size, 0);
+		p[i][0] = p[i][last] = i;
 	}
 	for (uint32_t i = 0; i < N; i++) {
-		bad += p[i][0] != i || p[i][9] != i;
+		bad += p[i][0] != i || p[i][last] != i;
 		kfree(p[i]);
 	}
 	EXPECT_EQ(bad, 0);
+}
+
+TEST(kmalloc_many, "kmalloc.many_of_a_size_are_apart")
+{
+	fill_many(4);
+	fill_many(40);
 }
 
 TEST(kmalloc_huge, "kmalloc.too_much_fails")

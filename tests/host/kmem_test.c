@@ -77,7 +77,7 @@ sf_buf_page_referenced(struct vm_page *m)
 static void __dead2
 give_up(const char *why, size_t value)
 {
-	printf("Bail out! %s: 0x%zx\n", why, value);
+	printf("not ok %d - %s: 0x%zx\nBail out!\n", ++ncases, why, value);
 	exit(1);
 }
 
@@ -90,7 +90,8 @@ panic(const char *fmt, ...)
 	vsnprintf(panic_msg, sizeof(panic_msg), fmt, ap);
 	va_end(ap);
 	if (!panic_armed) {
-		printf("Bail out! panic: %s\n", panic_msg);
+		printf("not ok %d - panic: %s\nBail out!\n", ++ncases,
+		    panic_msg);
 		exit(1);
 	}
 	panic_armed = false;
@@ -200,7 +201,8 @@ tlb_force(uint32_t stamp)
 void *
 pmap_dmap(vm_paddr_t pa)
 {
-	assert(pa < dmap_limit);
+	if (pa >= dmap_limit)
+		give_up("no address of the direct map", pa);
 	return (dmap + pa);
 }
 
@@ -209,7 +211,8 @@ window_page(vm_offset_t va)
 {
 	size_t i = (va - (vm_offset_t)window) / PAGE_SIZE;
 
-	assert(va >= (vm_offset_t)window && i < NKVA);
+	if (va < (vm_offset_t)window || i >= NKVA)
+		give_up("no kernel address", va);
 	return ((u_int)i);
 }
 
@@ -228,7 +231,8 @@ pmap_kenter(vm_offset_t va, vm_paddr_t pa)
 {
 	u_int i = window_page(va);
 
-	assert(mapped[i] == 0 && (va & PAGE_MASK) == 0);
+	if (mapped[i] != 0 || (va & PAGE_MASK) != 0)
+		give_up("mapped twice, or not a page", va);
 	if (reachable(kva_gone[i]))
 		give_up("an address is used again too early", va);
 	if (reachable(frame_gone[atop(pa)]))
@@ -244,7 +248,8 @@ pmap_kremove(vm_offset_t va)
 {
 	u_int i = window_page(va);
 
-	assert(mapped[i] != 0);
+	if (mapped[i] == 0)
+		give_up("unmapped twice", va);
 	if (touched)
 		kva_gone[i] = frame_gone[mapped[i] - 1] = ++now;
 	mapped[i] = 0;

@@ -55,8 +55,8 @@ panic(const char *fmt, ...)
 	vsnprintf(panic_msg, sizeof(panic_msg), fmt, ap);
 	va_end(ap);
 	if (!panic_armed || host_locks_held != 0) {
-		printf("Bail out! panic (%d locks): %s\n", host_locks_held,
-		    panic_msg);
+		printf("not ok %d - panic with %d locks: %s\nBail out!\n",
+		    ++ncases, host_locks_held, panic_msg);
 		exit(1);
 	}
 	panic_armed = false;
@@ -505,6 +505,14 @@ test_wire(void)
 	PANICS(vm_page_unwire(m, 0), "referenced mapping",
 	    "last unwire with sf_refs panics");
 	m->sf_refs = 0;
+	for (i = 1, n = 0; i != 0; i <<= 1) {
+		m->wire_count = i;
+		vm_page_wire(m);
+		n += m->wire_count == i + 1 && vm_page_wired(m);
+		vm_page_unwire(m, 0);
+		n += m->wire_count == i && m->sf_refs == 0;
+	}
+	ok(n == 64, "a wiring more and less of each power of two");
 	m->wire_count = UINT32_MAX - 1;
 	vm_page_wire(m);
 	ok(m->wire_count == UINT32_MAX, "the last wiring that fits");
@@ -535,7 +543,14 @@ test_panics(void)
 	PANICS(vm_page_alloc(VM_ALLOC_HIGH | VM_ALLOC_LOW),
 	    "contradictory request 0x6", "HIGH with LOW");
 
+	ok(!sf_refs_any(0) && !sf_refs_any(SF_REFS_UNWIRED) &&
+	    sf_refs_any(1) && sf_refs_any(SF_REFS_UNWIRED - 1) &&
+	    sf_refs_any(SF_REFS_UNWIRED + 1) && sf_refs_any(~0u),
+	    "references, with and without wirings");
 	m = vm_page_alloc(0);
+	m->sf_refs = SF_REFS_UNWIRED + 1;
+	PANICS(vm_page_free(m), "has a referenced mapping",
+	    "free of an unwired page with a reference panics");
 	m->sf_refs = 1;
 	snprintf(want, sizeof(want), "frame 0x%x has a referenced mapping",
 	    vm_page_index(m));
