@@ -317,6 +317,46 @@ PANIC_TEST(sleep_deaf, "panic.sleep_with_interrupts_off")
 	(void)thread_sleep_ms(1, 0);
 }
 
+static void
+sleep_now(void *arg)
+{
+	(void)arg;
+	(void)thread_sleep_ms(1, 0);
+}
+
+PANIC_TEST(sleep_intr, "panic.sleep_in_an_interrupt")
+{
+	smp_call(1, sleep_now, NULL);
+}
+
+PANIC_TEST(sleep_unlocked, "panic.sleep_with_its_channel_unlocked")
+{
+	(void)sleepq_wait(&inner, "nothing", 0, 0);
+}
+
+static void
+lock_now(void *arg)
+{
+	mtx_lock(arg);
+}
+
+PANIC_TEST(mutex_intr, "panic.mutex_in_an_interrupt")
+{
+	smp_call(1, lock_now, &mutex_outer);
+}
+
+PANIC_TEST(mutex_deaf, "panic.mutex_with_interrupts_off")
+{
+	disable_intr();
+	mtx_lock(&mutex_outer);
+}
+
+PANIC_TEST(mutex_critical, "panic.mutex_in_a_critical_section")
+{
+	critical_enter();
+	mtx_lock(&mutex_outer);
+}
+
 PANIC_TEST(mutex_spin, "panic.mutex_under_a_spin_lock")
 {
 	spin_lock(&outer);
@@ -367,6 +407,65 @@ PANIC_TEST(mutex_not_ours, "panic.mtx_unlock_by_another_thread")
 PANIC_TEST(unpin, "panic.sched_unpin_without_a_pin")
 {
 	sched_unpin();
+}
+
+PANIC_TEST(bind_nowhere, "panic.sched_bind_to_no_cpu")
+{
+	sched_bind(mp_ncpus);
+}
+
+PANIC_TEST(bind_twice, "panic.sched_bind_twice")
+{
+	sched_bind(0);
+	sched_bind(0);
+}
+
+PANIC_TEST(bind_pinned, "panic.sched_bind_while_pinned")
+{
+	sched_pin();
+	sched_bind(0);
+}
+
+PANIC_TEST(unbind, "panic.sched_unbind_without_a_bind")
+{
+	sched_unbind();
+}
+
+PANIC_TEST(critical, "panic.critical_exit_without_an_enter")
+{
+	critical_exit();
+}
+
+PANIC_TEST(create_nowhere, "panic.thread_create_on_no_cpu")
+{
+	(void)thread_create_on(mp_ncpus, lock_now, NULL, "nowhere");
+}
+
+PANIC_TEST(join_itself, "panic.thread_join_of_itself")
+{
+	thread_join(curthread());
+}
+
+PANIC_TEST(signal_32, "panic.thread_signal_that_has_no_bit")
+{
+	thread_signal(curthread(), 32);
+}
+
+PANIC_TEST(exit_main, "panic.thread_exit_of_the_first_thread")
+{
+	thread_exit();
+}
+
+static void
+exit_critical(void *arg)
+{
+	(void)arg;
+	critical_enter();
+}
+
+PANIC_TEST(critical_exit_, "panic.thread_exit_in_a_critical_section")
+{
+	thread_join(thread_create(exit_critical, NULL, "critical"));
 }
 
 static void
@@ -543,6 +642,42 @@ PANIC_TEST(kept_lock, "panic.a_spin_lock_that_is_never_released")
 {
 	let_cpu_1_keep(&outer);
 	spin_lock(&outer);
+}
+
+static void
+do_nothing(void *arg)
+{
+	(void)arg;
+}
+
+PANIC_TEST(call_nowhere, "panic.smp_call_of_no_cpu")
+{
+	smp_call(mp_ncpus, do_nothing, NULL);
+}
+
+PANIC_TEST(call_deaf, "panic.smp_call_with_interrupts_off")
+{
+	disable_intr();
+	smp_call(0, do_nothing, NULL);
+}
+
+PANIC_TEST(call_unheard, "panic.smp_call_that_is_never_answered")
+{
+	let_cpu_1_keep(&outer);
+	smp_call(1, do_nothing, NULL);
+}
+
+/* As if an earlier caller's function had not returned. */
+PANIC_TEST(call_busy, "panic.smp_call_of_a_cpu_that_takes_none")
+{
+	pcpus[1]->pc_call = (struct smp_call *)&outer;
+	smp_call(1, do_nothing, NULL);
+}
+
+PANIC_TEST(ipi_nobody, "panic.an_ipi_without_a_handler")
+{
+	hw_send_ipi(0, IPI_TEST);
+	DELAY(1000);
 }
 
 static void
