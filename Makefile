@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # mayfly: `make help` lists the targets and variables.  This file owns the
-# flags and the dependencies.  The scripts in scripts/ boot the image.  They
-# read these variables from their environment, to which make adds those set on
-# its command line:
+# flags and the dependencies.  The scripts in scripts/ boot the image.
+#
+# The variables of the table below are taken from make's command line only.  For
+# the scripts each of them that is set there is exported as MAYFLY_NAME; what
+# else the environment calls CPU or FILE is not ours.
 #
 #: SMP=4		CPUs
 #: MEM=5G		memory, with a suffix of M or G
@@ -17,8 +19,11 @@
 #: BOOT=kernel		what loads it: kernel (QEMU itself) or iso (GRUB)
 #: CC=gcc		gcc or clang
 #: CROSS=		prefix of gcc, ld and nm, such as i686-linux-gnu-
+#: LD=ld		the linker
+#: NASM=nasm		the assembler
 #: DEBUG=1		0 builds the release image, without -DDEBUG
 #: VARIANT=		ubsan: panics at undefined behaviour; gcov: counts lines
+#: LIMIT=180		seconds after which a row of tests/matrix.tsv fails
 #: GDBPORT=1234		TCP port at which QEMU waits for gdb
 #: SECONDS=10		time of make fuzz for each parser; 60 in test-all
 #: BENCH=		what make performance makes: exact, time, report
@@ -29,11 +34,55 @@
 # behaviour (VARIANT=ubsan), build/gcov/ those of one that counts how often
 # each line is executed (VARIANT=gcov).
 
+GIVEN	:= $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v))
+GIVEN	:= $(filter-out MAKE% SHELL -%,$(GIVEN))
+KNOWN	:= $(shell sed -n 's/^[#]: \([A-Z_]*\)=.*/\1/p' Makefile \
+	  tests/sim/sim.mk)
+ifneq ($(filter-out $(KNOWN),$(GIVEN)),)
+$(error $(filter-out $(KNOWN),$(GIVEN)): no such variable; make help lists them)
+endif
+# With -e the environment's CFLAGS would replace those below, and with -i a
+# failed test would not fail.
+SHORT	:= $(filter-out --%,$(firstword -$(MAKEFLAGS)))
+ifneq ($(findstring e,$(SHORT))$(findstring i,$(SHORT)),)
+$(error make -$(SHORT:-%=%): neither -e nor -i works here (MAKEFLAGS))
+endif
+# A value is passed on as it was given: a $ in it is no reference.
+$(foreach v,$(GIVEN),$(eval export MAYFLY_$v := $$(value $v)))
+
+# make takes even this one from the environment.
+ifeq ($(origin MAKE),environment)
+MAKE	= make
+endif
+
+# What would change the meaning of a tool; as in scripts/common, and variables
+# of compilers that add flags or directories with headers.
+unexport CDPATH GREP_OPTIONS POSIXLY_CORRECT AWKPATH AWKLIBPATH TAR_OPTIONS \
+	GZIP NASMENV PERL5OPT PERL5LIB PERLLIB PERL_UNICODE HARNESS_OPTIONS \
+	HARNESS_PERL_SWITCHES HARNESS_IGNORE_EXIT HARNESS_VERBOSE \
+	GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE \
+	CPATH C_INCLUDE_PATH DEPENDENCIES_OUTPUT SUNPRO_DEPENDENCIES \
+	CCC_OVERRIDE_OPTIONS LDEMULATION
+export LC_ALL = C
+
 CC	= gcc
 LD	= ld
-NASM	?= nasm
-CROSS	?=
-DEBUG	?= 1
+NASM	= nasm
+CROSS	=
+DEBUG	= 1
+V	=
+BENCH	=
+SEED	=
+SECONDS	= 10
+# Of the variables that are set for some files, variants and programs only, what
+# the others get.
+CFLAGS_	=
+CFLAGS_release =
+HOSTCFLAGS_ =
+HOSTCFLAGS_release =
+HOSTCFLAGS_ubsan =
+HOSTINC	=
+SIMOPT	=
 Q	= $(if $(V),,@)
 
 ifeq ($(filter 0 1,$(DEBUG)),)
@@ -59,11 +108,23 @@ DEBUGINFO = -g $(if $(findstring clang,$(CC)),,-gno-variable-location-views)
 # Where the inlined paths of sf_buf(9) meet, these two passes of gcc keep the
 # handle in memory: 3 instructions of a miss.
 GCCFLAGS = $(if $(findstring clang,$(CC)),,-fno-tree-pre -fno-tree-coalesce-vars)
+# What distributions turn on in their compilers, for programs: none of it works
+# without a C library, or it adds instructions.
+PLAIN	= -fno-pic -fno-pie -fno-lto -fno-stack-protector -fcf-protection=none \
+	  -fno-stack-clash-protection -U_FORTIFY_SOURCE -fno-common \
+	  -fno-unwind-tables -fno-asynchronous-unwind-tables \
+	  -fno-sanitize=all $(NEWFLAGS)
+# Of these each is given to a compiler that knows it, which is asked once.
+NEWFLAGS = $(eval NEWFLAGS := $(shell for flag in \
+	  -fzero-call-used-regs=skip -ftrivial-auto-var-init=uninitialized \
+	  -mindirect-branch=keep -mfunction-return=keep -mno-retpoline \
+	  -fno-hardened; do \
+	  $(CROSS)$(CC) -Werror -m32 $$flag -fsyntax-only -x c /dev/null \
+	  2>/dev/null && echo $$flag; done))$(NEWFLAGS)
 CFLAGS	= -m32 -march=i686 -mtune=generic -mregparm=3 $(STACKALIGN) \
-	  -std=gnu11 -O2 $(GCCFLAGS) $(DEBUGINFO) -ffreestanding -fno-pic -fno-pie \
-	  -mgeneral-regs-only -fno-omit-frame-pointer -fno-stack-protector \
-	  -fno-strict-aliasing -fno-optimize-sibling-calls \
-	  -fno-asynchronous-unwind-tables -fno-builtin \
+	  -std=gnu11 -O2 $(GCCFLAGS) $(DEBUGINFO) -ffreestanding $(PLAIN) \
+	  -mgeneral-regs-only -fno-omit-frame-pointer \
+	  -fno-strict-aliasing -fno-optimize-sibling-calls -fno-builtin \
 	  -Wall -Wextra -I. -I$(I) $(if $(filter 1,$(DEBUG)),-DDEBUG) \
 	  $(CFLAGS_$(VARIANT))
 CFLAGS_gcov = -DGCOV -O0 -fprofile-arcs -ftest-coverage -fprofile-info-section \
@@ -74,10 +135,15 @@ CFLAGS_kern/debug/gcov.c = -O2 -fno-profile-arcs -fno-test-coverage
 CFLAGS_kern/debug/ubsan.c = -fno-sanitize=all
 # This file has a pragma that only gcc knows and needs.
 CFLAGS_kern/lib/string.c = -Wno-unknown-pragmas
-LDFLAGS	= -m elf_i386 -nostdlib -z noexecstack \
-	  --compress-debug-sections=zlib -T linker.ld
-KSYMS	= NM='$(CROSS)nm' sh scripts/ksyms
-HOSTCFLAGS = -std=gnu11 -Wall -Wextra -g \
+NASMFLAGS = -f elf32 -g -F dwarf
+LDFLAGS	= -m elf_i386 -nostdlib -static -no-pie --build-id=none \
+	  --no-gc-sections -z noexecstack -z norelro -z max-page-size=4096
+LINK	= $(CROSS)$(LD) $(LDFLAGS) --compress-debug-sections=zlib -T linker.ld
+KSYMS	= sh scripts/ksyms NM='$(CROSS)nm'
+# Programs for the host: their sources are included in each other, or linked by
+# ld -r, which is not for LTO; and _FORTIFY_SOURCE wants -O.
+HOSTPLAIN = -fno-lto -U_FORTIFY_SOURCE
+HOSTCFLAGS = -std=gnu11 -Wall -Wextra -g $(HOSTPLAIN) \
 	  $(or $(HOSTCFLAGS_$(VARIANT)),-fsanitize=address,undefined \
 	  -fno-sanitize-recover=all)
 HOSTCFLAGS_gcov = -O0 --coverage -fdata-sections
@@ -96,7 +162,7 @@ FAULTS	= $(shell sed -n 's/,/ /g; s/^if_fault //p' tests/boot/chain.asm | \
 	  sed 's/;.*//' | tr -s ' \t' '\n\n' | sort -u)
 CHAINS	= $(FAULTS:%=$(B)/tests/%.elf)
 # $(call rows,SET): the rows of the table of machines that are in SET.
-rows	= $(shell awk -F '\t' '!/^\#/ && $$NF == "$(1)" { print $$1 }' \
+rows	= $(shell awk -F '\t' '/^[0-9a-z]/ && $$NF == "$(1)" { print $$1 }' \
 	  tests/matrix.tsv)
 HOSTT	= $(patsubst tests/host/%.c,$(HOSTB)/host/%,$(wildcard tests/host/*.c))
 PARSERS	= acpi cmdline lineedit multiboot
@@ -105,7 +171,7 @@ PARSERS	= acpi cmdline lineedit multiboot
 TESTS	= tests/run-file.t $(HOSTT)
 TESTS	+= $(PARSERS:%=$(HOSTB)/host/fuzz_%)
 TESTS	+= tests/pairwise.t tests/ktap.t tests/layers.t
-TESTS	+= tests/monitor.t tests/manual.t
+TESTS	+= tests/monitor.t tests/manual.t tests/scripts.t tests/compiler.t
 TESTS	+= tests/bench/budget.t tests/bench/published.t
 TESTS	+= $(wildcard tests/judges/*.t)
 # The targets of make test-all: make test, and those that take longer or need
@@ -125,7 +191,9 @@ TESTTOOLS = $(TOOLS) @test
 # files.
 all:				## builds the kernel (plain make does)
 	@sh scripts/need flock
-	@mkdir -p build
+	@mkdir -p build 2>/dev/null; [ -w build ] || { \
+	    echo 'build/ cannot be written: build in a copy of this tree' >&2; \
+	    exit 2; }
 	$(Q)flock build/lock $(MAKE) --no-print-directory objects
 
 objects: $(B)/mayfly.elf
@@ -138,7 +206,7 @@ endif
 
 $(B)/mayfly.elf: $(OBJS) $(B)/objects $(B)/ksyms.o linker.ld
 	@echo "LD  $@"
-	$(Q)$(CROSS)$(LD) $(LDFLAGS) -o $@.tmp $(OBJS) $(B)/ksyms.o
+	$(Q)$(LINK) -o $@.tmp $(OBJS) $(B)/ksyms.o
 	$(Q)$(KSYMS) $@.tmp >$(B)/ksyms.check
 	$(Q)cmp $(B)/ksyms.asm $(B)/ksyms.check || { \
 	    echo 'the second link moved a function' >&2; exit 1; }
@@ -150,12 +218,12 @@ $(B)/mayfly.elf: $(OBJS) $(B)/objects $(B)/ksyms.o linker.ld
 $(B)/ksyms.asm: $(OBJS) $(B)/objects linker.ld scripts/ksyms
 	@echo "SYM $@"
 	$(Q)$(KSYMS) >$(B)/ksyms0.asm
-	$(Q)$(NASM) -f elf32 -o $(B)/ksyms0.o $(B)/ksyms0.asm
-	$(Q)$(CROSS)$(LD) $(LDFLAGS) -o $(B)/ksyms0.elf $(OBJS) $(B)/ksyms0.o
+	$(Q)$(NASM) $(NASMFLAGS) -o $(B)/ksyms0.o $(B)/ksyms0.asm
+	$(Q)$(LINK) -o $(B)/ksyms0.elf $(OBJS) $(B)/ksyms0.o
 	$(Q)$(KSYMS) $(B)/ksyms0.elf >$@.tmp && mv $@.tmp $@
 
 $(B)/ksyms.o: $(B)/ksyms.asm
-	$(Q)$(NASM) -f elf32 -o $@ $<
+	$(Q)$(NASM) $(NASMFLAGS) -o $@ $<
 
 $(I)/machine:
 	$(Q)mkdir -p $(I) && ln -sfn ../../arch/i386/include $@
@@ -175,26 +243,25 @@ $(B)/objects: force
 
 $(B)/%.o: %.c $(B)/flags | $(I)/machine
 	@mkdir -p $(@D)
-	@echo "CC  $<"
+	@echo "CC  $@"
 	$(Q)$(FLAGS) $(CFLAGS_$<) -MMD -MP -c -o $@ $<
 
 $(B)/%.o: %.asm $(B)/flags
 	@mkdir -p $(@D)
-	@echo "ASM $<"
-	$(Q)$(NASM) -f elf32 -g -o $@ $<
+	@echo "ASM $@"
+	$(Q)$(NASM) $(NASMFLAGS) -o $@ $<
 
 # Images that act as a faulty loader or firmware, one for each fault, for BOOT=.
 $(CHAINS): $(B)/tests/%.elf: tests/boot/chain.asm $(B)/flags
 	@mkdir -p $(@D)
-	$(Q)$(NASM) -f elf32 -D FAULT=$* -o $(@:.elf=.chain.o) $<
-	$(Q)$(CROSS)$(LD) -m elf_i386 -z noexecstack -z max-page-size=4096 \
-	    -Ttext=0x2000000 -o $@ $(@:.elf=.chain.o)
+	$(Q)$(NASM) $(NASMFLAGS) -D FAULT=$* -o $(@:.elf=.chain.o) $<
+	$(Q)$(CROSS)$(LD) $(LDFLAGS) -Ttext=0x2000000 -o $@ $(@:.elf=.chain.o)
 
 # For editors: a JSON object for each source, with its flags.
 compile_commands.json: $(CSRC) $(B)/flags
 	@printf '%s\n' $(foreach f,$(CSRC),'$(f) $(CFLAGS_$(f))') | \
-	    FLAGS='$(FLAGS)' awk 'BEGIN { \
-		dir = ENVIRON["PWD"]; gsub(/[\\"]/, "\\\\&", dir); \
+	    DIR="$$(pwd)" FLAGS='$(FLAGS)' awk 'BEGIN { \
+		dir = ENVIRON["DIR"]; gsub(/[\\"]/, "\\\\&", dir); \
 		printf "[" \
 	    } { \
 		file = $$1; $$1 = ""; \
@@ -208,7 +275,7 @@ $(HOSTB)/host/libk_test: HOSTCFLAGS += -fno-builtin -Wno-unknown-pragmas
 $(HOSTB)/host/%: tests/host/%.c $(wildcard $(DIRS:%=%/*.[ch]) sys/*.h) \
     | need-test
 	@mkdir -p $(@D)
-	@echo "HOSTCC $<"
+	@echo "HOSTCC $@"
 	$(Q)$(CC) $(HOSTCFLAGS) $(HOSTINC) -o $@ $<
 $(HOSTB)/host/vm_page_test $(HOSTB)/host/kmem_test $(HOSTB)/host/multiboot_test \
     $(HOSTB)/host/tunable_test: \
@@ -235,25 +302,25 @@ FUZZSRC	= arch/i386/pc/acpi_tables.c boot/multiboot.c boot/physmem.c \
 $(HOSTB)/host/fuzz_%: tests/fuzz/%.c tests/fuzz/replay.c tests/fuzz/fuzz.h \
     $(FUZZSRC) | need-test $(I)/machine
 	@mkdir -p $(@D)
-	@echo "HOSTCC $<"
+	@echo "HOSTCC $@"
 	$(Q)$(CC) $(HOSTCFLAGS) $(FUZZINC) -DCORPUS='"tests/fuzz/corpus/$*"' \
 	    -o $@ $< tests/fuzz/replay.c
 
 build/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(FUZZSRC) | $(I)/machine
 	@sh scripts/need clang libfuzzer
 	@mkdir -p $(@D)
-	@echo "FUZZCC $<"
+	@echo "FUZZCC $@"
 	$(Q)clang -std=gnu11 -Wall -Wextra -g -O1 $(FUZZINC) \
 	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 	    -o $@ $<
 
 fuzz: $(PARSERS:%=build/fuzz/%)	## searches for input on which a parser fails
-	$(Q)sh scripts/fuzz $(or $(SECONDS),10) $(PARSERS)
+	$(Q)sh scripts/fuzz $(SECONDS) $(PARSERS)
 
 need-test:
 	@sh scripts/need $(TESTTOOLS)
 
-run debug gdb iso: export KERNEL = $(B)/mayfly.elf
+run debug gdb iso: export MAYFLY_KERNEL = $(B)/mayfly.elf
 
 run: all			## boots FILE as a module and digests it
 	$(Q)sh scripts/run-file
@@ -280,18 +347,18 @@ test-rows: need-test images	## boots the rows too large for make test
 
 test-all: SECONDS = 60
 test-all:			## runs all tests
-	$(Q)MAKE='$(MAKE) SECONDS=$(SECONDS)' sh scripts/test-all $(ALLTARGETS)
+	$(Q)MAYFLY_MAKE='$(MAKE) SECONDS=$(SECONDS)' sh scripts/test-all $(ALLTARGETS)
 
 layers: all			## checks which folder uses which
 	@sh scripts/need perl $(CROSS)nm
-	$(Q)NM=$(CROSS)nm perl scripts/layers scripts/layers.tsv $(B)/objects
+	$(Q)MAYFLY_NM=$(CROSS)nm perl scripts/layers scripts/layers.tsv $(B)/objects
 
 bench: release			## runs some benchmarks; tables on the terminal
 	$(if $(BENCH),$(error BENCH=$(BENCH): that is for make performance))
-	$(Q)BENCH=quick sh scripts/bench
+	$(Q)sh scripts/bench BENCH=quick
 
 performance: images		## runs all benchmarks; writes docs/performance
-	$(Q)BENCH=$(or $(BENCH),full) sh scripts/bench
+	$(Q)sh scripts/bench BENCH=$(or $(BENCH),full)
 
 bench-budget: all release	## compares instructions with their ceilings
 	$(Q)sh tests/bench/budget.t
@@ -301,7 +368,7 @@ test-bochs: need-test images	## boots the table's rows for Bochs
 	$(call prove,,$(call rows,bochs))
 
 model:				## checks the models of the protocols with spin
-	$(Q)CC=$(CC) perl scripts/progress build/model/running sh tests/model/run
+	$(Q)perl scripts/progress build/model/running sh tests/model/run
 
 iso: all			## makes build/mayfly.iso: GRUB, kernel and FILE
 	$(Q)sh scripts/iso $(B)/mayfly.iso
@@ -310,12 +377,8 @@ iso: all			## makes build/mayfly.iso: GRUB, kernel and FILE
 release:			## builds the release image, without -DDEBUG
 	$(Q)$(MAKE) --no-print-directory DEBUG=0 all
 
-# With less than about 3 GB of memory scripts/qemu starts qemu-system-i386,
-# whose registers are those of gdb's `set architecture i386'.
 debug: all			## starts QEMU, which waits for gdb on GDBPORT
-	@echo 'To connect: make gdb (or scripts/gdb GDB-ARGUMENTS)'
-	$(Q)MEM=$${MEM:-512M} sh scripts/qemu \
-	    -gdb "tcp:localhost:$${GDBPORT:-1234}" -S
+	$(Q)sh scripts/debug
 
 gdb: all			## connects gdb to the kernel of make debug
 	$(Q)sh scripts/gdb

@@ -4,6 +4,8 @@
 # tests/gdb.t - test the gdb commands of scripts/gdbinit, at a kernel in QEMU
 # that is stopped in a case of tests/debugger_test.c.  Prints TAP.
 
+. "$(dirname "$0")/../scripts/common"
+unset_variables
 cd "$(dirname "$0")/.." || exit 2
 dir=$(mktemp -d) || exit 2
 qemu=
@@ -15,16 +17,16 @@ finish()
 trap finish EXIT
 trap 'exit 1' HUP INT TERM
 
-SMP=2 MEM=64M FILE='' KERNEL=build/mayfly.elf \
+timeout 120 sh scripts/qemu SMP=2 MEM=64M FILE= KERNEL=build/mayfly.elf \
     APPEND='test=debugger.something_to_look_at sf_buf.dmap=off nsfbufs=64' \
-    timeout 120 sh scripts/qemu -S -gdb "unix:$dir/gdb,server=on,wait=off" \
+    -S -gdb "unix:$dir/gdb,server=on,wait=off" \
     </dev/null >"$dir/qemu" 2>&1 &
 qemu=$!
 for i in 1 2 3 4 5 6 7 8 9 10; do
 	[ -S "$dir/gdb" ] && break
 	sleep 1
 done
-GDBPORT=$dir/gdb KERNEL=build/mayfly.elf timeout 120 sh scripts/gdb -batch \
+timeout 120 sh scripts/gdb GDBPORT="$dir/gdb" KERNEL=build/mayfly.elf -batch \
     -ex 'hbreak debugger_look' -ex continue -ex threads -ex cpus \
     -ex 'backtrace 2' -ex sf_bufs -ex 'page m' -ex 'page 0' \
     -ex 'page 0xfffff' -ex 'whatis-at debugger_look' -ex controls \

@@ -5,6 +5,7 @@
 # no other log.  Prints TAP.  The verdicts on all machines depend on
 # scripts/ktap.
 
+. "$(dirname "$0")/../scripts/common"
 cd "$(dirname "$0")/.." || exit 2
 n=0
 

@@ -5,6 +5,8 @@
 # scripts/layers would tell if it were not: in a tree of three folders each
 # thing that it must refuse is done once.
 
+. "$(dirname "$0")/../scripts/common"
+unset_variables
 cd "$(dirname "$0")/.." || exit 2
 top=$(pwd)
 dir=$(mktemp -d) || exit 2
@@ -37,7 +39,7 @@ of()
 	mkdir -p "$(dirname "$1")" "build/$(dirname "$1")"
 	printf '%s\n' "$2" >"$1"
 	case $1 in
-	*.c)	${CC:-gcc} -I. -c -o "build/${1%.c}.o" "$1" ;;
+	*.c)	gcc -I. -c -o "build/${1%.c}.o" "$1" ;;
 	esac || echo "Bail out! $1 does not compile"
 }
 

@@ -7,6 +7,8 @@
 # every target; and the files, functions and cases that the documents name
 # exist.
 
+. "$(dirname "$0")/../scripts/common"
+unset_variables
 cd "$(dirname "$0")/.." || exit 2
 n=0
 

@@ -19,16 +19,16 @@ my ($pid, $to, $from, $seen);
 chdir(dirname(abs_path($0)) . '/..') or die "chdir: $!\n";
 $SIG{PIPE} = 'IGNORE';
 # make coverage sets another kernel, and a folder for the machines' logs.
-my ($logs, $machines) = (delete $ENV{LOGS}, 0);
-delete $ENV{KERNEL} unless defined $logs;
-delete @ENV{qw(SMP MEM CPU MACHINE APPEND BOOT FILE LOG ACCEL_THREAD SERIAL)};
+my ($logs, $kernel, $machines) = (@ENV{qw(MAYFLY_LOGS MAYFLY_KERNEL)}, 0);
+delete @ENV{grep { /^MAYFLY_/ } keys %ENV};
+$ENV{MAYFLY_KERNEL} = $kernel if defined $logs;
 
 # Starts a command; its input and output are pipes of this program.
 sub start {
 	my (%set) = (SMP => 2, MEM => '64M', FILE => '', @{shift()});
 	$set{LOG} //= "$logs/monitor-" . ++$machines . '.log'
 	    if defined $logs;
-	local @ENV{keys %set} = values %set;
+	local @ENV{map { "MAYFLY_$_" } keys %set} = values %set;
 	$pid = open2($from, $to, @_);
 	$seen = '';
 }
@@ -287,7 +287,7 @@ subtest 'after a panic' => sub {
 };
 
 subtest 'other machines' => sub {
-	start([APPEND => 'monitor=on'], @qemu, '-no-acpi');
+	start([APPEND => 'monitor=on', MACHINE => 'pc,acpi=off'], @qemu);
 	expect(qr/MADT is unusable/, 'without an I/O APIC');
 	prompt();
 	command('audit', 'audit: all', 'input is polled');

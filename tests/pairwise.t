@@ -4,6 +4,7 @@
 # tests/pairwise.t - check that the rows of tests/matrix.tsv cover its axes
 # pairwise, and that scripts/pairwise notices what is missing.  Prints TAP.
 
+. "$(dirname "$0")/../scripts/common"
 cd "$(dirname "$0")/.." || exit 2
 table=$(mktemp) || exit 2
 trap 'rm -f "$table"' EXIT

@@ -6,13 +6,14 @@
 # fail with the expected status and the expected message, because the status
 # alone could have another cause.
 
+. "$(dirname "$0")/../scripts/common"
 cd "$(dirname "$0")/.." || exit 2
 dir=$(mktemp -d) || exit 2
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 1' HUP INT TERM
 
-export SMP=2 MEM=64M LOG="$dir/log"
-unset CPU MACHINE APPEND BOOT KERNEL FILE
+unset_variables
+export MAYFLY_SMP=2 MAYFLY_MEM=64M MAYFLY_LOG="$dir/log"
 n=0
 
 # check NAME STATUS PATTERN COMMAND...: one test, which passes if COMMAND exits
@@ -40,7 +41,7 @@ good()
 	name=$1 file=$2
 	shift 2
 	check "$name" 0 '^run: all digests agree with sha256sum$' \
-	    env FILE="$file" "$@" sh scripts/run-file
+	    sh scripts/run-file FILE="$file" "$@"
 }
 
 # bad NAME STATUS PATTERN FILE VARIABLE=VALUE...: passes if the run exits with
@@ -50,7 +51,7 @@ bad()
 	name=$1 want=$2 pattern=$3 file=$4
 	shift 4
 	check "$name" "$want" "$pattern" \
-	    env FILE="$file" "$@" sh scripts/run-file
+	    sh scripts/run-file FILE="$file" "$@"
 }
 
 printf 'eighteen and a half' >"$dir/small"
@@ -74,8 +75,7 @@ good 'an empty file in an ISO image' "$dir/empty" BOOT=iso
 truncate -s 12M "$dir/12m"
 check 'the progress of a large file is printed' 0 \
     '^digest: [0-9]+ of 13 MB (copied|read)' \
-    env FILE="$dir/12m" SMP=4 MEM=128M ACCEL_THREAD=single \
-    sh scripts/run-file
+    sh scripts/run-file FILE="$dir/12m" SMP=4 MEM=128M ACCEL_THREAD=single
 
 bad 'no module' 1 '^digest: no file' ''
 bad 'no module in an ISO image' 1 '^digest: no file' '' BOOT=iso
@@ -128,8 +128,8 @@ elif setpriv --reuid=65534 --regid=65534 --clear-groups \
     test -r scripts/run-file 2>/dev/null; then
 	n=$((n - 1))
 	check 'a file that may not be read' 2 'can be read' \
-	    env FILE="$dir/small" setpriv --reuid=65534 --regid=65534 \
-	    --clear-groups sh scripts/run-file
+	    setpriv --reuid=65534 --regid=65534 --clear-groups \
+	    sh scripts/run-file FILE="$dir/small"
 else
 	echo "ok $n - a file that may not be read # SKIP the superuser may"
 fi

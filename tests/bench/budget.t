@@ -12,6 +12,8 @@
 # run.  With shift=2, start-up's waits take a quarter of the instructions.
 
 set -u
+. "$(dirname "$0")/../../scripts/common"
+unset_variables
 cd "$(dirname "$0")/../.." || exit 2
 table=tests/bench/budget.tsv
 out=build/bench
@@ -28,8 +30,9 @@ boot()
 	[ "$2" -eq 1 ] || pattern=exact.miss-read-shared,exact.miss-all-cpus,\
 exact.miss-read-private-busy
 	log=$out/budget-$1-$2.log
-	SMP=$2 MEM=1G FILE='' KERNEL=$kernel ACCEL_THREAD=single \
-	    APPEND="bench=$pattern nsfbufs=1024" timeout -k 5 100 sh scripts/qemu \
+	timeout -k 5 100 sh scripts/qemu SMP="$2" MEM=1G FILE= \
+	    KERNEL=$kernel ACCEL_THREAD=single \
+	    APPEND="bench=$pattern nsfbufs=1024" \
 	    -icount shift=2,sleep=off </dev/null >"$log" 2>&1
 	echo "status=$?" >>"$log"
 }
@@ -39,9 +42,9 @@ exact.miss-read-private-busy
 boot_off()
 {
 	log=$out/budget-off-$1-$2.log
-	SMP=$2 MEM=2G FILE='' KERNEL=build/release/mayfly.elf \
-	    ACCEL_THREAD=single APPEND="bench=intr-off nsfbufs=$1" \
-	    timeout -k 5 100 sh scripts/qemu \
+	timeout -k 5 100 sh scripts/qemu SMP="$2" MEM=2G FILE= \
+	    KERNEL=build/release/mayfly.elf ACCEL_THREAD=single \
+	    APPEND="bench=intr-off nsfbufs=$1" \
 	    -icount shift=2,sleep=off </dev/null >"$log" 2>&1
 	echo "status=$?" >>"$log"
 }
@@ -138,9 +141,8 @@ END {
 }' "$out/budget.costs" "$table"
 n=$(cat "$out/budget.n")
 
-SMP=4 MEM=1G FILE='' KERNEL=build/mayfly.elf ACCEL_THREAD=single \
-    APPEND='bench=check pmap.pages=4k' \
-    timeout -k 5 100 sh scripts/qemu </dev/null >"$out/check.log" 2>&1
+timeout -k 5 100 sh scripts/qemu SMP=4 MEM=1G FILE= KERNEL=build/mayfly.elf \
+    ACCEL_THREAD=single APPEND='bench=check pmap.pages=4k' </dev/null >"$out/check.log" 2>&1
 status=$?
 if [ "$status" -eq 33 ]; then
 	echo "ok $((n + 1)) - every scheme maps the right pages"

@@ -6,6 +6,7 @@
 # in it exists.  Prints TAP.
 
 set -u
+. "$(dirname "$0")/../../scripts/common"
 cd "$(dirname "$0")/../.." || exit 2
 kept=docs/performance
 made=build/bench/published.md

@@ -9,15 +9,10 @@ cat >scripts/iso <<'END'
 echo 'no image'
 exit "$(cat iso)"
 END
-program bochs <<'END'
+program bochs <<END
 #!/bin/sh
-for word; do
-	case $word in
-	*/rc)	serial=$(sed -n 's/^com1:.*dev=//p' "$word") ;;
-	esac
-done
-cat log >"$serial"
-. ./end
+cat "$tree/log" >"\$(sed -n 's/^com1:.*dev=//p' rc)"
+. "$tree/end"
 END
 echo 0 >iso
 
@@ -25,7 +20,7 @@ echo 0 >iso
 # prints PATTERN.
 bochs()
 {
-	check "$1" "$2" "$3" env ${4:+"$4"} sh scripts/bochs
+	check "$1" "$2" "$3" sh scripts/bochs ${4:+"$4"}
 }
 good()
 {
@@ -58,4 +53,4 @@ bochs 'there is no image' 2 '^no image'
 echo 0 >iso
 bochs 'too many CPUs' 2 'SMP=16: Bochs has 1 to 15 CPUs' SMP=16
 bochs 'no size' 2 'MEM=0x: not a size' MEM=0x
-finish
+echo "1..$n"

@@ -19,7 +19,7 @@ table()
 # PATTERN.
 row()
 {
-	check "$1" "$2" "$3" env ${4:+"$4"} sh scripts/run-row here
+	check "$1" "$2" "$3" env ${4:+"MAYFLY_$4"} sh scripts/run-row here
 }
 
 good()
@@ -113,4 +113,4 @@ good
 table 33 - 64M profile
 row 'a build that is not known' 1 'column build says profile'
 check 'no row' 2 '^usage: ' sh scripts/run-row
-finish
+echo "1..$n"
