@@ -55,6 +55,5 @@ simulate: $(SIMPROGS)		## runs schedules on a simulated hostile machine
 	    $(HOSTB)/sim/simulate -n $(SEEDS))
 
 TESTS	+= $(SIMTESTS)
-test:	$(SIMPROGS)
 
 .PHONY: simulate
