@@ -144,8 +144,8 @@ KSYMS	= sh scripts/ksyms NM='$(CROSS)nm'
 # ld -r, which is not for LTO; and _FORTIFY_SOURCE wants -O.
 HOSTPLAIN = -fno-lto -U_FORTIFY_SOURCE
 HOSTCFLAGS = -std=gnu11 -Wall -Wextra -g $(HOSTPLAIN) \
-	  $(or $(HOSTCFLAGS_$(VARIANT)),-fsanitize=address,undefined \
-	  -fno-sanitize-recover=all)
+	  $(or $(HOSTCFLAGS_$(VARIANT)),$(SANITIZE))
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
 HOSTCFLAGS_gcov = -O0 --coverage -fdata-sections
 
 # The folders of the kernel, from the lowest storey up, and the tests.
@@ -178,6 +178,7 @@ TESTS	+= $(wildcard tests/judges/*.t)
 # The targets of make test-all: make test, and those that take longer or need
 # more tools.
 ALLTARGETS = test test-rows
+ALLTARGETS += simulate
 ALLTARGETS += test-bochs
 ALLTARGETS += test-gdb
 ALLTARGETS += coverage
@@ -335,18 +336,27 @@ run: all			## boots FILE as a module and digests it
 # Builds all images, whatever DEBUG= says: the table of machines has rows for
 # each.
 images:
-	$(Q)$(MAKE) --no-print-directory DEBUG=1 all
-	$(Q)$(MAKE) --no-print-directory DEBUG=0 all
-	$(Q)$(MAKE) --no-print-directory DEBUG=1 VARIANT=ubsan all
+	$(Q)$(MAKE) $(PARALLEL) --no-print-directory DEBUG=1 all
+	$(Q)$(MAKE) $(PARALLEL) --no-print-directory DEBUG=0 all
+	$(Q)$(MAKE) $(PARALLEL) --no-print-directory DEBUG=1 VARIANT=ubsan all
+
+# The programs of make test that run on the host.
+programs: | need-test
+	$(Q)$(MAKE) $(PARALLEL) --no-print-directory $(SIMPROGS) \
+	    $(filter $(HOSTB)/host/%,$(TESTS))
+
+# What make test builds it builds with as many compilers as there are CPUs,
+# unless make was given a -j.
+PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc \
+	  2>/dev/null || echo 2))
 
 # $(call prove,TESTS,ROWS): runs the tests and rows.
 prove	= @sh scripts/run-tests $(1) $(patsubst %,build/rows/%,$(2))
 
-test: need-test images $(filter $(HOSTB)/host/%,$(TESTS))	## runs host tests, boots machines
+test: need-test images programs	## runs host tests, boots machines
 	$(call prove,-c $(TESTS),$(call rows,test))
 
-test-the-tests: need-test images $(HOSTB)/sim/simulate	## plants faults that the tests must catch
-test-the-tests: $(filter $(HOSTB)/host/%,$(TESTS))
+test-the-tests: need-test images programs	## plants faults that the tests must catch
 	@perl tests/faults/run
 
 test-rows: need-test images	## boots the rows too large for make test
@@ -408,7 +418,7 @@ include tests/coverage/coverage.mk
 
 -include $(OBJS:.o=.d)
 .PHONY: test-the-tests
-.PHONY: all objects images run test test-rows test-all test-bochs iso release debug
+.PHONY: all objects images programs run test test-rows test-all test-bochs iso release debug
 .PHONY: clean help need-test force layers
 .PHONY: fuzz gdb test-gdb
 .PHONY: bench bench-budget performance model

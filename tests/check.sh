@@ -4,9 +4,13 @@
 # the top of the tree, makes the directory $dir, which is removed at the end, and
 # defines the functions below, which print TAP.
 
-. "$(dirname "$0")/../scripts/common"
+case $0 in
+tests/judges/*|*/tests/judges/*) top=$(dirname "$0")/../.. ;;
+*)	top=$(dirname "$0")/.. ;;
+esac
+. "$top/scripts/common"
 unset_variables
-cd "$(dirname "$0")/.." || exit 2
+cd "$top" || exit 2
 top=$(pwd)
 dir=$(mktemp -d) || exit 2
 trap 'rm -rf "$dir"' EXIT
@@ -21,7 +25,7 @@ check()
 	name=$1 want=$2 pattern=$3
 	shift 3
 	n=$((n + 1))
-	timeout -k 5 100 "$@" </dev/null >"$dir/out" 2>&1
+	timeout -k 5 600 "$@" </dev/null >"$dir/out" 2>&1
 	got=$?
 	if [ "$got" -eq "$want" ] && {
 		if [ -z "$pattern" ]; then
@@ -36,6 +40,20 @@ check()
 	echo "not ok $n - $name"
 	echo "# status $got, wanted $want and ${pattern:+a line like: }" \
 	    "${pattern:-no output}"
+	tr -cd '\n\t\040-\176' <"$dir/out" | tail -n 12 | sed 's/^/# /'
+}
+
+# also NAME PATTERN: one test, which passes if the output of the last check has a
+# line that matches the pattern, too.
+also()
+{
+	n=$((n + 1))
+	if grep -E -e "$2" "$dir/out" >/dev/null; then
+		echo "ok $n - $1"
+		return
+	fi
+	echo "not ok $n - $1"
+	echo "# wanted a line like: $2"
 	tr -cd '\n\t\040-\176' <"$dir/out" | tail -n 12 | sed 's/^/# /'
 }
 

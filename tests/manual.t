@@ -61,7 +61,7 @@ compare 'commands of the monitor' 12 \
 # The targets left out are only prerequisites of others.
 compare 'targets that make help lists' 15 \
     "$(sed -n 's/^\.PHONY: //p' Makefile tests/*/*.mk | tr ' ' '\n' |
-	grep -vxE 'force|images|need-test|objects' | sort)" \
+	grep -vxE 'force|images|need-test|objects|programs' | sort)" \
     "$(make -s help | sed -n '1,/^Var/s/^    \([a-z-]*\) .*/\1/p' | sort)"
 
 # Of a name that ends in a * only the directory must exist.

@@ -497,3 +497,35 @@ TEST(moment, "stress.for_a_moment")
 	EXPECT_EQ(stale, 0);
 	EXPECT_EQ(unasked, 0);
 }
+
+/* Two words of the page are wrong in turn, then the page itself is. */
+TEST(notices, "stress.notices_stale_words_and_pages_and_refusals")
+{
+	struct sf_buf *sf;
+
+	if (!begin(test_seed())) {
+		test_skip("no page is free");
+		return;
+	}
+	sf = sf_buf_alloc(subjects[0].m, SFB_DEFAULT);
+	verify(sf, &subjects[0]);
+	EXPECT_EQ(stale, 0);
+	printf("# three stale mappings are to be found now:\n");
+	words(sf)[511]++;
+	verify(sf, &subjects[0]);
+	sign(sf, subjects[0].signature);
+	words(sf)[1023]++;
+	verify(sf, &subjects[0]);
+	EXPECT_EQ(stale, 2);
+	sign(sf, subjects[1].signature);
+	verify(sf, &subjects[1]);
+	EXPECT_EQ(stale, 3);
+	sf_buf_free(sf);
+	check_refusal(SFB_NOWAIT | SFB_CATCH);
+	EXPECT_EQ(unasked, 0);
+	check_refusal(SFB_DEFAULT);
+	check_refusal(SFB_CATCH);
+	EXPECT_EQ(unasked, 2);
+	end();
+	stale = unasked = 0;
+}

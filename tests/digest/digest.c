@@ -23,6 +23,7 @@
 #include <sys/power.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
+#include <sys/test.h>
 #include <sys/thread.h>
 #include <machine/clock.h>
 #include <boot/multiboot.h>
@@ -327,4 +328,21 @@ COMMAND(command_digest, "digest", "", "do the main job again")
 {
 	if (digest_run() == EXIT_PASSED)
 		printf("digest: all agree with the module's\n");
+}
+
+/* One byte of a digest of the last CPU is wrong.  Hidden, for it prints much. */
+HIDDEN_TEST(compare, "digest.one_wrong_byte_of_any_cpu_is_noticed")
+{
+	static const uint8_t module[DIGEST_LEN] = { 1, 2, 3 };
+
+	for (u_int i = 0; i < mp_ncpus; i++)
+		for (u_int kind = 0; kind < 2; kind++)
+			memcpy(digests[i][kind], module, DIGEST_LEN);
+	printf("# no file is read: these digests are made up\n");
+	EXPECT(compare_digests(module));
+	for (u_int kind = 0; kind < 2; kind++) {
+		digests[mp_ncpus - 1][kind][DIGEST_LEN - 1] ^= 0x80;
+		EXPECT(!compare_digests(module));
+		digests[mp_ncpus - 1][kind][DIGEST_LEN - 1] ^= 0x80;
+	}
 }

@@ -90,4 +90,4 @@ published 'a missing plot' '^not ok 2 - .*one.svg'
 : >$docs/README.md
 published 'empty tables' '^not ok 1 - '
 also 'without plots' '^not ok 2 - '
-finish
+echo "1..$n"

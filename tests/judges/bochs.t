@@ -9,10 +9,9 @@ cat >scripts/iso <<'END'
 echo 'no image'
 exit "$(cat iso)"
 END
-export tree
-program bochs <<'END'
+program bochs <<END
 #!/bin/sh
-cat "$tree/log" >"$(sed -n 's/^com1:.*dev=//p' rc)"
+cat "$tree/log" >"\$(sed -n 's/^com1:.*dev=//p' rc)"
 . "$tree/end"
 END
 echo 0 >iso
@@ -54,4 +53,4 @@ bochs 'there is no image' 2 '^no image'
 echo 0 >iso
 bochs 'too many CPUs' 2 'SMP=16: Bochs has 1 to 15 CPUs' SMP=16
 bochs 'no size' 2 'MEM=0x: not a size' MEM=0x
-finish
+echo "1..$n"

@@ -16,8 +16,7 @@ file()
 {
 	name=$1 status=$2 pattern=$3
 	shift 3
-	check "$name" "$status" "$pattern" \
-	    sh scripts/run-file FILE=file "$@"
+	check "$name" "$status" "$pattern" sh scripts/run-file FILE=file "$@"
 }
 
 # start: what every log begins with.
@@ -149,11 +148,15 @@ sed '/^bench: end/d' log >cut && mv cut log
 file 'the end of the benchmarks is lost' 1 'did not end well' \
     APPEND='bench=exact.*'
 
-# On a terminal the monitor ends the machine, with status 0.
+# On a terminal the monitor ends the machine, with status 0.  What sets the
+# terminal right is left out here.
 terminal()
 {
 	check "$1" "$2" "$3" env MAYFLY_FILE=file ${4:+"MAYFLY_$4"} \
-	    script -qec 'sh scripts/run-file' /dev/null
+	    sh -c 'script -qec "sh scripts/run-file" raw >/dev/null
+	    status=$?
+	    sed "s/$(printf "\033")\\[[0-9;?]*[a-z]//g" raw
+	    exit $status'
 }
 digests "$sum" "$sum" "$sum" "$sum"
 printf 'mayfly> digest\ndigest: cpu 0 shared  %s\n' "$wrong" >>log
@@ -182,21 +185,4 @@ for status in 1 35 39; do
 	    "status $status"
 done
 
-# Where the log is kept.
-digests "$sum" "$sum" "$sum" "$sum"
-echo 'exit 33' >end
-file 'a log by name' 0 "$all" LOG=here.log
-check 'is the log' 0 '^digest: cpu 1 private' cat here.log
-ln -s target here.link
-echo before >target
-file 'a log by a link' 0 "$all" LOG=here.link
-check 'leaves the link' 0 '^digest: cpu 1 private' cat target
-check 'as a link' 0 '^l' ls -l here.link
-mkfifo here.pipe
-file 'a log into a pipe, which may have no reader' 2 'neither a regular file' \
-    LOG=here.pipe
-check 'leaves the pipe' 0 '^p' ls -l here.pipe
-mkdir here.dir
-file 'a log by the name of a directory' 2 'a directory' LOG=here.dir
-check 'leaves it empty' 0 '^0$' sh -c 'ls here.dir | wc -l'
-finish
+echo "1..$n"

@@ -82,8 +82,4 @@ pan 0
 check 'some checks fail' 1 '^ok 1 - ' sh tests/model/run
 also 'and some do not' "^not ok $last - "
 also 'all are planned' "^1\\.\\.$last\$"
-rm -rf bin/spin
-check 'no spin' 2 'spin is missing' env PATH="$tree/bin:/usr/bin:/bin" \
-    sh -c 'command -v spin && echo "spin is missing" && exit 2
-    sh tests/model/run'
-finish
+echo "1..$n"

@@ -113,4 +113,4 @@ good
 table 33 - 64M profile
 row 'a build that is not known' 1 'column build says profile'
 check 'no row' 2 '^usage: ' sh scripts/run-row
-finish
+echo "1..$n"

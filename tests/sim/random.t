@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# tests/sim/random.t - run a million random schedules of the simulation.  Prints
+# tests/sim/random.t - run 300,000 random schedules of the simulation.  Prints
 # TAP.
-exec build/sim/simulate -j 1 -n 1000000
+exec build/sim/simulate -j 1 -n 300000
