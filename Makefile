@@ -316,7 +316,8 @@ build/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(FUZZSRC) | $(I)/machine
 	    -o $@ $<
 
 fuzz: $(PARSERS:%=build/fuzz/%)	## searches for input on which a parser fails
-	$(Q)sh scripts/fuzz $(SECONDS) $(PARSERS)
+	$(Q)perl scripts/progress build/fuzz/running \
+	    sh scripts/fuzz $(SECONDS) $(PARSERS)
 
 need-test:
 	@sh scripts/need $(TESTTOOLS)
@@ -350,7 +351,7 @@ test: need-test images programs	## runs host tests, boots machines
 	$(call prove,-c $(TESTS),$(call rows,test))
 
 test-the-tests: need-test images programs	## plants faults that the tests must catch
-	@perl tests/faults/run
+	@perl scripts/progress build/faults/running perl tests/faults/run
 
 test-rows: need-test images	## boots the rows too large for make test
 	$(call prove,,$(call rows,all))
@@ -365,10 +366,11 @@ layers: all			## checks which folder uses which
 
 bench: release			## runs some benchmarks; tables on the terminal
 	$(if $(BENCH),$(error BENCH=$(BENCH): that is for make performance))
-	$(Q)sh scripts/bench BENCH=quick
+	$(Q)perl scripts/progress build/bench/running sh scripts/bench BENCH=quick
 
 performance: images		## runs all benchmarks; writes docs/performance
-	$(Q)sh scripts/bench BENCH=$(or $(BENCH),full)
+	$(Q)perl scripts/progress build/bench/running \
+	    sh scripts/bench BENCH=$(or $(BENCH),full)
 
 bench-budget: all release	## compares instructions with their ceilings
 	$(Q)sh tests/bench/budget.t
