@@ -10,14 +10,33 @@
 
 #include <sys/types.h>
 
-/* cons_init: once, before any output. */
+/*
+ * cons_init: finds the serial port, clears the screen and sets the terminal to
+ * wrap long lines.  Once, before any output.
+ */
 void	cons_init(void);
 
 /*
- * cons_write: any context; callers exclude each other.  Besides text it knows
- * \n, \r, \b, \a, and \f, which clears the screen.
+ * Output.  Callers of these exclude each other; any context.
+ *
+ * cons_write: hands a text to the serial port and to the screen.  Besides
+ * printable ASCII it knows \n, \r, \b, \a, and \f, which clears the screen;
+ * any other byte is shown as a question mark.  What the port does not take
+ * within some milliseconds, or seconds after a panic, is kept for later; if it
+ * does not fit, the whole text is lost.
+ * cons_send: sends of what was kept all that the port takes.
+ * cons_idle: whether nothing is kept.
+ * cons_sent: whether nothing is kept, nor in the port.
+ * cons_complete: whether all output of this run was sent, and none was lost.
  */
 void	cons_write(const char *s, size_t len);
+void	cons_send(void);
+bool	cons_idle(void);
+bool	cons_sent(void);
+bool	cons_complete(void);
+
+/* How often a full port is looked at after a panic: at least 3 s. */
+#define	CONS_PANIC_POLLS	3000000u
 
 /*
  * cons_input_start: from here on input is taken, by interrupts if they can
@@ -27,8 +46,9 @@ void	cons_input_start(void);
 
 /*
  * cons_getc: takes the next byte of input, 0 to 255; sleeps until there is
- * one, or after a panic, polls.  One reader at a time, thread context.  -1 if
- * there is no serial port.
+ * one, or after a panic, polls.  Input that comes faster than it is taken is
+ * kept, then left in the port; if the port loses some, the terminal's bell
+ * rings.  One reader at a time, thread context.  -1 if there is no serial port.
  */
 int	cons_getc(void);
 

@@ -21,7 +21,8 @@
 
 /*
  * printf: formats onto the console.  Any context.  The text of one call is
- * never interleaved with another's.  Supports %c %s %d %i %u %x %X %p %% with
+ * never interleaved with another's; past 511 bytes it is cut.  Where the caller
+ * may sleep, sleeps for as long as the serial port's reader takes.  Supports %c %s %d %i %u %x %X %p %% with
  * flags 0 and -, width, precision for %s, and the lengths h hh l ll z; and
  *
  *	%pS	an address of code, and its name: 0x80100a12 kern_main+0x12
@@ -32,6 +33,15 @@
  */
 int	printf(const char *fmt, ...) __printflike(1, 2);
 int	vprintf(const char *fmt, va_list ap) __printflike(1, 0);
+
+/*
+ * printf_flush: waits until all that was printed has left the serial port, for
+ * as long as it takes; after a panic, for some seconds.  False if any of it was
+ * lost since the start.  Any context; sleeps where the caller may.
+ */
+bool	printf_flush(void);
+
+/* snprintf: as printf(), into a buffer; returns the length of all of it. */
 int	snprintf(char *buf, size_t size, const char *fmt, ...)
 	    __printflike(3, 4);
 int	vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)

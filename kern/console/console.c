@@ -5,14 +5,22 @@
 
 /*
  * The console: lines to the serial port and to the screen, and input from the
- * serial port.
+ * serial port.  The terminal gets printable ASCII, and the codes that
+ * terminal_code() names; nothing that the kernel prints can send it others.
+ *
+ * Output.  The port is waited for as long as it goes on taking bytes.  A
+ * virtual port takes none while its reader has stopped; what it has not taken
+ * then stays in a ring, which is tried again by each later call.  So no caller
+ * waits here for a reader for more than some milliseconds; printf.c waits for
+ * callers that may sleep.  A text that does not fit the ring is lost as a
+ * whole, and a line says so.  Lines stay whole.
  *
  * Input goes through a ring with one writer and one reader.  The writer is
  * the interrupt handler, on the one CPU that the I/O APIC interrupts; where
  * the interrupt cannot be had, or after a panic, the reader polls, and is the
  * writer too.  Each writes its own index only, after the byte that the index
  * counts: x86 keeps the order of stores, and that of loads (SDM vol. 3A
- * 8.2.2).
+ * 8.2.2).  What does not fit stays in the port, and its sender waits.
  */
 
 #include <sys/types.h>
@@ -20,59 +28,186 @@
 #include <sys/errno.h>
 #include <sys/panic.h>
 #include <sys/sleepq.h>
+#include <sys/systm.h>
 #include <sys/thread.h>
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
 #include <machine/uart.h>
 #include <machine/vga.h>
 
-#define	RING_SIZE	1024u		/* a power of two */
-#define	DRAIN_MAX	4096u		/* bytes taken in one go */
+#define	IN_SIZE		1024u		/* powers of two */
+#define	OUT_SIZE	16384u
+#define	STALL_POLLS	10000u		/* 10 ms of port reads, or more */
 #define	POLL_MS		10u
+#define	POLL_PAUSES	200u
 
 static struct {
-	char bytes[RING_SIZE];
+	char bytes[OUT_SIZE];
+	uint32_t in, out;		/* ever put in, ever taken out */
+	bool stalled;			/* the port took nothing at last */
+	u_int lost, told;		/* bytes; those that a line told of */
+} output;
+
+static struct {
+	char bytes[IN_SIZE];
 	volatile uint32_t in, out;	/* ever put in, ever taken out */
 } ring;
 static volatile bool polling = true;
 
-/* Contracts of the public functions are in <sys/cons.h>. */
-void
-cons_init(void)
+/*
+ * Text may come from outside, as a boot option does: what could move the
+ * terminal's cursor, or is not ASCII, becomes a question mark.
+ */
+static char
+harmless(char c)
 {
-	uart_init();
+	if ((c >= ' ' && c <= '~') || (c != '\0' && strchr("\n\r\b\a\f", c)))
+		return (c);
+	return ('?');
+}
+
+/* What the terminal gets for a character; valid until the next call. */
+static const char *
+terminal_code(char c)
+{
+	static char plain[2];
+
+	if (c == '\n')
+		return ("\r\n");
+	if (c == '\f')
+		return ("\033[H\033[2J");	/* a VT100's codes */
+	plain[0] = harmless(c);
+	return (plain);
+}
+
+static size_t
+room(void)
+{
+	return (OUT_SIZE - (output.in - output.out));
 }
 
 static void
-uart_puts(const char *s)
+put(const char *code)
 {
-	while (*s != '\0')
-		uart_putc(*s++);
+	while (*code != '\0')
+		output.bytes[output.in++ % OUT_SIZE] = *code++;
+}
+
+/* Puts all of a text into the ring; false if it does not fit. */
+static bool
+put_text(const char *s, size_t len)
+{
+	size_t need = 0;
+
+	for (size_t i = 0; i < len; i++)
+		need += strlen(terminal_code(s[i]));
+	if (need > room())
+		return (false);
+	for (size_t i = 0; i < len; i++)
+		put(terminal_code(s[i]));
+	return (true);
+}
+
+/*
+ * Keeps a text for the port.  Once one is lost, so are the next ones until
+ * half of the ring is free, so that one line tells of all of them.
+ */
+static void
+keep(const char *s, size_t len)
+{
+	char line[80];
+
+	if (output.lost != output.told && room() >= OUT_SIZE / 2) {
+		snprintf(line, sizeof(line), "console: %u bytes were lost "
+		    "here\n", output.lost - output.told);
+		(void)put_text(line, strlen(line));
+		output.told = output.lost;
+	}
+	if (output.lost != output.told || !put_text(s, len))
+		output.lost += len;
+}
+
+/* Contracts of the public functions are in <sys/cons.h>. */
+void
+cons_send(void)
+{
+	u_int polls = panicked() ? CONS_PANIC_POLLS : STALL_POLLS;
+
+	if (!uart_present()) {
+		output.lost += output.in - output.out;
+		output.out = output.in;
+	}
+	while (output.in != output.out) {
+		if (!uart_ready(output.stalled ? 1 : polls)) {
+			output.stalled = true;
+			return;
+		}
+		output.stalled = false;
+		uart_putc(output.bytes[output.out++ % OUT_SIZE]);
+	}
 }
 
 void
 cons_write(const char *s, size_t len)
 {
-	for (; len > 0; len--, s++) {
-		if (*s == '\n')
-			uart_puts("\r\n");
-		else if (*s == '\f')
-			uart_puts("\033[H\033[2J");	/* a VT100's codes */
-		else
-			uart_putc(*s);
-		vga_putc(*s);
+	cons_send();
+	if (uart_present()) {
+		keep(s, len);
+		cons_send();
 	}
+	while (len-- > 0)
+		vga_putc(harmless(*s++));
 	vga_show_cursor();
 }
 
-/* Bytes that do not fit are lost, as in the UART's own FIFO. */
-static void
-ring_put(char c)
+bool
+cons_idle(void)
 {
-	if (ring.in - ring.out == RING_SIZE)
-		return;
-	ring.bytes[ring.in % RING_SIZE] = c;
-	atomic_store_rel_32(&ring.in, ring.in + 1);
+	return (output.in == output.out);
+}
+
+bool
+cons_sent(void)
+{
+	return (cons_idle() && uart_sent());
+}
+
+bool
+cons_complete(void)
+{
+	return (output.lost == 0 && cons_sent());
+}
+
+/*
+ * The firmware may have left the terminal without line wrap or in colour, and
+ * its own text on the screen.
+ */
+void
+cons_init(void)
+{
+	static const char failed[] =
+	    "console: the serial port fails its test, and is not used\n";
+
+	vga_init();
+	if (!uart_init())
+		cons_write(failed, sizeof(failed) - 1);
+	else if (uart_present())
+		put("\033[m\033[?7h\r\n");
+	cons_send();
+}
+
+/* Moves the port's bytes into the ring, while there is room. */
+static void
+take_input(void)
+{
+	int c;
+
+	while (ring.in - ring.out != IN_SIZE && (c = uart_getc()) >= 0) {
+		ring.bytes[ring.in % IN_SIZE] = (char)c;
+		atomic_store_rel_32(&ring.in, ring.in + 1);
+	}
+	if (uart_overrun())
+		printf("\a");
 }
 
 /* The next byte, 0 to 255; -1 if the ring is empty. */
@@ -83,36 +218,21 @@ ring_get(void)
 
 	if (atomic_load_acq_32(&ring.in) == ring.out)
 		return (-1);
-	c = (uint8_t)ring.bytes[ring.out % RING_SIZE];
+	c = (uint8_t)ring.bytes[ring.out % IN_SIZE];
 	atomic_store_rel_32(&ring.out, ring.out + 1);
 	return (c);
 }
 
-/* Moves the UART's bytes into the ring; false if it never runs dry. */
-static bool
-drain_uart(void)
-{
-	int c;
-
-	for (u_int i = 0; i < DRAIN_MAX; i++) {
-		if ((c = uart_getc()) < 0)
-			return (true);
-		ring_put((char)c);
-	}
-	return (false);
-}
-
 /*
- * Called by the serial port's interrupt when bytes have come.  Switches to
- * polling if the UART never runs dry, for then it interrupts no more.
+ * Called by the serial port's interrupt when bytes have come.  With the ring
+ * full the port shall interrupt no more, until the reader has emptied it.
  */
 static void
 input_ready(void)
 {
-	if (!drain_uart()) {
-		uart_unlisten();
-		polling = true;
-	}
+	take_input();
+	if (ring.in - ring.out == IN_SIZE)
+		uart_interrupt_off();
 	sleepq_wakeup(&ring);
 }
 
@@ -126,18 +246,27 @@ cons_input_start(void)
 		polling = true;
 }
 
+/*
+ * The pauses let an emulator's other threads run, which bring the input; they
+ * take less time than a byte does on a line.
+ */
 static int
 poll_getc(void)
 {
 	int c;
 
 	while ((c = ring_get()) < 0 && uart_present()) {
-		cpu_spinwait();
-		(void)drain_uart();
+		for (u_int i = 0; i < POLL_PAUSES; i++)
+			cpu_spinwait();
+		take_input();
 	}
 	return (c);
 }
 
+/*
+ * The interrupt is turned on again, in case that it is off, under the lock that
+ * input_ready() takes after it turned it off: so this sleep is woken.
+ */
 int
 cons_getc(void)
 {
@@ -147,13 +276,15 @@ cons_getc(void)
 		return (poll_getc());
 	sleepq_lock(&ring);
 	while ((c = ring_get()) < 0 && uart_present()) {
+		if (!polling)
+			uart_interrupt_on();
 		error = sleepq_wait(&ring, "console", SLEEP_CATCH,
 		    polling ? POLL_MS : 0);
 		/* A signal ends nothing here: the reader only reads. */
 		if (error == EINTR)
 			(void)thread_signals_take();
 		if (polling)
-			(void)drain_uart();
+			take_input();
 		sleepq_lock(&ring);
 	}
 	sleepq_unlock(&ring);

@@ -3,17 +3,71 @@
  * Copyright (c) 2026 The mayfly authors
  */
 
-/* Formatted output.  The text of one call is in one piece. */
+/*
+ * Formatted output.  Owns the console's lock: the text of one call is in one
+ * piece.
+ *
+ * A thread that may sleep waits, for as long as it takes, until the serial port
+ * has taken its text; others wait for it only if they print, too.  A caller
+ * that may not sleep leaves to later calls what the port does not take at once
+ * (console.c), so that a terminal that is not read stops no CPU.
+ */
 
 #include <sys/types.h>
 #include <sys/cons.h>
 #include <sys/lock.h>
+#include <sys/panic.h>
+#include <sys/pcpu.h>
 #include <sys/systm.h>
+#include <sys/thread.h>
+#include <sys/timeout.h>
+#include <machine/cpufunc.h>
+#include <machine/intr.h>
 
 #define	LINE_MAX	512
+#define	CUT		"...\n"	/* the end of a text that is too long */
+#define	RETRY_MS	10u
 
 static struct spinlock cons_lock =
     SPINLOCK_INITIALIZER("console", RANK_CONSOLE);
+
+/*
+ * Interrupts are on only where the scheduler runs, no spin lock is held and no
+ * interrupt is handled; and the idle threads print nothing with them on.
+ */
+static bool
+may_sleep(void)
+{
+	return (intr_enabled() && curthread()->td_critnest == 0 &&
+	    PCPU_LOAD(pc_soft_masked) == 0 && !panicked());
+}
+
+/* Gives the port time to take something, with the console's lock let go. */
+static void
+pause(bool sleep)
+{
+	spin_unlock(&cons_lock);
+	if (sleep)
+		(void)thread_sleep_ms(RETRY_MS, 0);
+	else
+		cpu_spinwait();
+	spin_lock(&cons_lock);
+	cons_send();
+}
+
+static void
+print(const char *s, size_t len)
+{
+	bool sleep = may_sleep();
+
+	spin_lock(&cons_lock);
+	while (sleep && !cons_idle())
+		pause(true);
+	cons_write(s, len);
+	while (sleep && !cons_idle())
+		pause(true);
+	spin_unlock(&cons_lock);
+}
 
 /* Contracts are in <sys/systm.h>. */
 int
@@ -22,10 +76,12 @@ vprintf(const char *fmt, va_list ap)
 	char line[LINE_MAX];
 	int len = vsnprintf(line, sizeof(line), fmt, ap);
 
-	spin_lock(&cons_lock);
-	cons_write(line, (size_t)len < sizeof(line) ? (size_t)len :
-	    sizeof(line) - 1);
-	spin_unlock(&cons_lock);
+	if ((size_t)len < sizeof(line)) {
+		print(line, (size_t)len);
+	} else {
+		memcpy(line + sizeof(line) - sizeof(CUT), CUT, sizeof(CUT));
+		print(line, sizeof(line) - 1);
+	}
 	return (len);
 }
 
@@ -39,4 +95,21 @@ printf(const char *fmt, ...)
 	len = vprintf(fmt, ap);
 	va_end(ap);
 	return (len);
+}
+
+bool
+printf_flush(void)
+{
+	bool sleep = may_sleep(), complete;
+
+	spin_lock(&cons_lock);
+	cons_write("", 0);
+	for (u_int i = 0; !cons_sent(); i++) {
+		if (panicked() && i == CONS_PANIC_POLLS)
+			break;
+		pause(sleep);
+	}
+	complete = cons_complete();
+	spin_unlock(&cons_lock);
+	return (complete);
 }

@@ -104,6 +104,8 @@ print(const char *fmt, ...)
 
 	va_start(ap, fmt);
 	cons_write(line, (size_t)vsnprintf(line, sizeof(line), fmt, ap));
+	while (!cons_sent())
+		cons_send();
 	va_end(ap);
 }
 
@@ -159,6 +161,4 @@ gcov_print(void)
 			print_function(mapped(functions[i]));
 	}
 	print("gcov: end\n");
-	/* A UART loses what it holds when the machine ends: these blanks. */
-	print("%32s\n", "");
 }

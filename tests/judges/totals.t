@@ -89,7 +89,7 @@ flock -u 8
 mkdir doing
 : >doing/something
 check 'what runs is named when nothing is printed' 0 \
-    '^# [0-9]+ s: something$' env PROGRESS=0.2 perl scripts/progress doing \
+    '^# [0-9]+ s: something$' env MAYFLY_PROGRESS=0.2 perl scripts/progress doing \
     sh -c 'sleep 1; echo done'
 also 'the output is passed on' '^done$'
 check 'and the exit status' 7 . perl scripts/progress doing \

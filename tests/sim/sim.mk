@@ -18,7 +18,7 @@ SIMSRC	= $(filter-out tests/sim/kern_tlb.c,$(wildcard tests/sim/*.c))
 SIMFLAGS = -std=gnu11 -O2 -g -Wall -Wextra -fno-strict-aliasing \
 	  -fno-pie -fno-omit-frame-pointer -DDEBUG -Dprintf=sim_printf \
 	  -Itests/sim/include -I. -I$(I)
-SIMFLAGS += $(HOSTCFLAGS_$(VARIANT))
+SIMFLAGS += $(HOSTPLAIN) $(HOSTCFLAGS_$(VARIANT))
 SIMSAN	= -fsanitize=address,undefined -fno-sanitize-recover=undefined
 SIMLD	= -no-pie -Wl,--section-start=.sf_slots=0x53d3fff0 \
 	  -Wl,--defsym=sf_slots=0x53d40000

@@ -8,6 +8,9 @@
 
 /* VGA text memory: arch/i386/pc/vga.c. */
 
+/* vga_init: clears the screen of what the firmware showed.  Once, at start. */
+void	vga_init(void);
+
 /*
  * vga_putc: shows one character at the cursor's place.  Knows \n, \r, \b,
  * \a, which does nothing, and \f, which clears the screen.  Any context;

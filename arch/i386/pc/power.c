@@ -25,7 +25,6 @@
 #define	KBC_INPUT_FULL	0x02
 #define	KBC_PULSE_RESET	0xfe
 #define	KBC_POLLS	100000u
-#define	SETTLE_US	10000u		/* the UART's FIFO takes 1.4 ms */
 #define	RESET_US	100000u
 
 static void __dead2
@@ -42,6 +41,9 @@ halt(void)
 void
 machine_exit(u_int value)
 {
+	/* A run has not passed if its output does not show it. */
+	if (!printf_flush() && value == EXIT_PASSED)
+		value = EXIT_FAILED;
 	gcov_print();
 	outb(EXIT_PORT, (uint8_t)value);
 	halt();
@@ -72,8 +74,8 @@ reset_by_triple_fault(void)
 void
 machine_reboot(void)
 {
+	(void)printf_flush();
 	gcov_print();
-	DELAY(SETTLE_US);
 	disable_intr();
 	acpi_reset();
 	reset_by_8042();
@@ -84,8 +86,8 @@ machine_reboot(void)
 void
 machine_poweroff(void)
 {
+	(void)printf_flush();
 	gcov_print();
-	DELAY(SETTLE_US);
 	disable_intr();
 	acpi_poweroff();
 	printf("poweroff: this machine does not turn itself off\n");

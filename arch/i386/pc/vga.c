@@ -16,6 +16,7 @@
 
 #define	CRTC_INDEX	0x3d4
 #define	CRTC_DATA	0x3d5
+#define	CRTC_START	0x0c		/* and 0x0d, the low byte */
 #define	CRTC_CURSOR	0x0e		/* and 0x0f, the low byte */
 #define	VGA		((volatile uint16_t *)(DMAP_MIN + 0xb8000))
 #define	VGA_COLS	80
@@ -44,6 +45,30 @@ newline(void)
 	fill(VGA_COLS * (VGA_ROWS - 1), VGA_COLS * VGA_ROWS);
 }
 
+static void
+clear(void)
+{
+	fill(0, VGA_COLS * VGA_ROWS);
+	column = row = 0;
+}
+
+/* Sets a pair of the CRT controller's registers, the high byte first. */
+static void
+crtc_set(uint8_t reg, u_int v)
+{
+	outb(CRTC_INDEX, reg);
+	outb(CRTC_DATA, (uint8_t)(v >> 8));
+	outb(CRTC_INDEX, reg + 1);
+	outb(CRTC_DATA, (uint8_t)v);
+}
+
+void
+vga_init(void)
+{
+	crtc_set(CRTC_START, 0);
+	clear();
+}
+
 void
 vga_putc(char c)
 {
@@ -59,8 +84,7 @@ vga_putc(char c)
 			column--;
 		return;
 	case '\f':
-		fill(0, VGA_COLS * VGA_ROWS);
-		column = row = 0;
+		clear();
 		return;
 	case '\a':
 		return;
@@ -73,10 +97,5 @@ vga_putc(char c)
 void
 vga_show_cursor(void)
 {
-	u_int at = row * VGA_COLS + column;
-
-	outb(CRTC_INDEX, CRTC_CURSOR);
-	outb(CRTC_DATA, (uint8_t)(at >> 8));
-	outb(CRTC_INDEX, CRTC_CURSOR + 1);
-	outb(CRTC_DATA, (uint8_t)at);
+	crtc_set(CRTC_CURSOR, row * VGA_COLS + column);
 }
