@@ -23,7 +23,7 @@
 #: NASM=nasm		the assembler
 #: DEBUG=1		0 builds the release image, without -DDEBUG
 #: VARIANT=		ubsan: panics at undefined behaviour; gcov: counts lines
-#: LIMIT=180		seconds after which a row of tests/matrix.tsv fails
+#: LIMIT=600		seconds after which a row of tests/matrix.tsv fails
 #: GDBPORT=1234		TCP port at which QEMU waits for gdb
 #: SECONDS=10		time of make fuzz for each parser; 60 in test-all
 #: BENCH=		what make performance makes: exact, time, report
