@@ -23,7 +23,7 @@
 #: NASM=nasm		the assembler
 #: DEBUG=1		0 builds the release image, without -DDEBUG
 #: VARIANT=		ubsan: panics at undefined behaviour; gcov: counts lines
-#: LIMIT=180		seconds after which a row of tests/matrix.tsv fails
+#: LIMIT=600		seconds after which a row of tests/matrix.tsv fails
 #: GDBPORT=1234		TCP port at which QEMU waits for gdb
 #: SECONDS=10		time of make fuzz for each parser; 60 in test-all
 #: BENCH=		what make performance makes: exact, time, report
@@ -323,7 +323,8 @@ build/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(FUZZSRC) | $(I)/machine
 	    -o $@ $<
 
 fuzz: $(PARSERS:%=build/fuzz/%)	## searches for input on which a parser fails
-	$(Q)sh scripts/fuzz $(SECONDS) $(PARSERS)
+	$(Q)perl scripts/progress build/fuzz/running \
+	    sh scripts/fuzz $(SECONDS) $(PARSERS)
 
 need-test:
 	@sh scripts/need $(TESTTOOLS)
@@ -357,7 +358,7 @@ test: need-test images programs	## runs host tests, boots machines
 	$(call prove,-c $(TESTS),$(call rows,test))
 
 test-the-tests: need-test images programs	## plants faults that the tests must catch
-	@perl tests/faults/run
+	@perl scripts/progress build/faults/running perl tests/faults/run
 
 test-rows: need-test images	## boots the rows too large for make test
 	$(call prove,,$(call rows,all))
@@ -372,10 +373,11 @@ layers: all			## checks which folder uses which
 
 bench: release			## runs some benchmarks; tables on the terminal
 	$(if $(BENCH),$(error BENCH=$(BENCH): that is for make performance))
-	$(Q)sh scripts/bench BENCH=quick
+	$(Q)perl scripts/progress build/bench/running sh scripts/bench BENCH=quick
 
 performance: images		## runs all benchmarks; writes docs/performance
-	$(Q)sh scripts/bench BENCH=$(or $(BENCH),full)
+	$(Q)perl scripts/progress build/bench/running \
+	    sh scripts/bench BENCH=$(or $(BENCH),full)
 
 bench-budget: all release	## compares instructions with their ceilings
 	$(Q)sh tests/bench/budget.t
