@@ -224,6 +224,7 @@ $(HOSTB)/host/ring_test: HOSTCFLAGS += -fno-pie -no-pie
 $(HOSTB)/host/ring_test: | $(I)/machine
 $(HOSTB)/host/console_test: HOSTINC = -Itests/host/include -I. -I$(I)
 $(HOSTB)/host/console_test: | $(I)/machine
+$(HOSTB)/host/lineedit_test: HOSTINC = -Itests/host/include -I.
 $(HOSTB)/host/printf_test: HOSTINC = -Itests/host/include -I. -I$(I)
 $(HOSTB)/host/printf_test: | $(I)/machine
 $(HOSTB)/host/acpi_test: HOSTINC = -Itests/host/include -I. -I$(I)
