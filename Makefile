@@ -297,6 +297,11 @@ $(HOSTB)/host/clock_test $(HOSTB)/host/sleep_test: \
 $(HOSTB)/host/clock_test $(HOSTB)/host/sleep_test: | $(I)/machine
 # The sanitizers do not know the coroutines' stacks.
 $(HOSTB)/host/sleep_test: HOSTCFLAGS += -O1 -fno-sanitize=all
+$(HOSTB)/host/console_test: HOSTINC = -Itests/host/include -I. -I$(I)
+$(HOSTB)/host/console_test: | $(I)/machine
+$(HOSTB)/host/lineedit_test: HOSTINC = -Itests/host/include -I.
+$(HOSTB)/host/printf_test: HOSTINC = -Itests/host/include -I. -I$(I)
+$(HOSTB)/host/printf_test: | $(I)/machine
 $(HOSTB)/host/acpi_test: HOSTINC = -Itests/host/include -I. -I$(I)
 $(HOSTB)/host/acpi_test: | $(I)/machine
 $(HOSTB)/host/acpi_test: arch/i386/include/acpi.h

@@ -77,6 +77,12 @@ check 'the progress of a large file is printed' 0 \
     '^digest: [0-9]+ of 13 MB (copied|read)' \
     sh scripts/run-file FILE="$dir/12m" SMP=4 MEM=128M ACCEL_THREAD=single
 
+check 'the default run evicts, and maps for one CPU' 0 \
+    '^    of them CPU-private +[1-9]' sh scripts/run-file
+check 'a count of 0 is explained' 0 \
+    '^digest: forced flushes, IPIs 0: flushed slots never ran out' \
+    env FILE="$dir/small" sh scripts/run-file
+
 bad 'no module' 1 '^digest: no file' ''
 bad 'no module in an ISO image' 1 '^digest: no file' '' BOOT=iso
 bad 'no such file' 2 'no such file' "$dir/none"

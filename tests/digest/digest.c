@@ -265,6 +265,36 @@ compare_digests(const uint8_t module[DIGEST_LEN])
 	return (agree);
 }
 
+static void
+explain_zero(uint64_t count, const char *what, const char *why)
+{
+	if (count == 0)
+		printf("digest: %s 0: %s\n", what, why);
+}
+
+/* Prints the counters, and what it means that some of them are 0. */
+static void
+print_counters(void)
+{
+	struct sf_buf_stats s;
+
+	sf_buf_print_stats();
+	sf_buf_stats_read(&s);
+	explain_zero(s.privates, "private mappings, local invalidations",
+	    "each page had a shared mapping");
+	explain_zero(s.removals, "mappings revived",
+	    "every page kept its slot, and no mapping was removed");
+	if (s.removals != 0)
+		explain_zero(s.revived, "mappings revived",
+		    "no page was read again before its slot was");
+	explain_zero(s.forced, "forced flushes, IPIs",
+	    "flushed slots never ran out");
+	explain_zero(s.sleeps, "sleeps", "a slot was always free");
+	explain_zero(s.failures, "failures", "every request may sleep");
+	explain_zero(s.peak, "peak",
+	    "no slot was in use when a miss, one in 256, looked at it");
+}
+
 /* Copies, reads back and compares; returns a value for machine_exit(). */
 static u_int
 copy_and_read(const struct bootinfo *bi, uint64_t size)
@@ -282,7 +312,7 @@ copy_and_read(const struct bootinfo *bi, uint64_t size)
 	sha256_final(&sha, whole);
 	run_on_all_cpus(digest_on_this_cpu, &size);
 	agree = compare_digests(whole);
-	sf_buf_print_stats();
+	print_counters();
 	if (!agree) {
 		printf("digest: a digest differs from the module's\n");
 		return (EXIT_FAILED);
