@@ -4,43 +4,30 @@
  */
 
 /*
- * Tests that the lines which many CPUs print at once are whole.  The screen is
- * the witness: it has the last lines as they were printed.
+ * Tests that a line is whole on the console while another CPU prints.  The
+ * screen is the witness: it has the last lines as they were printed.
  */
 
 #include <sys/types.h>
 #include <sys/pcpu.h>
+#include <sys/sched.h>
 #include <sys/systm.h>
 #include <sys/test.h>
 #include <sys/thread.h>
-#include <machine/atomic.h>
 #include <machine/cpufunc.h>
 #include <machine/pmap.h>
+#include <machine/trap.h>
+#include <machine/tsc.h>
 
 #define	SCREEN_PA	0xb8000u
 #define	COLS		80u
-#define	ROWS		24u	/* and an empty one, where the cursor is */
-#define	LETTERS		40u
-#define	HEAD		17u	/* columns before the letters */
+#define	ROWS		25u
+#define	LENGTH		40u	/* of the line */
+#define	HALF		20u
+#define	OTHER_MS	200u	/* in which another CPU could print */
 
-static volatile uint32_t printed;
-
-/* Each line, in which all CPUs begin at the same time. */
-static void
-print_lines(void *arg)
-{
-	char letters[LETTERS + 1];
-
-	(void)arg;
-	memset(letters, 'a' + (int)(curcpu_id() % 26), LETTERS);
-	letters[LETTERS] = '\0';
-	for (u_int i = 0; i < 2 + 64 / mp_ncpus; i++) {
-		atomic_fetchadd_32(&printed, 1);
-		while (printed < (i + 1) * mp_ncpus)
-			cpu_spinwait();
-		printf("# CPU %3u prints %s.\n", curcpu_id(), letters);
-	}
-}
+static volatile uint32_t half_is_out, other_is_out;
+static char letter;		/* of which the line consists */
 
 static char
 screen(u_int row, u_int col)
@@ -50,33 +37,85 @@ screen(u_int row, u_int col)
 	return ((char)text[row * COLS + col]);
 }
 
-/* True if the row is one whole line of print_lines(). */
-static bool
-is_whole(u_int row)
+/* The row whose first half is of this letter, counted from 1; 0: none. */
+static u_int
+row_of(char c)
 {
-	char letter = screen(row, HEAD);
+	u_int row = ROWS;
 
-	for (u_int i = 0; i < LETTERS; i++)
-		if (screen(row, HEAD + i) != letter)
-			return (false);
-	return (screen(row, 0) == '#' && screen(row, HEAD - 1) == ' ' &&
-	    letter >= 'a' && letter <= 'z' &&
-	    screen(row, HEAD + LETTERS) == '.' &&
-	    screen(row, HEAD + LETTERS + 1) == ' ');
+	while (row > 0 && screen(row - 1, HALF) != c)
+		row--;
+	return (row);
 }
 
-TEST(whole, "printf.lines_of_many_cpus_are_whole")
+static void
+print_too(void *arg)
 {
-	u_int whole_rows = 0, begun = 0;
+	uint64_t start = cpu_ticks();
 
-	printed = 0;
-	run_on_all_cpus(print_lines, NULL);
-	for (u_int row = 0; row < ROWS; row++) {
-		whole_rows += is_whole(row);
-		begun += screen(row, 0) == '#';
+	(void)arg;
+	while (half_is_out == 0 && cpu_ticks() - start < 3000 * ticks_per_ms)
+		cpu_spinwait();
+	printf("# the line of another CPU\n");
+	other_is_out = 1;
+}
+
+/* Called after each instruction of the printf(): waits when half is out. */
+static void
+wait_at_half(const struct trapframe *tf)
+{
+	uint64_t start;
+
+	(void)tf;
+	if (half_is_out != 0 || row_of(letter) == 0)
+		return;
+	half_is_out = 1;
+	start = cpu_ticks();
+	while (other_is_out == 0 &&
+	    cpu_ticks() - start < OTHER_MS * ticks_per_ms)
+		cpu_spinwait();
+}
+
+/* Prints a line of a letter that no row has in the middle. */
+static void
+print_in_steps(void)
+{
+	char line[LENGTH + 1] = "# ";
+
+	for (letter = 'a'; row_of(letter) != 0; letter++)
+		continue;
+	for (u_int i = 2; i < LENGTH; i++)
+		line[i] = letter;
+	trap_step = wait_at_half;
+	__asm__ volatile("pushfl; orl $0x100, (%%esp); popfl" : : :
+	    "memory", "cc");
+	printf("%s\n", line);
+	__asm__ volatile("pushfl; andl $~0x100, (%%esp); popfl" : : :
+	    "memory", "cc");
+	trap_step = NULL;
+}
+
+TEST(whole, "printf.a_line_is_whole_while_another_cpu_prints")
+{
+	struct thread *td;
+	u_int row;
+
+	if (mp_ncpus < 2) {
+		test_skip("one CPU");
+		return;
 	}
-	if (begun == 0)
+	half_is_out = other_is_out = 0;
+	sched_bind(0);
+	td = thread_create_on(1, print_too, NULL, "test");
+	print_in_steps();
+	if (half_is_out == 0) {
 		test_skip("no screen");
-	else
-		EXPECT_EQ(whole_rows, ROWS);
+	} else {
+		row = row_of(letter);
+		for (u_int i = 2; i < LENGTH && row != 0; i++)
+			EXPECT_EQ(screen(row - 1, i), letter);
+		EXPECT(row != 0 && screen(row - 1, LENGTH) == ' ');
+	}
+	thread_join(td);
+	sched_unbind();
 }

@@ -205,6 +205,13 @@ subtest 'commands' => sub {
 	command('audit', '^audit: all 1024 entries are right$');
 	command('test sf_buf.maps*', '^1\.\.1$.*^ok 1 sf_buf.maps_the_page$' .
 	    '.*^test: passed$');
+	# Each is named once; cpus counts them.
+	command('test intr.unexp*', '^intr: .* vector 0x27 of CPU 1: .*' .
+	    '^intr: .* vector 0x80 of CPU 1: .*^test: passed$');
+	command('test intr.unexp*', '^1\.\.1$\nok 1 .*^test: passed$',
+	    'again, without a word');
+	command('cpus', '^  unexpected interrupts$.*^    0x27 +4 +1 .*' .
+	    '^    0x80 +2 +1 a vector without an owner$', 'cpus then');
 	command('test nonsense', '^mayfly: no test is called nonsense');
 	command('digest', '^digest: cpu 1 private [0-9a-f]{64}$' .
 	    '.*^digest: all agree');
