@@ -70,12 +70,14 @@ nmi_handle(const struct trapframe *tf)
 u_int
 nmi_backtrace(u_int cpu, uintptr_t calls[], u_int max)
 {
-	uint64_t start = cpu_ticks();
+	struct stopwatch watch = { 0 };
+	uint64_t passed = 0;
 
 	request.wanted_of = cpu + 1;
 	lapic_send(pcpus[cpu]->pc_machine.apicid, ICR_NMI);
 	while (atomic_load_acq_32(&request.wanted_of) != 0) {
-		if (cpu_ticks() - start > BACKTRACE_MS * ticks_per_ms)
+		passed += stopwatch_lap(&watch);
+		if (passed > BACKTRACE_MS * ticks_per_ms)
 			return (0);
 		cpu_spinwait();
 	}
@@ -93,7 +95,8 @@ nmi_backtrace(u_int cpu, uintptr_t calls[], u_int max)
 void
 nmi_stop_others(void)
 {
-	uint64_t start = cpu_ticks();
+	struct stopwatch watch = { 0 };
+	uint64_t passed = 0;
 	u_int me = curcpu_id();
 
 	stopping = 1;
@@ -102,6 +105,8 @@ nmi_stop_others(void)
 			lapic_send(pcpus[i]->pc_machine.apicid, ICR_NMI);
 	for (u_int i = 0; i < mp_ncpus; i++)
 		while (i != me && pcpus[i]->pc_stopped == NULL &&
-		    cpu_ticks() - start < STOP_MS * ticks_per_ms)
+		    passed < STOP_MS * ticks_per_ms) {
+			passed += stopwatch_lap(&watch);
 			cpu_spinwait();
+		}
 }
