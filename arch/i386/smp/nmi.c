@@ -111,11 +111,13 @@ u_int
 nmi_backtrace(u_int cpu, uintptr_t calls[], u_int max)
 {
 	struct request *r = &requests[cpu];
-	uint64_t start = cpu_ticks();
+	struct stopwatch watch = { 0 };
+	uint64_t passed = 0;
 
 	ask(cpu);
 	while (atomic_load_acq_32(&r->state) != ANSWERED) {
-		if (cpu_ticks() - start > BACKTRACE_MS * ticks_per_ms &&
+		passed += stopwatch_lap(&watch);
+		if (passed > BACKTRACE_MS * ticks_per_ms &&
 		    atomic_cmpset_32(&r->state, WANTED, GIVEN_UP))
 			return (0);
 		cpu_spinwait();
@@ -134,7 +136,8 @@ nmi_backtrace(u_int cpu, uintptr_t calls[], u_int max)
 void
 nmi_stop_others(void)
 {
-	uint64_t start = cpu_ticks();
+	struct stopwatch watch = { 0 };
+	uint64_t passed = 0;
 	u_int me = curcpu_id();
 
 	stopping = 1;
@@ -143,6 +146,8 @@ nmi_stop_others(void)
 			lapic_send(pcpus[i]->pc_machine.apicid, ICR_NMI);
 	for (u_int i = 0; i < mp_ncpus; i++)
 		while (i != me && pcpus[i]->pc_stopped == NULL &&
-		    cpu_ticks() - start < STOP_MS * ticks_per_ms)
+		    passed < STOP_MS * ticks_per_ms) {
+			passed += stopwatch_lap(&watch);
 			cpu_spinwait();
+		}
 }
