@@ -89,33 +89,35 @@ fits_high(uint64_t size)
 	return (false);
 }
 
-/* What the rest of the job needs: a thread on each CPU, and a spare MiB. */
+/*
+ * The pages that the job takes for a file of `pages' pages: the copy, its index,
+ * a thread on each CPU, and a spare MiB.
+ */
 static uint64_t
-spare_pages(void)
+pages_needed(uint64_t pages)
 {
-	return (mp_ncpus * (2 * KSTACK_SIZE / PAGE_SIZE) + 256);
+	return (pages + pages / PER_INDEX + 1 +
+	    mp_ncpus * (2 * KSTACK_SIZE / PAGE_SIZE) + 256);
 }
 
 /*
- * Whether there is room for a copy and its index, besides what else the job
- * needs; if not, prints how large a file may be.  A smaller file would also
- * leave pages free where this one is.
+ * Whether there is room for a copy; if not, prints how large a file may be.  A
+ * smaller file would also leave pages free where this one is.
  */
 static bool
 copy_fits(uint64_t size)
 {
-	uint64_t pages = (size + PAGE_SIZE - 1) / PAGE_SIZE, most = 0;
-	uint64_t free = 0, other = spare_pages() + 1;
+	uint64_t pages = (size + PAGE_SIZE - 1) / PAGE_SIZE, all = pages, most;
 
 	for (u_int z = 0; z < VM_NZONES; z++)
-		free += vm_page_zone_free((enum vm_zone)z);
-	if (pages <= INDEX_PAGES * PER_INDEX &&
-	    free >= pages + pages / PER_INDEX + other)
-		return (true);
-	if (pages + free > other)
-		most = (pages + free - other) * PER_INDEX / (2 * PER_INDEX + 1);
+		all += vm_page_zone_free((enum vm_zone)z);
+	most = all / 2;
 	if (most > INDEX_PAGES * PER_INDEX)
 		most = INDEX_PAGES * PER_INDEX;
+	while (most > 0 && most + pages_needed(most) > all)
+		most--;
+	if (pages <= most)
+		return (true);
 	printf("digest: the file, %llu bytes, fits in memory only once: there "
 	    "is room for one of at most %llu bytes and its copy\n",
 	    (unsigned long long)size, (unsigned long long)(most * PAGE_SIZE));

@@ -235,6 +235,10 @@ good_cases(void)
 	ok(parse() && bi.mem.nram == 1 && !bi.has_unreachable,
 	    "RAM that ends at the limit");
 	reset();
+	entry(LIMIT - 0x2000, 0x2001, 1);
+	ok(parse() && bi.mem.nram == 1 && bi.has_unreachable,
+	    "RAM that ends a byte behind it");
+	reset();
 	entry(0x1000, 0x1000, 1);
 	entry(LIMIT, 0x1000, 2);
 	ok(parse() && !bi.has_unreachable, "no RAM above the limit");
