@@ -209,6 +209,16 @@ PANIC_TEST(references, "panic.sf_buf_ref_overflows")
 		sf_buf_ref(sf);
 }
 
+PANIC_TEST(in_transition, "panic.sf_buf_that_stays_in_transition")
+{
+	struct vm_page *m = wired_page(0);
+	struct sf_buf *sf = sf_buf_alloc(m, SFB_DEFAULT);
+
+	sf_buf_free(sf);
+	sf->status = SF_CLAIMED;
+	(void)sf_buf_alloc(m, SFB_DEFAULT);
+}
+
 PANIC_TEST(references_direct, "panic.sf_buf_alloc_overflows_direct_map")
 {
 	struct vm_page *m = wired_page(VM_ALLOC_DIRECT);
