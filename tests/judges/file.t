@@ -153,7 +153,10 @@ file 'the end of the benchmarks is lost' 1 'did not end well' \
 terminal()
 {
 	check "$1" "$2" "$3" env MAYFLY_FILE=file ${4:+"MAYFLY_$4"} \
-	    script -qec 'sh scripts/run-file' /dev/null
+	    sh -c 'script -qec "sh scripts/run-file" raw >/dev/null
+	    status=$?
+	    sed "s/$(printf "\033")\\[[0-9;?]*[a-z]//g" raw
+	    exit $status'
 }
 digests "$sum" "$sum" "$sum" "$sum"
 printf 'mayfly> digest\ndigest: cpu 0 shared  %s\n' "$wrong" >>log
