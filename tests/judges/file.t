@@ -148,8 +148,8 @@ sed '/^bench: end/d' log >cut && mv cut log
 file 'the end of the benchmarks is lost' 1 'did not end well' \
     APPEND='bench=exact.*'
 
-# On a terminal the monitor ends the machine, with status 0.  In front of what
-# run-file prints there are sequences that put the terminal right.
+# On a terminal the monitor ends the machine, with status 0.  What sets the
+# terminal right is left out here.
 terminal()
 {
 	check "$1" "$2" "$3" env MAYFLY_FILE=file ${4:+"MAYFLY_$4"} \
