@@ -191,7 +191,7 @@ TESTTOOLS = $(TOOLS) @test
 
 # The lock admits one make at a time: two would read each other's half-written
 # files.
-all:				## builds the kernel (plain make does)
+all:				## builds the kernel (plain make does): 20 s
 	@sh scripts/need flock
 	@mkdir -p build 2>/dev/null; [ -w build ] || { \
 	    echo 'build/ cannot be written: build in a copy of this tree' >&2; \
@@ -285,7 +285,8 @@ $(HOSTB)/host/vm_page_test $(HOSTB)/host/kmem_test $(HOSTB)/host/multiboot_test 
 $(HOSTB)/host/libk_test: HOSTINC = -I.
 $(HOSTB)/host/libk_test: kern/lib/div64.c
 # The symbols of the kernel's image are absolute.
-$(HOSTB)/host/ram_test: HOSTINC = -Itests/host/include -I. -I$(I) -no-pie
+$(HOSTB)/host/ram_test: HOSTINC = -Itests/host/include -I. -I$(I)
+$(HOSTB)/host/ram_test: HOSTCFLAGS += -fno-pie -no-pie
 $(HOSTB)/host/ram_test: | $(I)/machine
 $(HOSTB)/host/sf_size_test: HOSTINC = -Itests/host/include -I. -I$(I)
 $(HOSTB)/host/sf_size_test: | $(I)/machine
@@ -327,7 +328,7 @@ build/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(FUZZSRC) | $(I)/machine
 	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 	    -o $@ $<
 
-fuzz: $(PARSERS:%=build/fuzz/%)	## searches for input on which a parser fails
+fuzz: $(PARSERS:%=build/fuzz/%)	## searches for input on which a parser fails: 1 min
 	$(Q)perl scripts/progress build/fuzz/running \
 	    sh scripts/fuzz $(SECONDS) $(PARSERS)
 
@@ -336,7 +337,7 @@ need-test:
 
 run debug gdb iso: export MAYFLY_KERNEL = $(B)/mayfly.elf
 
-run: all			## boots FILE as a module and digests it
+run: all			## boots FILE as a module and judges the run: 5 s
 	$(Q)sh scripts/run-file
 
 # Builds all images, whatever DEBUG= says: the table of machines has rows for
@@ -359,39 +360,39 @@ PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc \
 # $(call prove,TESTS,ROWS): runs the tests and rows.
 prove	= @sh scripts/run-tests $(1) $(patsubst %,build/rows/%,$(2))
 
-test: need-test images programs	## runs host tests, boots machines
+test: need-test images programs	## runs host tests, boots machines: 5 min
 	$(call prove,-c $(TESTS),$(call rows,test))
 
-test-the-tests: need-test images programs	## plants faults that the tests must catch
+test-the-tests: need-test images programs	## plants faults that the tests must catch: 20 min
 	@perl scripts/progress build/faults/running perl tests/faults/run
 
-test-rows: need-test images	## boots the rows too large for make test
+test-rows: need-test images	## boots the rows too large for make test: 5 min
 	$(call prove,,$(call rows,all))
 
 test-all: SECONDS = 60
-test-all:			## runs all tests
+test-all:			## runs all tests: 1 h
 	$(Q)MAYFLY_MAKE='$(MAKE) SECONDS=$(SECONDS)' sh scripts/test-all $(ALLTARGETS)
 
-layers: all			## checks which folder uses which
+layers: all			## checks which folder uses which: 1 s
 	@sh scripts/need perl $(CROSS)nm
 	$(Q)MAYFLY_NM=$(CROSS)nm perl scripts/layers scripts/layers.tsv $(B)/objects
 
-bench: release			## runs some benchmarks; tables on the terminal
+bench: release			## runs some benchmarks; tables on the terminal: 3 min
 	$(if $(BENCH),$(error BENCH=$(BENCH): that is for make performance))
 	$(Q)perl scripts/progress build/bench/running sh scripts/bench BENCH=quick
 
-performance: images		## runs all benchmarks; writes docs/performance
+performance: images		## runs all benchmarks; writes docs/performance: 30 min
 	$(Q)perl scripts/progress build/bench/running \
 	    sh scripts/bench BENCH=$(or $(BENCH),full)
 
-bench-budget: all release	## compares instructions with their ceilings
+bench-budget: all release	## compares instructions with their ceilings: 30 s
 	$(Q)sh tests/bench/budget.t
 
-test-bochs: need-test images	## boots the table's rows for Bochs
+test-bochs: need-test images	## boots the table's rows for Bochs: 5 min
 	@sh scripts/need bochs
 	$(call prove,,$(call rows,bochs))
 
-model:				## checks the models of the protocols with spin
+model:				## checks the models of the protocols with spin: 3 min
 	$(Q)perl scripts/progress build/model/running sh tests/model/run
 
 iso: all			## makes build/mayfly.iso: GRUB, kernel and FILE
@@ -415,7 +416,7 @@ clean:				## removes build/ and compile_commands.json
 	rm -rf build compile_commands.json
 
 help:				## prints this list
-	@echo 'Targets:'
+	@echo 'Targets, and how long they take on 2 quiet cores:'
 	@sed -n 's/^\([a-z-]*\):[^#]*## /    \1	/p' Makefile $(wildcard tests/*/*.mk) | expand -t 24
 	@echo 'Variables and their defaults:'
 	@sed -n 's/^#: \([^	]*\)	*/    \1	/p' Makefile $(wildcard tests/*/*.mk) | expand -t 32

@@ -74,8 +74,8 @@ code build/mayfly.elf >"$dir/before"
 code "$tree/build/mayfly.elf" >"$dir/after"
 check 'and the image is the same' 0 '' cmp "$dir/before" "$dir/after"
 
-# A test that includes kernel sources, and one that is not to be a PIE.
-for test in libk_test ring_test; do
+# A test that includes kernel sources, and two that are not to be a PIE.
+for test in libk_test ram_test ring_test; do
 	check "$test is built by such a compiler" 0 '^HOSTCC ' make -C "$tree" \
 	    CC="$dir/hardened-gcc-host" "build/host/$test"
 	check 'and passes' 0 '^ok 1 ' "$tree/build/host/$test"

@@ -50,7 +50,7 @@ $(HOSTB)/sim/simulate-san: $(HOSTB)/sim/san/kern.o $(SIMSRC:%.c=$(HOSTB)/sim/san
 -include $(patsubst %.c,$(HOSTB)/sim/fast/%.d,$(SIMKERN) $(SIMSRC))
 -include $(patsubst %.c,$(HOSTB)/sim/san/%.d,$(SIMKERN) $(SIMSRC))
 
-simulate: $(SIMPROGS)		## runs schedules on a simulated hostile machine
+simulate: $(SIMPROGS)		## runs schedules on a simulated hostile machine: 1 min
 	$(Q)$(if $(SEED),$(HOSTB)/sim/simulate-san -s $(SEED), \
 	    $(HOSTB)/sim/simulate -n $(SEEDS))
 
