@@ -23,7 +23,7 @@
 #: NASM=nasm		the assembler
 #: DEBUG=1		0 builds the release image, without -DDEBUG
 #: VARIANT=		ubsan: panics at undefined behaviour; gcov: counts lines
-#: LIMIT=180		seconds after which a row of tests/matrix.tsv fails
+#: LIMIT=600		seconds after which a row of tests/matrix.tsv fails
 #: GDBPORT=1234		TCP port at which QEMU waits for gdb
 #: SECONDS=10		time of make fuzz for each parser; 60 in test-all
 #: BENCH=		what make performance makes: exact, time, report
@@ -316,8 +316,14 @@ build/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(FUZZSRC) | $(I)/machine
 	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 	    -o $@ $<
 
+<<<<<<< HEAD
 fuzz: $(PARSERS:%=build/fuzz/%)	## searches for input on which a parser fails: 1 min
 	$(Q)sh scripts/fuzz $(SECONDS) $(PARSERS)
+=======
+fuzz: $(PARSERS:%=build/fuzz/%)	## searches for input on which a parser fails
+	$(Q)perl scripts/progress build/fuzz/running \
+	    sh scripts/fuzz $(SECONDS) $(PARSERS)
+>>>>>>> w-judge
 
 need-test:
 	@sh scripts/need $(TESTTOOLS)
@@ -350,8 +356,13 @@ prove	= @sh scripts/run-tests $(1) $(patsubst %,build/rows/%,$(2))
 test: need-test images programs	## runs host tests, boots machines: 5 min
 	$(call prove,-c $(TESTS),$(call rows,test))
 
+<<<<<<< HEAD
 test-the-tests: need-test images programs	## plants faults that the tests must catch: 20 min
 	@perl tests/faults/run
+=======
+test-the-tests: need-test images programs	## plants faults that the tests must catch
+	@perl scripts/progress build/faults/running perl tests/faults/run
+>>>>>>> w-judge
 
 test-rows: need-test images	## boots the rows too large for make test: 5 min
 	$(call prove,,$(call rows,all))
@@ -366,10 +377,16 @@ layers: all			## checks which folder uses which: 1 s
 
 bench: release			## runs some benchmarks; tables on the terminal: 3 min
 	$(if $(BENCH),$(error BENCH=$(BENCH): that is for make performance))
-	$(Q)sh scripts/bench BENCH=quick
+	$(Q)perl scripts/progress build/bench/running sh scripts/bench BENCH=quick
 
+<<<<<<< HEAD
 performance: images		## runs all benchmarks; writes docs/performance: 30 min
 	$(Q)sh scripts/bench BENCH=$(or $(BENCH),full)
+=======
+performance: images		## runs all benchmarks; writes docs/performance
+	$(Q)perl scripts/progress build/bench/running \
+	    sh scripts/bench BENCH=$(or $(BENCH),full)
+>>>>>>> w-judge
 
 bench-budget: all release	## compares instructions with their ceilings: 30 s
 	$(Q)sh tests/bench/budget.t

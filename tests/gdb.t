@@ -17,7 +17,7 @@ finish()
 trap finish EXIT
 trap 'exit 1' HUP INT TERM
 
-timeout 120 sh scripts/qemu SMP=2 MEM=64M FILE= KERNEL=build/mayfly.elf \
+timeout 600 sh scripts/qemu SMP=2 MEM=64M FILE= KERNEL=build/mayfly.elf \
     APPEND='test=debugger.something_to_look_at sf_buf.dmap=off nsfbufs=64' \
     -S -gdb "unix:$dir/gdb,server=on,wait=off" \
     </dev/null >"$dir/qemu" 2>&1 &
@@ -26,7 +26,7 @@ for i in 1 2 3 4 5 6 7 8 9 10; do
 	[ -S "$dir/gdb" ] && break
 	sleep 1
 done
-timeout 120 sh scripts/gdb GDBPORT="$dir/gdb" KERNEL=build/mayfly.elf -batch \
+timeout 600 sh scripts/gdb GDBPORT="$dir/gdb" KERNEL=build/mayfly.elf -batch \
     -ex 'hbreak debugger_look' -ex continue -ex threads -ex cpus \
     -ex 'backtrace 2' -ex sf_bufs -ex 'page m' -ex 'page 0' \
     -ex 'page 0xfffff' -ex 'whatis-at debugger_look' -ex controls \

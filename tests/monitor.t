@@ -13,7 +13,7 @@ use IPC::Open2 qw(open2);
 use Time::HiRes qw(sleep time);
 use Test::More;
 
-my $limit = 120;
+my $limit = 600;
 my ($pid, $to, $from, $seen);
 
 chdir(dirname(abs_path($0)) . '/..') or die "chdir: $!\n";

@@ -30,7 +30,7 @@ boot()
 	[ "$2" -eq 1 ] || pattern=exact.miss-read-shared,exact.miss-all-cpus,\
 exact.miss-read-private-busy
 	log=$out/budget-$1-$2.log
-	timeout -k 5 100 sh scripts/qemu SMP="$2" MEM=1G FILE= \
+	timeout -k 5 600 sh scripts/qemu SMP="$2" MEM=1G FILE= \
 	    KERNEL=$kernel ACCEL_THREAD=single \
 	    APPEND="bench=$pattern nsfbufs=1024" \
 	    -icount shift=2,sleep=off </dev/null >"$log" 2>&1
@@ -42,7 +42,7 @@ exact.miss-read-private-busy
 boot_off()
 {
 	log=$out/budget-off-$1-$2.log
-	timeout -k 5 100 sh scripts/qemu SMP="$2" MEM=2G FILE= \
+	timeout -k 5 600 sh scripts/qemu SMP="$2" MEM=2G FILE= \
 	    KERNEL=build/release/mayfly.elf ACCEL_THREAD=single \
 	    APPEND="bench=intr-off nsfbufs=$1" \
 	    -icount shift=2,sleep=off </dev/null >"$log" 2>&1
@@ -141,7 +141,7 @@ END {
 }' "$out/budget.costs" "$table"
 n=$(cat "$out/budget.n")
 
-timeout -k 5 100 sh scripts/qemu SMP=4 MEM=1G FILE= KERNEL=build/mayfly.elf \
+timeout -k 5 600 sh scripts/qemu SMP=4 MEM=1G FILE= KERNEL=build/mayfly.elf \
     ACCEL_THREAD=single APPEND='bench=check pmap.pages=4k' </dev/null >"$out/check.log" 2>&1
 status=$?
 if [ "$status" -eq 33 ]; then

@@ -9,6 +9,7 @@ COVERAGE = $(filter build/host/%,$(TESTS:$(HOSTB)/host/%=build/host/%))
 coverage: need-test		## runs tests; prints which lines they run: 9 min
 	$(Q)$(MAKE) --no-print-directory DEBUG=1 VARIANT=gcov CC=gcc all \
 	    $(COVERAGE:build/%=build/gcov/%) build/gcov/sim/simulate
-	$(Q)sh tests/coverage/run $(COVERAGE:build/%=build/gcov/%)
+	$(Q)perl scripts/progress build/gcov/running \
+	    sh tests/coverage/run $(COVERAGE:build/%=build/gcov/%)
 
 .PHONY: coverage
