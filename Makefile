@@ -316,14 +316,9 @@ build/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(FUZZSRC) | $(I)/machine
 	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 	    -o $@ $<
 
-<<<<<<< HEAD
 fuzz: $(PARSERS:%=build/fuzz/%)	## searches for input on which a parser fails: 1 min
-	$(Q)sh scripts/fuzz $(SECONDS) $(PARSERS)
-=======
-fuzz: $(PARSERS:%=build/fuzz/%)	## searches for input on which a parser fails
 	$(Q)perl scripts/progress build/fuzz/running \
 	    sh scripts/fuzz $(SECONDS) $(PARSERS)
->>>>>>> w-judge
 
 need-test:
 	@sh scripts/need $(TESTTOOLS)
@@ -356,13 +351,9 @@ prove	= @sh scripts/run-tests $(1) $(patsubst %,build/rows/%,$(2))
 test: need-test images programs	## runs host tests, boots machines: 5 min
 	$(call prove,-c $(TESTS),$(call rows,test))
 
-<<<<<<< HEAD
 test-the-tests: need-test images programs	## plants faults that the tests must catch: 20 min
-	@perl tests/faults/run
-=======
-test-the-tests: need-test images programs	## plants faults that the tests must catch
+	@sh scripts/need git gawk busybox
 	@perl scripts/progress build/faults/running perl tests/faults/run
->>>>>>> w-judge
 
 test-rows: need-test images	## boots the rows too large for make test: 5 min
 	$(call prove,,$(call rows,all))
@@ -379,14 +370,9 @@ bench: release			## runs some benchmarks; tables on the terminal: 3 min
 	$(if $(BENCH),$(error BENCH=$(BENCH): that is for make performance))
 	$(Q)perl scripts/progress build/bench/running sh scripts/bench BENCH=quick
 
-<<<<<<< HEAD
-performance: images		## runs all benchmarks; writes docs/performance: 30 min
-	$(Q)sh scripts/bench BENCH=$(or $(BENCH),full)
-=======
-performance: images		## runs all benchmarks; writes docs/performance
+performance: images		## runs all benchmarks; writes docs/performance: 15 min
 	$(Q)perl scripts/progress build/bench/running \
 	    sh scripts/bench BENCH=$(or $(BENCH),full)
->>>>>>> w-judge
 
 bench-budget: all release	## compares instructions with their ceilings: 30 s
 	$(Q)sh tests/bench/budget.t

@@ -148,13 +148,8 @@ sed '/^bench: end/d' log >cut && mv cut log
 file 'the end of the benchmarks is lost' 1 'did not end well' \
     APPEND='bench=exact.*'
 
-<<<<<<< HEAD
-# On a terminal the monitor ends the machine, with status 0.  What sets the
-# terminal right is left out here.
-=======
 # On a terminal the monitor ends the machine, with status 0.  In front of what
 # run-file prints there are sequences that put the terminal right.
->>>>>>> w-judge
 terminal()
 {
 	check "$1" "$2" "$3" env MAYFLY_FILE=file ${4:+"MAYFLY_$4"} \
@@ -166,7 +161,8 @@ terminal()
 digests "$sum" "$sum" "$sum" "$sum"
 printf 'mayfly> digest\ndigest: cpu 0 shared  %s\n' "$wrong" >>log
 echo 'exit 0' >end
-terminal 'on a terminal, what is typed later does not count' 0 'run: all digests agree with sha256sum'
+terminal 'on a terminal, what is typed later does not count' 0 \
+    'run: all digests agree with sha256sum'
 tests
 echo 'exit 0' >end
 printf 'mayfly> test\nKTAP version 1\n1..1\nnot ok 1 a\n' >>log
