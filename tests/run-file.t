@@ -84,8 +84,20 @@ check 'the default run evicts, and maps for one CPU' 0 \
     '^    of them CPU-private +[1-9]' sh scripts/run-file
 check 'a count of 0 is explained' 0 \
     '^digest: forced flushes, IPIs 0: flushed slots never ran out' \
-    env FILE="$dir/small" sh scripts/run-file
+    sh scripts/run-file FILE="$dir/small"
 
+# A run is judged by what it was asked to do.
+asked()
+{
+	check "$1" 0 "$2" sh scripts/run-file FILE="$dir/small" APPEND="$3"
+}
+asked 'tests that pass' '^run: all [1-9][0-9]* tests passed$' 'test=sf_buf.maps*'
+asked 'the list of tests' '^run: all names are listed$' test=list
+asked 'the list of benchmarks' '^run: all names are listed$' bench=list
+asked 'the stress test' '^run: all 1 tests passed$' stress=1
+asked 'a benchmark' '^run: all benchmarks ended well$' 'bench=exact.hit-read'
+bad 'a test that fails' 1 '^run: not ok 1 runner.fails .status 35' \
+    "$dir/small" APPEND=test=runner.fails
 bad 'no module' 1 '^digest: no file' ''
 bad 'no module in an ISO image' 1 '^digest: no file' '' BOOT=iso
 bad 'no such file' 2 'no such file' "$dir/none"
@@ -121,9 +133,11 @@ bad 'the memory does not hold the file' 2 'does not fit in MEM=64M' \
     "$dir/100m"
 bad 'GRUB finds no room for the file' 1 'could not load' "$dir/63m" BOOT=iso
 bad 'a file of 1 GiB' 2 '1 GiB or more' "$dir/1g"
-bad 'an option that the kernel does not know' 1 'no job ran' \
+bad 'an option that the kernel does not know' 1 \
+    '^run: the kernel refuses this run: mayfly: .*nonsense' \
     "$dir/small" APPEND=nonsense=1
-bad 'a panic without a terminal for the monitor' 1 'panicked' "$dir/small" \
+bad 'a panic without a terminal for the monitor' 1 \
+    '^run: panic: CPU 0: planted in an interrupt' "$dir/small" \
     APPEND='panic=monitor test=panic.in_an_interrupt'
 bad 'no CPU' 2 'SMP=0: not a number' "$dir/small" SMP=0
 bad 'more memory than a number holds' 2 'not a size' "$dir/small" \
