@@ -15,8 +15,8 @@
  *	One good sample cannot be told from a wrong one: some samples that agree
  *	can.
  *	If the counter goes round in a stop, a sample is at least twice too
- *	large, and if the host stops the machine at a regular pace all are.  Very
- *	short samples, which are not exact, show that.
+ *	large, and all are if the host stops the machine at a regular pace.
+ *	Very short samples, which are not exact, show that.
  *
  * Pure functions, without hardware of their own: tests/host/clock_test.c runs
  * them on a simulated host.
