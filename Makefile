@@ -352,6 +352,7 @@ test: need-test images programs	## runs host tests, boots machines: 5 min
 	$(call prove,-c $(TESTS),$(call rows,test))
 
 test-the-tests: need-test images programs	## plants faults that the tests must catch: 20 min
+	@sh scripts/need git gawk busybox
 	@perl scripts/progress build/faults/running perl tests/faults/run
 
 test-rows: need-test images	## boots the rows too large for make test: 5 min
@@ -369,7 +370,7 @@ bench: release			## runs some benchmarks; tables on the terminal: 3 min
 	$(if $(BENCH),$(error BENCH=$(BENCH): that is for make performance))
 	$(Q)perl scripts/progress build/bench/running sh scripts/bench BENCH=quick
 
-performance: images		## runs all benchmarks; writes docs/performance: 30 min
+performance: images		## runs all benchmarks; writes docs/performance: 15 min
 	$(Q)perl scripts/progress build/bench/running \
 	    sh scripts/bench BENCH=$(or $(BENCH),full)
 

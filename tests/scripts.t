@@ -41,14 +41,15 @@ cp "$dir/module" "$dir/module \$x #y"
 # same NAME COMMAND...: one test, which passes if COMMAND prints nothing that it
 # does not print here, where the variables named in the environment below have
 # other owners.  $foreign sets them.
-foreign='CPU=ia64 MACHINE=host SMP=x MEM=x FILE=/none LOG=/none BOOT=grub
+mkdir -p "$dir/cd/scripts" "$dir/cd/tests" "$dir/cd/docs/performance"
+foreign="CPU=ia64 MACHINE=host SMP=x MEM=x FILE=/none LOG=/none BOOT=grub
     APPEND=x SERIAL=x ACCEL_THREAD=x KERNEL=/none LOGS=/none LIMIT=x V=1 CC=none
     LD=none NASM=none CROSS=none- DEBUG=* VARIANT=x SECONDS=x BENCH=x SEED=x
     SEEDS=x GDBPORT=x NM=none CFLAGS=-x HOSTINC=-x LDFLAGS=-x MAKE=none JOBS=x
-    CDPATH=/usr:/tmp GREP_OPTIONS=-c POSIXLY_CORRECT=1 PERL5LIB=/none
+    CDPATH=$dir/cd GREP_OPTIONS=-c POSIXLY_CORRECT=1 PERL5LIB=/none
     PERL5OPT=-x LC_ALL=de_DE.UTF-8 LANG=tr_TR NASMENV=-x GZIP=-x IFS=/ CPATH=/
     takes=x name=x n=x why=x status=x file=x log=x smp=x mem=x image=x top=x
-    set=x rest=x more=x packages=x missing=x goals=x iso=x mib=x number=x'
+    set=x rest=x more=x packages=x missing=x goals=x iso=x mib=x number=x"
 same()
 {
 	name=$1

@@ -161,7 +161,8 @@ terminal()
 digests "$sum" "$sum" "$sum" "$sum"
 printf 'mayfly> digest\ndigest: cpu 0 shared  %s\n' "$wrong" >>log
 echo 'exit 0' >end
-terminal 'on a terminal, what is typed later does not count' 0 'run: all digests agree with sha256sum'
+terminal 'on a terminal, what is typed later does not count' 0 \
+    'run: all digests agree with sha256sum'
 tests
 echo 'exit 0' >end
 printf 'mayfly> test\nKTAP version 1\n1..1\nnot ok 1 a\n' >>log
