@@ -91,10 +91,10 @@ asked()
 {
 	check "$1" 0 "$2" sh scripts/run-file FILE="$dir/small" APPEND="$3"
 }
-asked 'tests that pass' '^run: all [1-9][0-9]* tests passed$' 'test=sf_buf.maps*'
+asked 'tests that pass' '^run: all tests passed: [1-9][0-9]*$' 'test=sf_buf.maps*'
 asked 'the list of tests' '^run: all names are listed$' test=list
 asked 'the list of benchmarks' '^run: all names are listed$' bench=list
-asked 'the stress test' '^run: all 1 tests passed$' stress=1
+asked 'the stress test' '^run: all tests passed: 1$' stress=1
 asked 'a benchmark' '^run: all benchmarks ended well$' 'bench=exact.hit-shared'
 bad 'a test that fails' 1 '^run: not ok 1 runner.fails .status 35' \
     "$dir/small" APPEND=test=runner.fails
