@@ -8,10 +8,8 @@
 # arguments and the digests that run-file expects.
 
 . "$(dirname "$0")/check.sh"
-unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
+make_ready
 
-# What make builds is not to be built in one of two runs that are compared.
-make >/dev/null 2>&1
 mkdir "$dir/bin"
 cat >"$dir/bin/qemu-system-i386" <<'END'
 #!/bin/sh
