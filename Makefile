@@ -171,7 +171,8 @@ PARSERS	= acpi cmdline lineedit multiboot
 TESTS	= tests/run-file.t $(HOSTT)
 TESTS	+= $(PARSERS:%=$(HOSTB)/host/fuzz_%)
 TESTS	+= tests/pairwise.t tests/ktap.t tests/layers.t
-TESTS	+= tests/monitor.t tests/manual.t tests/scripts.t tests/compiler.t
+TESTS	+= tests/monitor.t tests/exit.t tests/manual.t tests/scripts.t
+TESTS	+= tests/compiler.t tests/throttled.t
 TESTS	+= tests/bench/budget.t tests/bench/published.t
 TESTS	+= $(wildcard tests/judges/*.t)
 # The targets of make test-all: make test, and those that take longer or need
@@ -292,14 +293,25 @@ $(HOSTB)/host/sf_size_test: | $(I)/machine
 $(HOSTB)/host/ring_test: HOSTINC = -Itests/host/include -I. -I$(I)
 $(HOSTB)/host/ring_test: HOSTCFLAGS += -fno-pie -no-pie
 $(HOSTB)/host/ring_test: | $(I)/machine
+$(HOSTB)/host/clock_test $(HOSTB)/host/sleep_test: \
+	HOSTINC = -Itests/host/include -I. -I$(I)
+$(HOSTB)/host/clock_test $(HOSTB)/host/sleep_test: | $(I)/machine
+# The sanitizers do not know the coroutines' stacks.
+$(HOSTB)/host/sleep_test: HOSTCFLAGS += -O1 -fno-sanitize=all
+$(HOSTB)/host/console_test: HOSTINC = -Itests/host/include -I. -I$(I)
+$(HOSTB)/host/console_test: | $(I)/machine
+$(HOSTB)/host/lineedit_test: HOSTINC = -Itests/host/include -I.
+$(HOSTB)/host/printf_test: HOSTINC = -Itests/host/include -I. -I$(I)
+$(HOSTB)/host/printf_test: | $(I)/machine
 $(HOSTB)/host/acpi_test: HOSTINC = -Itests/host/include -I. -I$(I)
 $(HOSTB)/host/acpi_test: | $(I)/machine
-$(HOSTB)/host/acpi_test: arch/i386/pc/acpi_tables.c arch/i386/include/acpi.h
+$(HOSTB)/host/acpi_test: arch/i386/include/acpi.h
 
 # The parsers of foreign input, each built twice: to replay the inputs kept in
 # tests/fuzz/corpus, and for libFuzzer, which generates inputs.
 FUZZINC	= -Itests/host/include -I. -I$(I)
-FUZZSRC	= arch/i386/pc/acpi_tables.c boot/multiboot.c boot/physmem.c \
+FUZZSRC	= arch/i386/pc/acpi_find.c arch/i386/pc/acpi_tables.c \
+	  $(wildcard boot/*.[ch]) \
 	  kern/console/lineedit.c kern/tunable.c
 $(HOSTB)/host/fuzz_%: tests/fuzz/%.c tests/fuzz/replay.c tests/fuzz/fuzz.h \
     $(FUZZSRC) | need-test $(I)/machine

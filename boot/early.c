@@ -30,7 +30,7 @@
 
 uint64_t boot_pdpt[4] __attribute__((aligned(32)));
 static uint64_t ident_pd[NPDE] __attribute__((aligned(4096)));
-static uint64_t high_pd[NPDE] __attribute__((aligned(4096)));
+uint64_t boot_high_pd[NPDE] __attribute__((aligned(4096)));
 
 static const struct {
 	uint32_t bit;
@@ -123,9 +123,9 @@ build_tables(void)
 	for (uint32_t i = 0; i < IDENT_PDES; i++)
 		ident_pd[i] = ((uint64_t)i << 21) | PG_P_RW | PG_PS;
 	for (uint32_t i = 0; i < DMAP_PDES; i++)
-		high_pd[i] = ((uint64_t)i << 21) | PG_P_RW | PG_PS;
+		boot_high_pd[i] = ((uint64_t)i << 21) | PG_P_RW | PG_PS;
 	boot_pdpt[0] = (uintptr_t)ident_pd | 1;
-	boot_pdpt[2] = (uintptr_t)high_pd | 1;
+	boot_pdpt[2] = (uintptr_t)boot_high_pd | 1;
 }
 
 void early_gate(void);

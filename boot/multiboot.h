@@ -14,9 +14,11 @@
 
 #include <sys/types.h>
 #include <boot/physmem.h>
+#include <boot/reserved.h>
 
 #define	MULTIBOOT_MAGIC		0x2BADB002u	/* in %eax at entry */
 
+#define	MULTIBOOT_INFO_MEMORY	(1u << 0)	/* mem_* are valid */
 #define	MULTIBOOT_INFO_CMDLINE	(1u << 2)	/* cmdline is valid */
 #define	MULTIBOOT_INFO_MODS	(1u << 3)	/* mods_* are valid */
 #define	MULTIBOOT_INFO_MMAP	(1u << 6)	/* mmap_* are valid */
@@ -66,22 +68,24 @@ _Static_assert(sizeof(struct multiboot_info) == 88, "multiboot_info");
 _Static_assert(sizeof(struct multiboot_module) == 16, "multiboot_module");
 _Static_assert(sizeof(struct multiboot_mmap) == 24, "multiboot_mmap");
 
-#define	MULTIBOOT_MAXRAM	64	/* ranges of RAM, at most */
 #define	BOOTINFO_CMDLINE	1024	/* bytes, with the final NUL */
 
 struct bootinfo {
 	char		cmdline[BOOTINFO_CMDLINE];
 	struct physmem	mem;			/* whole pages, none touch */
+	struct reserved_list reserved;		/* what is in use of it */
+	uint32_t	mem_upper;		/* KiB from 1 MiB on; 0: not
+						   given */
+	bool		has_unreachable;	/* RAM above the CPU's limit */
+	vm_paddr_t	low_end;		/* of low memory, bytes */
 	vm_paddr_t	mod_start;		/* both 0 unless has_mod */
 	vm_paddr_t	mod_end;
 	bool		has_mod;
 	const char	*error;			/* a sentence, or NULL */
+	char		sentence[96];		/* where error may point */
 };
 
-/* Returns a pointer to len bytes of physical memory at pa, or NULL. */
-typedef const void	*multiboot_map_t(vm_paddr_t pa, vm_size_t len);
-
-bool	multiboot_parse(uint32_t magic, vm_paddr_t info, multiboot_map_t *map,
+bool	multiboot_parse(uint32_t magic, vm_paddr_t info, phys_map_t *map,
 	    vm_paddr_t kern_start, vm_paddr_t kern_end, vm_paddr_t limit,
 	    struct bootinfo *bi);
 

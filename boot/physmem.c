@@ -114,3 +114,13 @@ physmem_size(const struct physmem *mem)
 		size += mem->ram[i].end - mem->ram[i].start;
 	return (size);
 }
+
+/* physmem_contains: whether all of [start, end) is in one range. */
+bool
+physmem_contains(const struct physmem *mem, vm_paddr_t start, vm_paddr_t end)
+{
+	for (u_int i = 0; i < mem->nram; i++)
+		if (mem->ram[i].start <= start && end <= mem->ram[i].end)
+			return (true);
+	return (false);
+}

@@ -13,8 +13,10 @@
 
 #include <sys/types.h>
 
-/* The 64 ranges that the loader's map may have, and some splits of them. */
-#define	PHYSMEM_MAXRAM	72
+#define	PHYSMEM_MAXMAP	64	/* ranges that the loader's map may have */
+#define	PHYSMEM_MAXRESERVED 64	/* ranges that boot/reserved.h may have */
+/* Each reserved range, the first MiB and the image may split one in two. */
+#define	PHYSMEM_MAXRAM	(PHYSMEM_MAXMAP + PHYSMEM_MAXRESERVED + 8)
 
 /*
  * Ranges of RAM: sorted, disjoint, none empty.  physmem_add() joins ranges
@@ -28,8 +30,16 @@ struct physmem {
 	u_int		nram;
 };
 
+/*
+ * Returns a pointer to len bytes of physical memory at pa, which is good until
+ * the next call, or NULL if they cannot be mapped.
+ */
+typedef const void *phys_map_t(vm_paddr_t pa, vm_size_t len);
+
 void	physmem_add(struct physmem *mem, vm_paddr_t start, vm_paddr_t end);
 void	physmem_remove(struct physmem *mem, vm_paddr_t start, vm_paddr_t end);
+bool	physmem_contains(const struct physmem *mem, vm_paddr_t start,
+	    vm_paddr_t end);
 void	physmem_trim(struct physmem *mem);
 vm_paddr_t physmem_size(const struct physmem *mem);
 

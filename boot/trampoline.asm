@@ -1,33 +1,37 @@
 ; SPDX-License-Identifier: BSD-2-Clause
 ;
-; Where an application processor starts: in real mode at 0x8000, to which mp.c
-; copies this.  Enters protected mode, loads the bootstrap tables and calls
+; Where an application processor starts.  mp.c copies the part in real mode to a
+; page below 1 MiB; which one is known only at run time, so that part uses
+; addresses relative to its own start.  The rest stays in the image, at its
+; physical address: enters protected mode, loads the bootstrap tables and calls
 ; ap_enter().  One processor runs this at a time, on a small stack for all of
 ; them: the bootstrap tables do not map a processor's own.
 
-TRAMPOLINE equ	0x8000
 CR4_PAE	equ	0x00000020
 CR0_PG_WP equ	0x80010000
 
-%define HERE(x)	(TRAMPOLINE + (x) - trampoline_start)
-
 	section .rodata
 	global	trampoline_start, trampoline_end
-	extern	ap_enter, boot_pdpt
-	align	16
 	bits	16
 trampoline_start:
 	cli
 	cld
-	xor	ax, ax
+	mov	ax, cs			; the page that the SIPI named
 	mov	ds, ax
-	o32 lgdt [HERE(gdt_pointer)]
+	o32 lgdt [gdt_pointer - trampoline_start]
 	mov	eax, cr0
 	or	al, 1
 	mov	cr0, eax
-	jmp	dword 0x08:HERE(.protected)
+	jmp	dword 0x08:protected
+gdt_pointer:
+	dw	gdt_end - gdt - 1
+	dd	gdt
+trampoline_end:
+
+	section .text
+	extern	ap_enter, boot_pdpt
 	bits	32
-.protected:
+protected:
 	mov	ax, 0x10
 	mov	ds, ax
 	mov	es, ax
@@ -46,12 +50,9 @@ trampoline_start:
 	mov	eax, ap_enter
 	jmp	eax
 	align	8
-gdt:
-	dq	0, 0x00cf9a000000ffff, 0x00cf92000000ffff
-gdt_pointer:
-	dw	23
-	dd	HERE(gdt)
-trampoline_end:
+gdt:	; flat code and data, marked as accessed: no CPU writes here
+	dq	0, 0x00cf9b000000ffff, 0x00cf93000000ffff
+gdt_end:
 
 	section .bss
 	align	16

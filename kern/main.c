@@ -23,7 +23,9 @@
 #include <sys/thread.h>
 #include <sys/timeout.h>
 #include <sys/tunable.h>
+#include <machine/acpi.h>
 #include <machine/desc.h>
+#include <machine/peek.h>
 #include <machine/pmap.h>
 #include <machine/tsc.h>
 #include <boot/multiboot.h>
@@ -46,17 +48,33 @@ boot_info(void)
 	return (&bi);
 }
 
-/*
- * Returns the address of physical memory for multiboot_parse(), or NULL if it
- * has none.  The bootstrap tables map all of the direct map, whether there is
- * RAM or not.
- */
-static const void *
-boot_map(vm_paddr_t pa, vm_size_t len)
+static void __dead2
+refuse(const char *sentence)
 {
-	if (pa >= DMAP_SIZE || len > DMAP_SIZE - pa)
-		return (NULL);
-	return ((const void *)(DMAP_MIN + (vm_offset_t)pa));
+	printf("mayfly: %s\n", sentence);
+	machine_exit(EXIT_NOTHING);
+}
+
+/* Says where two sources contradict each other; the memory map counts. */
+static void
+compare_memory(void)
+{
+	const uint32_t start = 0x100000;
+	const struct memrange *r;
+	uint64_t kib = 0;
+
+	if (bi.has_unreachable)
+		printf("mayfly: the RAM above what %u address bits reach is "
+		    "not used\n", pmap_maxphyaddr());
+	for (r = bi.mem.ram; r < &bi.mem.ram[bi.mem.nram]; r++)
+		if (r->start <= start && start < r->end)
+			kib = (r->end - start) >> 10;
+	/* Firmware's tables may be at the end, in one figure and not both. */
+	if (bi.mem_upper != 0 && (kib > bi.mem_upper + 1024ull ||
+	    bi.mem_upper > kib + 1024))
+		printf("mayfly: the memory map has %llu KiB from 1 MiB on, "
+		    "mem_upper says %u: the map is used\n",
+		    (unsigned long long)kib, (u_int)bi.mem_upper);
 }
 
 /* Decodes what the loader handed over; ends the machine if it is no good. */
@@ -70,20 +88,39 @@ parse_boot(uint32_t magic, uint32_t info)
 	good = multiboot_parse(magic, info, boot_map,
 	    (vm_offset_t)kern_start_pa, (vm_offset_t)kern_end - DMAP_MIN,
 	    1ull << pmap_maxphyaddr(), &bi);
-	if (tunable_parse(bi.cmdline, err, sizeof(err)) != 0) {
-		printf("mayfly: %s\n", err);
-		machine_exit(EXIT_NOTHING);
-	}
-	if (!good) {
-		printf("mayfly: %s\n", bi.error);
-		machine_exit(EXIT_NOTHING);
-	}
+	if (tunable_parse(bi.cmdline, err, sizeof(err)) != 0)
+		refuse(err);
+	if (!good)
+		refuse(bi.error);
+	compare_memory();
 	ram = physmem_size(&bi.mem);
 	if (ram < (MIN_RAM_MB << 20)) {
-		printf("mayfly: needs at least %u MiB of RAM, found %u KiB\n",
-		    MIN_RAM_MB, (u_int)(ram >> 10));
-		machine_exit(EXIT_NOTHING);
+		snprintf(err, sizeof(err), "needs at least %u MiB of RAM, "
+		    "found %u KiB", MIN_RAM_MB, (u_int)(ram >> 10));
+		refuse(err);
 	}
+}
+
+/* What the page tables, the slots and the arena's tags will take. */
+static void
+find_needs(vm_paddr_t end, struct ram_needs *needs)
+{
+	vm_paddr_t ram = physmem_size(&bi.mem);
+
+	needs->limit = pmap_dmap_end(end);
+	needs->size = pmap_tables_size(ram, end, nsfbufs) +
+	    kmem_tags_size(KVA_MIN, pmap_kva_end(ram));
+}
+
+/* Plans what is placed in memory; ends the machine if it does not fit. */
+static void
+plan_memory(void)
+{
+	char err[160];
+
+	sf_buf_size_pool(physmem_size(&bi.mem));
+	if (!ram_init(&bi, find_needs, err, sizeof(err)))
+		refuse(err);
 }
 
 static void
@@ -108,8 +145,8 @@ kern_main(uint32_t magic, uint32_t info)
 	timeout_init();
 	thread_init();
 	parse_boot(magic, info);
-	sf_buf_size_pool(physmem_size(&bi.mem));
-	ram_init(&bi);
+	acpi_init(&bi.reserved);
+	plan_memory();
 	pmap_bootstrap(physmem_size(&bi.mem), nsfbufs);
 	desc_set_cr3();
 	vm_page_startup(atop(ram_end), dmap_limit);

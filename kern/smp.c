@@ -9,17 +9,18 @@
  */
 
 #include <sys/types.h>
+#include <sys/job.h>
 #include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/smp.h>
 #include <sys/systm.h>
 #include <sys/tunable.h>
 #include <machine/atomic.h>
-#include <machine/clock.h>
 #include <machine/cpufunc.h>
 #include <machine/ipi.h>
 #include <machine/mp.h>
 #include <machine/vmparam.h>
+#include <boot/multiboot.h>
 #include <vm/kmem.h>
 #include <vm/tlb.h>
 
@@ -35,8 +36,7 @@ run_cpu(void)
 {
 	while (atomic_load_acq_32(&mp_ncpus) <= curcpu_id())
 		cpu_spinwait();
-	tlb_leave_idle();
-	clock_start();
+	sched_leave_idle();
 	sched_idle();
 }
 
@@ -71,10 +71,12 @@ void
 smp_start(void)
 {
 	static uint8_t apicids[MAXCPU];
+	const struct bootinfo *bi = boot_info();
 	u_int n, i;
 
 	ipi_register(IPI_FLUSH, tlb_serve);
-	n = mp_init(apicids);
+	n = mp_init(apicids, reserved_low_page(&bi->reserved, &bi->mem,
+	    bi->low_end));
 	for (i = 0; i < n && mp_ncpus < max_cpus; i++)
 		add_cpu(apicids[i]);
 	if (i < n)

@@ -103,23 +103,6 @@ word_split(const struct word *w, struct word *name, struct word *value)
 	return (true);
 }
 
-/*
- * Whether the command line's first word is the path of the image, which some
- * loaders put there.  A path may hold a '=', but no option has a '/' in its
- * name.
- */
-static bool
-is_image_path(const struct word *w)
-{
-	size_t i;
-
-	for (i = 0; i < w->len && w->s[i] != '='; i++) {
-		if (w->s[i] == '/')
-			return (true);
-	}
-	return (i == w->len);
-}
-
 /* Decimal, or hexadecimal after 0x; a leading 0 does not mean octal. */
 static bool
 decode_uint(const struct word *w, uint32_t *np)
@@ -304,6 +287,24 @@ explain_value(struct errbuf *eb, const struct tunable *t,
 }
 
 /*
+ * Whether the command line's first word is the path of the image, which some
+ * loaders put there and others do not.  A path may hold a '=', but no option
+ * has a '/' in its name.  The bare name of an option is meant as that option.
+ */
+static bool
+is_image_path(const struct word *w)
+{
+	struct word name, value;
+
+	(void)word_split(w, &name, &value);
+	for (size_t i = 0; i < name.len; i++) {
+		if (name.s[i] == '/')
+			return (true);
+	}
+	return (name.len == w->len && find_tunable(w) == NULL);
+}
+
+/*
  * Calls fn for each option of the command line, until it returns an error,
  * which is returned.
  */
@@ -370,9 +371,10 @@ store_option(const struct word *option, struct errbuf *eb)
 
 /*
  * tunable_parse: sets the tunables from the words name=value of cmdline,
- * which are separated by spaces.  A first word that has no '=', or a '/'
- * before it, is the path of the image and is skipped.  Of an option given
- * twice, the last value counts; both must be valid.
+ * which are separated by spaces.  A first word that has a '/' before any '=',
+ * or neither '=' nor the name of a tunable, is the path of the image and is
+ * skipped.  Of an option given twice, the last value counts; both must be
+ * valid.
  * Context: boot, once, with one CPU running and before any code reads a
  * tunable.  errlen is the size of err in bytes; it may be 0.
  * Returns 0, and err is empty; or EINVAL with no tunable changed, and a

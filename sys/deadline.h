@@ -9,17 +9,19 @@
 /* Bounded waits for another CPU: kern/sync/deadline.c. */
 
 #include <sys/types.h>
+#include <machine/tsc.h>
 
-/* A wait for another CPU: all zero before the first deadline_passed(). */
+/* A wait for another CPU: all zero before the first call for it. */
 struct deadline {
-	uint64_t start;		/* TSC ticks; 0: it begins now */
+	struct stopwatch watch;
+	uint64_t passed;	/* TSC ticks that the waiter was given */
 	bool warned;
-	bool late;		/* in its last part, from `start' */
 };
 
 bool	deadline_passed(struct deadline *w);
 bool	deadline_warning_due(struct deadline *w);
 bool	deadline_over(struct deadline *w);
+bool	deadline_lasted(struct deadline *w, u_int ms);
 
 extern u_int ipi_timeout_ms;	/* the option ipi.timeout= */
 

@@ -10,7 +10,8 @@
 
 #include <sys/types.h>
 
-/* Values of isa-debug-exit; QEMU exits with (v << 1) | 1. */
+/* Values of isa-debug-exit, a port; QEMU exits with (v << 1) | 1. */
+#define	EXIT_PORT	0xf4
 #define	EXIT_PASSED	0x10	/* 33: everything passed */
 #define	EXIT_FAILED	0x11	/* 35: a test failed */
 #define	EXIT_PANIC	0x12	/* 37 */

@@ -117,8 +117,22 @@ void	sched_switch(void);
  */
 void	sched_switched(void);
 
-/* sched_idle: the body of a CPU's idle thread. */
+/*
+ * sched_idle: the body of a CPU's idle thread: runs the threads of this CPU's
+ * queue; when there is none, halts with the clock stopped.
+ */
 void	sched_idle(void) __attribute__((__noreturn__));
+
+/*
+ * sched_enter_idle: marks this CPU idle, so that no flush waits for it, and
+ * stops its clock, or sets it for what is due next.
+ * sched_leave_idle: if this CPU is marked idle, flushes its TLB, unmarks it and
+ * starts its clock.  Called by everything that may run first after the halt,
+ * before it touches an sf_buf or a stack other than the idle thread's.
+ * Interrupts off.
+ */
+void	sched_enter_idle(void);
+void	sched_leave_idle(void);
 
 /*
  * sched_tick: called by the clock interrupt.  Ends the running thread's slice

@@ -56,13 +56,13 @@ struct thread {
 	const char *td_wmesg;		/* (q) the reason, for listings */
 	int td_error;			/* (q) why it was woken */
 	bool td_catch;			/* (q) a signal ends the sleep */
-	uint64_t td_slept;		/* (q) cpu_ticks() when it began */
+	uint32_t td_slept;		/* (q) clock_seconds() at its start */
 	bool td_sleeps_long;		/* (q) not reported by the watchdog */
 	bool td_warned;			/* the watchdog has reported it */
 	volatile uint32_t td_signals;	/* (a) pending, one bit each */
 
 	struct thread *td_timonext;	/* (t) next by deadline */
-	uint64_t td_deadline;		/* (s) in TSC ticks; 0: no timeout */
+	uint64_t td_deadline;		/* (s) in TSC ticks, odd; 0: none */
 	u_int td_timocpu;		/* (s) CPU whose clock ends the sleep */
 	volatile uint32_t td_timeout_running;	/* (t) that clock uses td */
 

@@ -10,14 +10,8 @@
 
 #include <sys/types.h>
 
-/* watchdog_tick: called by the clock interrupt.  Interrupts off. */
-void	watchdog_tick(void);
-
-/*
- * watchdog_next: returns when this CPU must wake up for a look, in TSC ticks,
- * or 0 if it need not.  Interrupts off.
- */
-uint64_t watchdog_next(void);
+/* watchdog_look: called by one CPU each second.  Interrupts off. */
+void	watchdog_look(void);
 
 /* watchdog_reports: returns the number of reports so far.  Any context. */
 u_int	watchdog_reports(void);

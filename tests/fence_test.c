@@ -6,7 +6,8 @@
 /*
  * Cases that leak one thing each, to test the fence of tests/runner.c: a run
  * of one must fail and name the thing.  No case gives back what it took,
- * because nothing runs after it.
+ * because nothing runs after it.  And cases that never end, which must end in
+ * a panic that names them.
  */
 
 #include <sys/types.h>
@@ -15,6 +16,7 @@
 #include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/sf_buf.h>
+#include <sys/sleepq.h>
 #include <sys/systm.h>
 #include <sys/test.h>
 #include <sys/thread.h>
@@ -98,4 +100,16 @@ HIDDEN_TEST(leak_interrupts, "leak.interrupts_off")
 HIDDEN_TEST(leak_signal, "leak.signal")
 {
 	thread_signal(curthread(), 3);
+}
+
+PANIC_TEST(sleep_for_ever, "limit.a_case_that_sleeps_for_ever")
+{
+	sleepq_lock(&sleep_for_ever);
+	(void)sleepq_wait(&sleep_for_ever, "nothing", SLEEP_LONG, 0);
+}
+
+PANIC_TEST(spin_for_ever, "limit.a_case_that_spins_for_ever")
+{
+	for (;;)
+		cpu_spinwait();
 }

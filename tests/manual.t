@@ -58,6 +58,16 @@ compare 'boot options' 12 "$(declared 'TUNABLE_(UINT|BOOL|STR|ENUM)')" \
 compare 'commands of the monitor' 12 \
     "$(declared '(SAFE_|)COMMAND')" "$(described Ic)"
 
+# What a value of an option may hold, and an example that shows what it says.
+size=$(sed -n 's/^#define	TUNABLE_STRSIZE	\([0-9]*\).*/\1/p' sys/tunable.h)
+tr '\n' ' ' <man/mayfly.7 | grep -q "at most $((size - 1)) characters together"
+result $? 'how long a list of tests may be' ''
+example=$(sed -n 's/^\.Dl \(.* APPEND=.test=sf_buf.*\)/\1/p' man/mayfly.7)
+skipped=$(timeout -k 5 60 sh -c "$example" </dev/null | grep -c '^ok .*# SKIP')
+[ -n "$example" ] && [ "$skipped" -le 4 ]
+result $? 'the example that runs the sf_buf tests skips few of them' \
+    "skipped: $skipped"
+
 # The targets left out are only prerequisites of others.
 compare 'targets that make help lists' 15 \
     "$(sed -n 's/^\.PHONY: //p' Makefile tests/*/*.mk | tr ' ' '\n' |

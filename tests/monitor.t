@@ -14,7 +14,7 @@ use Time::HiRes qw(sleep time);
 use Test::More;
 
 my $limit = 600;
-my ($pid, $to, $from, $seen);
+my ($pid, $to, $from, $seen, $output);	# $output: all, of one command
 
 chdir(dirname(abs_path($0)) . '/..') or die "chdir: $!\n";
 $SIG{PIPE} = 'IGNORE';
@@ -30,7 +30,7 @@ sub start {
 	    if defined $logs;
 	local @ENV{map { "MAYFLY_$_" } keys %set} = values %set;
 	$pid = open2($from, $to, @_);
-	$seen = '';
+	$seen = $output = '';
 }
 
 # Reads until the output not yet taken matches, and takes it up to there.
@@ -49,7 +49,9 @@ sub expect {
 			diag("wanted: $re\nsaw: ", substr($seen, -800));
 			return 0;
 		}
-		$seen .= $bytes =~ s/\r//gr;
+		$bytes =~ s/\r//g;
+		$seen .= $bytes;
+		$output .= $bytes;
 	}
 	$seen =~ s/^.*?$re//s;
 	return pass($name);
@@ -203,6 +205,13 @@ subtest 'commands' => sub {
 	command('audit', '^audit: all 1024 entries are right$');
 	command('test sf_buf.maps*', '^1\.\.1$.*^ok 1 sf_buf.maps_the_page$' .
 	    '.*^test: passed$');
+	# Each is named once; cpus counts them.
+	command('test intr.unexp*', '^intr: .* vector 0x27 of CPU 1: .*' .
+	    '^intr: .* vector 0x80 of CPU 1: .*^test: passed$');
+	command('test intr.unexp*', '^1\.\.1$\nok 1 .*^test: passed$',
+	    'again, without a word');
+	command('cpus', '^  unexpected interrupts$.*^    0x27 +4 +1 .*' .
+	    '^    0x80 +2 +1 a vector without an owner$', 'cpus then');
 	command('test nonsense', '^mayfly: no test is called nonsense');
 	command('digest', '^digest: cpu 1 private [0-9a-f]{64}$' .
 	    '.*^digest: all agree');
@@ -301,17 +310,82 @@ subtest 'other machines' => sub {
 	    'test=panic.sf_buf_alloc_of_no_page', SERIAL => 'none'], @qemu);
 	ended(37, 'the same after a panic');
 
-	# The pipe is not read: once it is full the UART sends nothing more.
-	start([APPEND => 'test=list'], @qemu);
-	fcntl($from, 1031, 4096) or diag("F_SETPIPE_SZ: $!");
-	ended(39, 'a serial port that is stuck', 'leave');
-	sysread($from, my $sent, 65536);
-	is(length($sent), 4096, 'which it was');
-
 	start([APPEND => 'monitor=on', MACHINE => 'q35'], @qemu);
 	prompt('q35');
 	type("poweroff\r");
 	ended(0, 'poweroff');
+};
+
+# A pipe that is full takes no byte until it is read, as a terminal that is
+# stopped.  QEMU's port then sends nothing: older kernels gave it up after 3 s.
+sub start_unread {
+	my ($set, $free) = @_;
+	pipe($from, my $out) or die "pipe: $!\n";
+	fcntl($out, 1031, 4096) or diag("F_SETPIPE_SZ: $!");
+	syswrite($out, 'x' x (4096 - $free));
+	$pid = fork() // die "fork: $!\n";
+	if ($pid == 0) {
+		my %set = (SMP => 2, MEM => '64M', FILE => '', %$set);
+		@ENV{keys %set} = values %set;
+		open(STDIN, '<', '/dev/null');
+		open(STDOUT, '>&', $out);
+		exec(@qemu);
+	}
+	$seen = '';
+}
+
+subtest 'a terminal that is not read' => sub {
+	start_unread({ APPEND => 'test=lock.*,mutex.*' }, 0);
+	sleep(4);
+	is(waitpid($pid, 1), 0, 'its output is waited for');
+	expect(qr/^1\.\.(\d+)\n(?:ok \d+ .*\n)+/m, 'and comes');
+	ended(33, 'so the tests pass');
+
+	start_unread({ APPEND => 'test=panic.in_an_interrupt' }, 500);
+	ended(37, 'a panic waits for it for a while only', 'leave');
+};
+
+# More than the port and the kernel hold, while a command runs.
+subtest 'a paste' => sub {
+	start([APPEND => 'monitor=on'], @qemu);
+	prompt();
+	for my $size (3600, 20000) {
+		my ($paste, $n) = ("test sched.*\r", 0);
+		$paste .= "line" . $n++ . 'y' x ($n % 50) . "\r"
+		    while length($paste) < $size;
+		my $writer = fork() // die "fork: $!\n";
+		if ($writer == 0) {
+			syswrite($to, $paste);
+			require POSIX;
+			POSIX::_exit(0);
+		}
+		my $all = join('.*?', map { "called \"line${_}y*\"" }
+		    0 .. $n - 1);
+		expect(qr/$all.*?^mayfly> $/ms, "$n lines, $size bytes");
+		waitpid($writer, 0);
+	}
+	type("poweroff\r");
+	ended(0, 'poweroff');
+};
+
+# The BIOS writes its name into the same memory.
+subtest 'the screen' => sub {
+	my $file = "build/screen.$$";
+	start([APPEND => 'monitor=on'], @qemu);
+	prompt();
+	type("\x01c");
+	expect(qr/\(qemu\) /, "QEMU's monitor");
+	type("pmemsave 0xb8000 4000 $file\r");
+	expect(qr/\n\(qemu\) /, 'has saved the screen');
+	open(my $f, '<:raw', $file) or diag("$file: $!");
+	my $cells = do { local $/; <$f> } // '';
+	unlink($file);
+	my $text = $cells =~ s/(.)./$1/gsr;
+	like($text, qr/^mayfly: 4096 sf_bufs/, 'starts with our first line');
+	like($text, qr/mayfly> +$/, 'ends with the prompt');
+	unlike($text, qr/BIOS|Booting/, 'and has no other text');
+	type("q\r");
+	ended(0, 'quit');
 };
 
 # On a terminal make run ends in the monitor.
@@ -324,6 +398,37 @@ subtest 'make run on a terminal' => sub {
 	    'the digests agree');
 	ended(0, 'and that is its status');
 	unlink("build/monitor.$$.log");
+};
+
+# However QEMU ends.  The commands stand for it, and leave the terminal as
+# firmware and a raw console do.
+subtest 'the terminal afterwards' => sub {
+	my $spoil = q(stty raw -echo; printf "\\033[?7l\\033[?25l"; echo up;);
+	my %ends = (
+		'its exit' => 'exit 37',
+		'SIGKILL' => 'kill -KILL $$',
+		'SIGTERM to the script' => 'kill -TERM $PPID; sleep 60',
+	);
+	for my $name (sort keys %ends) {
+		my $file = "build/terminal.$$";
+		open(my $f, '>', $file) or die "$file: $!\n";
+		print $f "$spoil $ends{$name}\n";
+		close($f);
+		start([], 'script', '-qec', "stty -g; sh scripts/terminal " .
+		    "sh $file; echo status \$?; stty -g", '/dev/null');
+		expect(qr/\A(\S+)\n.*up.*\e\[\?7h\e\[\?25h\nstatus \d+\n\1\n/s,
+		    "after $name");
+		ended(0, 'the shell goes on');
+		unlink($file);
+	}
+
+	start([APPEND => 'monitor=on'], 'script', '-qec',
+	    'stty -g; sh scripts/qemu; echo status $?; stty -g', '/dev/null');
+	prompt();
+	unlike($output, qr/\e\[\?7l|\e\[2J|\e\[H/, 'nothing clears it before');
+	type("\x01x");
+	expect(qr/\e\[\?7h\e\[\?25h\nstatus 0\n\S+\n/, 'after ^A x');
+	ended(0, 'the shell goes on');
 };
 
 done_testing();

@@ -10,8 +10,10 @@
  */
 
 #include <sys/types.h>
+#include <sys/fault.h>
 #include <sys/lock.h>
 #include <sys/pcpu.h>
+#include <sys/power.h>
 #include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/sleepq.h>
@@ -23,7 +25,9 @@
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
 #include <machine/ipi.h>
+#include <machine/trap.h>
 #include <machine/tsc.h>
+#include <tests/nmi_hook.h>
 #include <vm/tlb.h>
 #include <vm/vm_page.h>
 
@@ -205,6 +209,16 @@ PANIC_TEST(references, "panic.sf_buf_ref_overflows")
 		sf_buf_ref(sf);
 }
 
+PANIC_TEST(in_transition, "panic.sf_buf_that_stays_in_transition")
+{
+	struct vm_page *m = wired_page(0);
+	struct sf_buf *sf = sf_buf_alloc(m, SFB_DEFAULT);
+
+	sf_buf_free(sf);
+	sf->status = SF_CLAIMED;
+	(void)sf_buf_alloc(m, SFB_DEFAULT);
+}
+
 PANIC_TEST(references_direct, "panic.sf_buf_alloc_overflows_direct_map")
 {
 	struct vm_page *m = wired_page(VM_ALLOC_DIRECT);
@@ -313,6 +327,46 @@ PANIC_TEST(sleep_deaf, "panic.sleep_with_interrupts_off")
 	(void)thread_sleep_ms(1, 0);
 }
 
+static void
+sleep_now(void *arg)
+{
+	(void)arg;
+	(void)thread_sleep_ms(1, 0);
+}
+
+PANIC_TEST(sleep_intr, "panic.sleep_in_an_interrupt")
+{
+	smp_call(1, sleep_now, NULL);
+}
+
+PANIC_TEST(sleep_unlocked, "panic.sleep_with_its_channel_unlocked")
+{
+	(void)sleepq_wait(&inner, "nothing", 0, 0);
+}
+
+static void
+lock_now(void *arg)
+{
+	mtx_lock(arg);
+}
+
+PANIC_TEST(mutex_intr, "panic.mutex_in_an_interrupt")
+{
+	smp_call(1, lock_now, &mutex_outer);
+}
+
+PANIC_TEST(mutex_deaf, "panic.mutex_with_interrupts_off")
+{
+	disable_intr();
+	mtx_lock(&mutex_outer);
+}
+
+PANIC_TEST(mutex_critical, "panic.mutex_in_a_critical_section")
+{
+	critical_enter();
+	mtx_lock(&mutex_outer);
+}
+
 PANIC_TEST(mutex_spin, "panic.mutex_under_a_spin_lock")
 {
 	spin_lock(&outer);
@@ -363,6 +417,65 @@ PANIC_TEST(mutex_not_ours, "panic.mtx_unlock_by_another_thread")
 PANIC_TEST(unpin, "panic.sched_unpin_without_a_pin")
 {
 	sched_unpin();
+}
+
+PANIC_TEST(bind_nowhere, "panic.sched_bind_to_no_cpu")
+{
+	sched_bind(mp_ncpus);
+}
+
+PANIC_TEST(bind_twice, "panic.sched_bind_twice")
+{
+	sched_bind(0);
+	sched_bind(0);
+}
+
+PANIC_TEST(bind_pinned, "panic.sched_bind_while_pinned")
+{
+	sched_pin();
+	sched_bind(0);
+}
+
+PANIC_TEST(unbind, "panic.sched_unbind_without_a_bind")
+{
+	sched_unbind();
+}
+
+PANIC_TEST(critical, "panic.critical_exit_without_an_enter")
+{
+	critical_exit();
+}
+
+PANIC_TEST(create_nowhere, "panic.thread_create_on_no_cpu")
+{
+	(void)thread_create_on(mp_ncpus, lock_now, NULL, "nowhere");
+}
+
+PANIC_TEST(join_itself, "panic.thread_join_of_itself")
+{
+	thread_join(curthread());
+}
+
+PANIC_TEST(signal_32, "panic.thread_signal_that_has_no_bit")
+{
+	thread_signal(curthread(), 32);
+}
+
+PANIC_TEST(exit_main, "panic.thread_exit_of_the_first_thread")
+{
+	thread_exit();
+}
+
+static void
+exit_critical(void *arg)
+{
+	(void)arg;
+	critical_enter();
+}
+
+PANIC_TEST(critical_exit_, "panic.thread_exit_in_a_critical_section")
+{
+	thread_join(thread_create(exit_critical, NULL, "critical"));
 }
 
 static void
@@ -441,6 +554,38 @@ overflow(void *arg)
 	printf("%d\n", recurse(&zero));
 }
 
+/*
+ * Not recurse(), so that the report says whose stack it was; and of another
+ * size, so that the compiler does not make one function of the two.
+ */
+static int __attribute__((noinline))
+recurse_there(volatile int *up)
+{
+	volatile int pad[80];
+
+	pad[0] = *up + 1;
+	return (pad[0] == 0 ? 0 : recurse_there(pad) + pad[0]);
+}
+
+static void
+overflow_there(void)
+{
+	volatile int zero = 0;
+
+	printf("%d\n", recurse_there(&zero));
+}
+
+/*
+ * CPU 1 has its double fault in the NMI by which the panic of CPU 0, which has
+ * had one, tries to stop it.  The report must show the frame of CPU 0.
+ */
+PANIC_TEST(overflow_both, "panic.stack_overflow_of_two_cpus")
+{
+	sched_bind(0);
+	nmi_hook_set(1, overflow_there);
+	overflow(NULL);
+}
+
 PANIC_TEST(stack_overflow, "panic.stack_overflow")
 {
 	overflow(NULL);
@@ -510,6 +655,42 @@ PANIC_TEST(kept_lock, "panic.a_spin_lock_that_is_never_released")
 }
 
 static void
+do_nothing(void *arg)
+{
+	(void)arg;
+}
+
+PANIC_TEST(call_nowhere, "panic.smp_call_of_no_cpu")
+{
+	smp_call(mp_ncpus, do_nothing, NULL);
+}
+
+PANIC_TEST(call_deaf, "panic.smp_call_with_interrupts_off")
+{
+	disable_intr();
+	smp_call(0, do_nothing, NULL);
+}
+
+PANIC_TEST(call_unheard, "panic.smp_call_that_is_never_answered")
+{
+	let_cpu_1_keep(&outer);
+	smp_call(1, do_nothing, NULL);
+}
+
+/* As if an earlier caller's function had not returned. */
+PANIC_TEST(call_busy, "panic.smp_call_of_a_cpu_that_takes_none")
+{
+	pcpus[1]->pc_call = (struct smp_call *)&outer;
+	smp_call(1, do_nothing, NULL);
+}
+
+PANIC_TEST(ipi_nobody, "panic.an_ipi_without_a_handler")
+{
+	hw_send_ipi(0, IPI_TEST);
+	DELAY(1000);
+}
+
+static void
 panic_in_interrupt(void *arg)
 {
 	panic("planted %s", (const char *)arg);
@@ -560,4 +741,108 @@ PANIC_TEST(printing, "panic.while_others_print")
 		cpu_spinwait();
 	DELAY(20000);
 	panic("planted");
+}
+
+static void
+end_the_run(void)
+{
+	machine_exit(EXIT_PASSED);
+}
+
+/* The run must end as a panic, although another CPU ends it meanwhile. */
+PANIC_TEST(exit_meanwhile, "panic.while_another_cpu_ends_the_run")
+{
+	sched_bind(0);
+	nmi_hook_set(1, end_the_run);
+	panic("planted");
+}
+
+/* Ends QEMU as failed, which machine_exit() does not do in spite of a panic. */
+static void
+judge(const char *what)
+{
+	printf("# CPU %u %s\n", curcpu_id(), what);
+	outb(EXIT_PORT, EXIT_FAILED);
+}
+
+/* Judges the panic from a CPU that it stops: that CPU must not go on. */
+static void
+run_until_stopped(void *arg)
+{
+	(void)arg;
+	atomic_fetchadd_32(&ready, 1);
+	while (curpcpu()->pc_stopped == NULL)
+		cpu_spinwait();
+	judge("was stopped by the panic, and goes on");
+}
+
+PANIC_TEST(stay_stopped, "panic.stops_all_cpus_for_good")
+{
+	sched_bind(0);
+	for (u_int i = 1; i < mp_ncpus; i++)
+		(void)thread_create_on(i, run_until_stopped, NULL, "runner");
+	while (ready != mp_ncpus - 1)
+		(void)thread_sleep_ms(1, 0);
+	panic("planted");
+}
+
+/* --- panics in panics --- */
+
+/* Reading where this points is a page fault. */
+#define	NOWHERE		((void *)8)
+
+/* The report lists the mutexes of the thread. */
+PANIC_TEST(in_report, "panic.while_it_is_reported")
+{
+	curthread()->td_mutexes = NOWHERE;
+	panic("planted");
+}
+
+static bool describe_badly;
+
+static void
+describe(vm_offset_t va)
+{
+	static u_int faults;
+
+	(void)va;
+	if (!describe_badly)
+		return;
+	if (++faults > 2)
+		judge("reports a third panic");
+	panic("planted %s", (const char *)NOWHERE);
+}
+FAULT_DESCRIBER(describe);
+
+/*
+ * The second panic is one of a describer, whose message cannot be printed: that
+ * is the third, which ends the machine without a word.
+ */
+PANIC_TEST(third, "panic.while_the_second_is_reported")
+{
+	describe_badly = true;
+	curthread()->td_mutexes = NOWHERE;
+	panic("planted");
+}
+
+/* Called after each instruction of a printf(). */
+static void
+panic_with_the_console(const struct trapframe *tf)
+{
+	static u_int steps;
+	const struct spinlock *l = curpcpu()->pc_held;
+
+	(void)tf;
+	/* Some instructions later, so that a part of the line is out. */
+	if (l != NULL && strcmp(l->name, "console") == 0 && ++steps == 2000)
+		panic("planted in the middle of a line");
+}
+
+PANIC_TEST(in_printf, "panic.while_this_cpu_prints")
+{
+	trap_step = panic_with_the_console;
+	__asm__ volatile("pushfl; orl $0x100, (%%esp); popfl" : : :
+	    "memory", "cc");
+	printf("# a long line, in the middle of which this CPU panics, and "
+	    "which never ends\n");
 }

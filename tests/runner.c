@@ -18,9 +18,11 @@
 #include <sys/power.h>
 #include <sys/sched.h>
 #include <sys/sf_buf.h>
+#include <sys/sleepq.h>
 #include <sys/systm.h>
 #include <sys/test.h>
 #include <sys/thread.h>
+#include <sys/timeout.h>
 #include <sys/tunable.h>
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
@@ -30,6 +32,7 @@
 #include <vm/vm_page.h>
 
 #define	SLOW_MS		500u	/* a case that takes longer is reported */
+#define	LOOKS		4u	/* at a case, before it has taken too long */
 
 extern const struct test *const __start_set_tests[], *const
     __stop_set_tests[];
@@ -44,11 +47,16 @@ TUNABLE_UINT(repeat, "repeat", repeat, 1, 1000000, "runs of each test");
 static u_int seed = 1;
 TUNABLE_UINT(seed, "seed", seed, 0, 0xffffffffu,
     "where the tests' random numbers start");
+static u_int limit_s = 30;
+TUNABLE_UINT(test_limit, "test.limit", limit_s, 1, 3600,
+    "seconds after which a test that has not ended is a panic");
 
 /* These belong to the running case. */
 static volatile uint32_t failures;
 static const char *skip_reason;		/* NULL: it was not skipped */
 static uint32_t case_seed;		/* 0: no case has run */
+static const struct test *volatile case_running;	/* NULL: none */
+static volatile uint32_t case_runs;	/* that have begun */
 
 void
 test_expect_eq(uint64_t a, uint64_t b, const char *as, const char *bs,
@@ -332,22 +340,99 @@ run_fenced(const struct test *t)
 	EXPECT_EQ(sf_buf_audit(), 0);
 }
 
+/* --- the limit --- */
+
+/*
+ * Lists the threads and panics, which shows all CPUs, if a case still runs at
+ * LOOKS looks in a row: a row that only runs out of time does not say which
+ * case hangs.  Compares no times, because those of two CPUs may differ.  A
+ * signal ends the thread.
+ */
+static void
+watch_cases(void *arg)
+{
+	const struct test *t;
+	uint32_t seen = 0;
+	u_int looks = 0;
+
+	(void)arg;
+	while (thread_sleep_ms(limit_s * 1000 / LOOKS, SLEEP_CATCH) == 0) {
+		t = case_running;
+		if (t == NULL || case_runs != seen)
+			looks = 0;
+		seen = case_runs;
+		if (t != NULL && looks++ == LOOKS) {
+			thread_print_all();
+			panic("test %s has not ended in %u s", t->name,
+			    limit_s);
+		}
+	}
+}
+
+/* On the first CPU, which wakes up now and then for the watchdog anyway. */
+static struct thread *
+limit_start(void)
+{
+	struct thread *td = thread_create_on(0, watch_cases, NULL, "limit");
+
+	KASSERT(td != NULL, "test: no memory");
+	return (td);
+}
+
+static void
+limit_end(struct thread *td)
+{
+	thread_signal(td, 0);
+	thread_join(td);
+}
+
 /* --- the report --- */
+
+/*
+ * start_time, time_since: the TSC ticks that a case takes, which may change its
+ * CPU: both readings are of one CPU.
+ */
+static uint64_t
+start_time(u_int *cpu)
+{
+	uint64_t t;
+
+	sched_pin();
+	*cpu = curcpu_id();
+	t = cpu_ticks();
+	sched_unpin();
+	return (t);
+}
+
+static uint64_t
+time_since(uint64_t start, u_int cpu)
+{
+	uint64_t t;
+
+	sched_bind(cpu);
+	t = cpu_ticks() - start;
+	sched_unbind();
+	return (t);
+}
 
 /* Runs a case `repeat' times, or until it fails; false if it failed. */
 static bool
 run_case(const struct test *t, u_int number)
 {
-	uint64_t start = cpu_ticks();
-	u_int run = 0, ms;
+	uint64_t start;
+	u_int run = 0, cpu, ms;
 
 	failures = 0;
 	skip_reason = NULL;
+	start = start_time(&cpu);
 	do {
 		case_seed = seed_of(t, run);
+		case_runs++;
+		case_running = t;
 		run_fenced(t);
+		case_running = NULL;
 	} while (++run < repeat && failures == 0 && skip_reason == NULL);
-	ms = (u_int)((cpu_ticks() - start) / ticks_per_ms);
+	ms = (u_int)(time_since(start, cpu) / ticks_per_ms);
 	if (t->kind == TEST_PANICS && skip_reason == NULL) {
 		failures++;
 		printf("# it returned, without a panic\n");
@@ -391,6 +476,7 @@ run_pattern(const char *patterns)
 {
 	u_int planned = 0, number = 0, failed = 0;
 	const struct test *t;
+	struct thread *limit;
 
 	if (strcmp(patterns, "list") == 0)
 		return (list());
@@ -403,9 +489,11 @@ run_pattern(const char *patterns)
 		return (EXIT_NOTHING);
 	}
 	printf("KTAP version 1\n1..%u\n", planned);
+	limit = limit_start();
 	for (t = next_case(NULL); t != NULL; t = next_case(t))
 		if (selected(patterns, t) && !run_case(t, ++number))
 			failed++;
+	limit_end(limit);
 	if (failed != 0)
 		printf("# %u of %u tests failed\n", failed, planned);
 	return (failed == 0 ? EXIT_PASSED : EXIT_FAILED);

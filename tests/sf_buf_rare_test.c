@@ -10,6 +10,7 @@
  */
 
 #include <sys/types.h>
+#include <sys/deadline.h>
 #include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/sf_buf.h>
@@ -28,7 +29,6 @@
 #include <vm/vm_page.h>
 
 #define	OTHERS		512u	/* pages that push one out of its slot */
-#define	COMPLAIN_MS	5500u	/* after which a waiter has complained */
 
 static struct vm_page *
 wired_page(void)
@@ -176,7 +176,8 @@ TEST(many_hits, "sf_buf.hits_are_counted_beyond_32_bits")
 {
 	struct vm_page *m = wired_page();
 	bool was = sf_buf_set_direct_map(false);
-	uint64_t hits, end = cpu_ticks() + 1000 * ticks_per_ms;
+	struct deadline wait = { 0 };
+	uint64_t hits;
 	struct sf_buf *sf = sf_buf_alloc(m, SFB_DEFAULT);
 
 	sched_pin();
@@ -186,7 +187,7 @@ TEST(many_hits, "sf_buf.hits_are_counted_beyond_32_bits")
 		sf_buf_free(sf_buf_alloc(m, SFB_DEFAULT));
 	/* The next tick carries. */
 	while (*(volatile uint64_t *)&curpcpu()->pc_sf.hits < 1ull << 32 &&
-	    cpu_ticks() < end)
+	    !deadline_lasted(&wait, 1000))
 		continue;
 	EXPECT_EQ(curpcpu()->pc_sf.hits, 0xfffffff0 + 32ull);
 	set_hits(hits + 32);
@@ -208,7 +209,10 @@ want(void *arg)
 	sf_buf_free(sf);
 }
 
-/* With a small pool: a row of its own, whose pattern holds the complaint. */
+/*
+ * With a small pool: a row of its own, whose pattern holds the complaint.  A
+ * thread that has complained sleeps again, without a timeout.
+ */
 HIDDEN_TEST(complaint, "sf_buf.a_long_wait_is_complained_about")
 {
 	static struct sf_buf *held[64];
@@ -224,7 +228,9 @@ HIDDEN_TEST(complaint, "sf_buf.a_long_wait_is_complained_about")
 		held[i] = sf_buf_alloc(pages[i], SFB_DEFAULT);
 	}
 	td = thread_create(want, (void *)(uintptr_t)&got, "patient");
-	(void)thread_sleep_ms(COMPLAIN_MS, 0);
+	for (u_int i = 0; i < 60000 && (td->td_deadline != 0 ||
+	    td->td_state != TDS_SLEEPING); i++)
+		(void)thread_sleep_ms(1, 0);
 	EXPECT_EQ(got, 0);
 	for (u_int i = 0; i < nsfbufs; i++)
 		sf_buf_free(held[i]);

@@ -12,6 +12,7 @@
 #include <sys/malloc.h>
 #include <sys/pcpu.h>
 #include <sys/sched.h>
+#include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/test.h>
 #include <sys/thread.h>
@@ -19,6 +20,7 @@
 #include <machine/control.h>
 #include <machine/ipi.h>
 #include <machine/pmap.h>
+#include <machine/sf_pte.h>
 #include <vm/kmem.h>
 #include <vm/vm_page.h>
 
@@ -65,6 +67,44 @@ TEST(control, "pmap.every_cpu_has_the_same_control_registers")
 	wrong_cpus = 0;
 	run_on_all_cpus(check_control, NULL);
 	EXPECT_EQ(wrong_cpus, 0);
+}
+
+TEST(dmap_end, "pmap.the_direct_map_ends_where_it_says")
+{
+	vm_offset_t end = DMAP_MIN + (vm_offset_t)dmap_limit;
+
+	EXPECT_EQ((vm_offset_t)pmap_dmap(dmap_limit - 1), end - 1);
+	EXPECT_EQ(pmap_kextract(end - 1), dmap_limit - 1);
+	EXPECT(pmap_is_mapped(end - 1));
+	EXPECT(dmap_limit == DMAP_SIZE || !pmap_is_mapped(end));
+	EXPECT(sf_dmap_pages() == 0 || sf_dmap_pages() == atop(dmap_limit));
+	/* Frame 0 is the first that it serves, unless strict mode is on. */
+	if (sf_buf_page_is_direct(vm_page_array)) {
+		EXPECT(sf_buf_page_is_direct(PHYS_TO_VM_PAGE(dmap_limit - 1)));
+		EXPECT(!sf_buf_page_is_direct(PHYS_TO_VM_PAGE(dmap_limit)));
+	}
+}
+
+/* Each window from its first page to its last. */
+TEST(window_tables, "pmap.every_window_has_tables_to_its_last_page")
+{
+	vm_offset_t slot = SF_BUF_MIN;
+	u_int bad = 0;
+
+	EXPECT(pmap_is_mapped((vm_offset_t)vm_page_array));
+	EXPECT(pmap_is_mapped((vm_offset_t)&vm_page_array[vm_page_count] - 1));
+	EXPECT(pmap_is_mapped((vm_offset_t)SF_SENTINEL));
+	EXPECT(pmap_is_mapped((vm_offset_t)&sf_slots[nsfbufs] - 1));
+	EXPECT(pmap_kpte(KVA_MIN) != NULL);
+	EXPECT(pmap_kpte(kva_end - PAGE_SIZE) != NULL);
+	EXPECT(pmap_kpte(DEV_MIN) != NULL);
+	EXPECT(pmap_kpte(DEV_MIN + DEV_SIZE - PAGE_SIZE) != NULL);
+	for (u_int i = 0; i < nsfbufs; i++, slot += PAGE_SIZE) {
+		EXPECT_EQ(sf_pte_kva(&sf_slots[i]), slot);
+		bad += pmap_kextract((vm_offset_t)&sf_ptes[i]) !=
+		    pmap_kextract((vm_offset_t)pmap_kpte(slot));
+	}
+	EXPECT_EQ(bad, 0);
 }
 
 /* --- kernel addresses --- */
@@ -273,9 +313,9 @@ TEST(kva_churn, "kva.all_cpus_churn_and_lose_nothing")
 /* --- kmalloc --- */
 
 static bool
-all_zero(const uint8_t *p, size_t size)
+all_are(const uint8_t *p, size_t size, uint8_t byte)
 {
-	while (size > 0 && p[size - 1] == 0)
+	while (size > 0 && p[size - 1] == byte)
 		size--;
 	return (size == 0);
 }
@@ -294,7 +334,7 @@ TEST(sizes, "kmalloc.every_size_is_there_aligned_and_zeroed")
 		EXPECT(kmalloc_bytes() >= before + size);
 		kfree(p);
 		p = kmalloc(size, M_ZERO);
-		bad += p == NULL || !all_zero(p, size);
+		bad += p == NULL || !all_are(p, size, 0);
 		kfree(p);
 	}
 	EXPECT_EQ(bad, 0);
@@ -302,27 +342,65 @@ TEST(sizes, "kmalloc.every_size_is_there_aligned_and_zeroed")
 	kfree(NULL);
 }
 
-TEST(kmalloc_many, "kmalloc.many_of_a_size_are_apart")
+/* Two neighbours, filled to their last bytes. */
+static void
+fill_two(size_t size)
+{
+	uint8_t *a = kmalloc(size, 0), *b = kmalloc(size, 0);
+
+	EXPECT(a != NULL && b != NULL);
+	memset(a, 0xaa, size);
+	memset(b, 0xbb, size);
+	EXPECT(all_are(a, size, 0xaa) && all_are(b, size, 0xbb));
+	kfree(a);
+	EXPECT(all_are(b, size, 0xbb));
+	kfree(b);
+}
+
+/*
+ * Around the size of each larger class, with and without the 24 bytes of the
+ * red zones of a debug build, and around that of a page.
+ */
+TEST(kmalloc_edges, "kmalloc.sizes_at_the_edges_of_classes_are_apart")
+{
+	static const size_t edges[] = { 336, 448, 576, 672, 1008, 1344, 2016,
+	    PAGE_SIZE - 64, PAGE_SIZE, 2 * PAGE_SIZE };
+
+	for (u_int i = 0; i < nitems(edges); i++)
+		for (size_t less = 0; less <= 26; less += less == 2 ? 21 : 1)
+			fill_two(edges[i] + 1 - less);
+}
+
+/* More than a slab has objects, so that each of its bits is used. */
+static void
+fill_many(size_t size)
 {
 	enum { N = 600 };
 	static uint32_t *p[N];
+	const size_t last = size / sizeof(uint32_t) - 1;
 	u_int bad = 0;
 
 	for (uint32_t i = 0; i < N; i++) {
-		p[i] = kmalloc(40, 0);
-		p[i][0] = p[i][9] = i;
+		p[i] = kmalloc(size, 0);
+		p[i][0] = p[i][last] = i;
 	}
 	for (uint32_t i = 0; i < N; i += 2)
 		kfree(p[i]);
 	for (uint32_t i = 0; i < N; i += 2) {
-		p[i] = kmalloc(40, 0);
-		p[i][0] = p[i][9] = i;
+		p[i] = kmalloc(size, 0);
+		p[i][0] = p[i][last] = i;
 	}
 	for (uint32_t i = 0; i < N; i++) {
-		bad += p[i][0] != i || p[i][9] != i;
+		bad += p[i][0] != i || p[i][last] != i;
 		kfree(p[i]);
 	}
 	EXPECT_EQ(bad, 0);
+}
+
+TEST(kmalloc_many, "kmalloc.many_of_a_size_are_apart")
+{
+	fill_many(4);
+	fill_many(40);
 }
 
 TEST(kmalloc_huge, "kmalloc.too_much_fails")
@@ -383,6 +461,26 @@ TEST(zones, "vm.the_counts_of_a_zone_agree_with_its_frames")
 }
 
 /* --- what must end in a panic --- */
+
+PANIC_TEST(dmap_behind, "panic.the_first_address_above_the_direct_map")
+{
+	(void)pmap_dmap(dmap_limit);
+}
+
+PANIC_TEST(kenter_twice, "panic.pmap_kenter_where_a_page_is_mapped")
+{
+	pmap_kenter((vm_offset_t)kmem_alloc(PAGE_SIZE, 0), 0);
+}
+
+PANIC_TEST(kremove_twice, "panic.pmap_kremove_where_no_page_is_mapped")
+{
+	(void)pmap_kremove(KVA_MIN);
+}
+
+PANIC_TEST(kenter_nowhere, "panic.pmap_kenter_without_a_page_table")
+{
+	pmap_kenter(0u - PAGE_SIZE, 0);
+}
 
 PANIC_TEST(kfree_twice, "panic.kfree_twice")
 {

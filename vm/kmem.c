@@ -205,6 +205,13 @@ kmem_stats_read(struct kmem_stats *s)
 	s->quarantined = kmem_arena.nquarantined;
 }
 
+vm_size_t
+kmem_tags_size(vm_offset_t start, vm_offset_t end)
+{
+	return (round_page(((end - start) >> PAGE_SHIFT) *
+	    sizeof(struct kva_tag)));
+}
+
 void
 kmem_init(vm_offset_t start, vm_offset_t end)
 {
@@ -214,7 +221,7 @@ kmem_init(vm_offset_t start, vm_offset_t end)
 	    "0x%zx to 0x%zx (called from %pC)", (size_t)start, (size_t)end,
 	    __caller());
 	kva_init(&kmem_arena, "kva", start, npages,
-	    pmap_dmap(ram_alloc(npages * sizeof(struct kva_tag), dmap_limit)));
+	    pmap_dmap(ram_alloc(kmem_tags_size(start, end))));
 	kmalloc_init();
 	vm_lowmem = kmem_reclaim;
 }

@@ -77,6 +77,12 @@ void	kstack_free(void *stack);
 u_int	kmem_size(const void *addr, const void **caller);
 
 /*
+ * kmem_tags_size: returns the bytes that kmem_init() will take by ram_alloc(),
+ * exactly.
+ */
+vm_size_t kmem_tags_size(vm_offset_t start, vm_offset_t end);
+
+/*
  * kmem_init: makes [start, end), which has page tables and nothing mapped, the
  * arena of kernel addresses.  Start-up, once, before ram_release().
  */

@@ -8,13 +8,15 @@
  * the loader's memory map is known until the page allocator has all of it.
  *
  * What must exist before vm/vm_page.c can work comes from here: the kernel's
- * page tables and the page array.  An allocation takes a piece off one end of
- * a free range, and is never freed.
+ * page tables, slots and tags, in one piece that is cut off in advance, and the
+ * page array, another piece.  Both are never freed.  All of it is planned
+ * before any of it is placed, so that a machine that is too small, or whose
+ * boot module is too large, is refused and does not panic half way.
  *
  * Invariants:
  *
  *  - Each range consists of whole pages and is free: it overlaps neither the
- *    first MiB, nor the kernel's image, the boot module or an allocation.
+ *    first MiB, nor the kernel's image, a reserved range or a piece cut off.
  *  - No range, and no byte of the module, lies at or above ram_end.
  *
  * All functions here run on the boot CPU during start-up.  They take no lock
@@ -28,142 +30,233 @@
 #include <vm/ram.h>
 #include <vm/vm_page.h>
 
-#define	LOW_RESERVED	0x100000u	/* firmware's, trampolines' */
+#define	LOW_RESERVED	0x100000u	/* firmware's, trampoline's */
+#define	LEFT_LEAST	0x800000u	/* for stacks, threads, pages: 8 MiB */
+#define	MODULE_MOST	0x40000000u	/* of the main job: 1 GiB */
+/* The main job keeps 4 bytes for each page of a module. */
+#define	INDEX_SIZE(size) round_page((size) / (PAGE_SIZE / 4))
 
 extern char kern_start_pa[], kern_end[];
 
 vm_paddr_t ram_end;
 
-static struct physmem ram;		/* what is free */
+/* What is placed where, and what is then free. */
+struct plan {
+	struct physmem	free;
+	vm_paddr_t	end;		/* of what the page array covers */
+	vm_paddr_t	array;		/* where the page array is */
+	vm_paddr_t	next, last;	/* the piece for ram_alloc() */
+};
 
-/* Takes the pages of [start, end) out of the free RAM. */
-static void
-reserve(vm_paddr_t start, vm_paddr_t end)
+static struct plan plan;
+
+static vm_paddr_t
+lower(vm_paddr_t a, vm_paddr_t b)
 {
-	physmem_remove(&ram, trunc_page(start), round_page(end));
+	return (a < b ? a : b);
 }
 
-static struct memrange *
-largest_range(void)
+/* The largest piece of free RAM below a limit; empty if there is none. */
+static struct memrange
+largest_below(const struct physmem *mem, vm_paddr_t limit)
 {
-	struct memrange *r, *best = &ram.ram[0];
+	struct memrange best = { 0, 0 }, r;
 
-	for (r = best; r < &ram.ram[ram.nram]; r++)
-		if (r->end - r->start > best->end - best->start)
+	for (u_int i = 0; i < mem->nram && mem->ram[i].start < limit; i++) {
+		r = mem->ram[i];
+		r.end = lower(r.end, limit);
+		if (r.end - r.start > best.end - best.start)
 			best = r;
+	}
 	return (best);
 }
 
-static void
-drop_ram(vm_paddr_t start, vm_paddr_t end)
+/*
+ * Returns the end of the RAM that can be used, or 0.  The page array, with a
+ * structure for each frame below that end, must fit its window of addresses and
+ * the largest range of free RAM.  RAM that lies too high for that is not used.
+ */
+static vm_paddr_t
+usable_end(const struct physmem *all, const struct physmem *free)
 {
-	printf("ram: the RAM from 0x%llx to 0x%llx is not used: the page "
-	    "array cannot cover it\n", (unsigned long long)start,
-	    (unsigned long long)end);
-	reserve(start, end);
+	struct memrange r;
+	vm_paddr_t end;
+
+	for (u_int i = all->nram; i-- > 0;) {
+		end = lower(all->ram[i].end, ptoa(VM_PAGES_MAX_FRAMES));
+		r = largest_below(free, end);
+		if (all->ram[i].start < end &&
+		    r.end - r.start > vm_page_array_size(end))
+			return (end);
+	}
+	return (0);
+}
+
+static bool
+module_in_ram(const struct bootinfo *bi, vm_paddr_t end)
+{
+	vm_paddr_t start = trunc_page(bi->mod_start);
+
+	return (bi->mod_start == bi->mod_end ||
+	    (round_page(bi->mod_end) <= end &&
+	    physmem_contains(&bi->mem, start, round_page(bi->mod_end))));
+}
+
+/* Plans the whole start-up; false if something does not fit. */
+static bool
+make_plan(const struct bootinfo *bi, ram_needs_t *find_needs, struct plan *p)
+{
+	struct ram_needs needs;
+	vm_size_t array;
+
+	p->free = bi->mem;
+	physmem_remove(&p->free, 0, LOW_RESERVED);
+	physmem_remove(&p->free, (vm_offset_t)kern_start_pa,
+	    (vm_offset_t)kern_end - KERNBASE);
+	reserved_remove(&bi->reserved, &p->free);
+	p->end = usable_end(&bi->mem, &p->free);
+	if (p->end == 0 || !module_in_ram(bi, p->end))
+		return (false);
+	physmem_remove(&p->free, p->end, ~(vm_paddr_t)0);
+	/* From the top, because low memory is what others may want. */
+	array = round_page(vm_page_array_size(p->end));
+	p->array = largest_below(&p->free, p->end).end - array;
+	physmem_remove(&p->free, p->array, p->array + array);
+	find_needs(p->end, &needs);
+	p->next = largest_below(&p->free, needs.limit).start;
+	p->last = p->next + needs.size;
+	if (p->last > largest_below(&p->free, needs.limit).end)
+		return (false);
+	physmem_remove(&p->free, p->next, p->last);
+	return (physmem_size(&p->free) >= LEFT_LEAST);
 }
 
 /*
- * Returns the end of RAM and of the module.  The page array, with a structure
- * for each frame below that end, must fit its window of addresses and the
- * largest range of RAM.  RAM that lies too high for that is dropped, range by
- * range.
+ * Returns the size of the largest module, where this one starts, that fits and
+ * leaves room for the copy that the main job makes.
  */
 static vm_paddr_t
-fit_ram(vm_paddr_t mod_end)
+largest_module(const struct bootinfo *bi, ram_needs_t *find_needs)
 {
-	const vm_paddr_t max = ptoa(VM_PAGES_MAX_FRAMES);
-	const struct memrange *top, *large;
-	vm_paddr_t end;
+	static struct bootinfo other;
+	static struct plan p;
+	uint32_t low = 0, high = atop(MODULE_MOST), pages;
+	vm_paddr_t size;
 
-	for (;;) {
-		KASSERT(ram.nram > 0, "ram: no RAM is left");
-		top = &ram.ram[ram.nram - 1];
-		large = largest_range();
-		end = top->end > mod_end ? top->end : round_page(mod_end);
-		if (end <= max &&
-		    large->end - large->start > vm_page_array_size(end))
-			return (end);
-		/* If a range crosses the limit, its part below is used. */
-		drop_ram(top->start < max && top->end > max ? max : top->start,
-		    top->end);
+	other = *bi;
+	while (low < high) {
+		pages = (low + high + 1) / 2;
+		size = ptoa(pages);
+		other.mod_end = bi->mod_start + size;
+		reserved_set_end(&other.reserved, bi->mod_start, other.mod_end);
+		if (make_plan(&other, find_needs, &p) &&
+		    physmem_size(&p.free) >= size + INDEX_SIZE(size) +
+		    LEFT_LEAST)
+			low = pages;
+		else
+			high = pages - 1;
 	}
+	return (ptoa(low));
+}
+
+/* Writes a sentence that says what does not fit. */
+static void
+explain(const struct bootinfo *bi, ram_needs_t *find_needs, char *err,
+    size_t errlen)
+{
+	unsigned long long size = bi->mod_end - bi->mod_start, most = 0;
+	bool in_ram = module_in_ram(bi, ~(vm_paddr_t)0);
+
+	if (size != 0)
+		most = largest_module(bi, find_needs);
+	if (most != 0)
+		snprintf(err, errlen, "The module, %llu bytes, %s; there is "
+		    "room for one of at most %llu bytes and its copy.", size,
+		    in_ram ? "leaves too little memory" : "is not all in RAM",
+		    most);
+	else if (!in_ram)
+		snprintf(err, errlen, "The module, %llu bytes at 0x%llx, is "
+		    "not in RAM.", size, (unsigned long long)bi->mod_start);
+	else
+		snprintf(err, errlen, "Of %u MiB of RAM no piece has room for "
+		    "the page tables and the page array.",
+		    (u_int)(physmem_size(&bi->mem) >> 20));
+}
+
+/* Names the RAM at and above ram_end, which is not used. */
+static void
+print_unused(const struct physmem *all)
+{
+	const struct memrange *r;
+
+	for (r = all->ram; r < &all->ram[all->nram]; r++)
+		if (r->end > ram_end)
+			printf("ram: the RAM from 0x%llx to 0x%llx is not "
+			    "used: the page array cannot cover it\n",
+			    (unsigned long long)(r->start > ram_end ?
+			    r->start : ram_end), (unsigned long long)r->end);
 }
 
 /*
  * ram_init: takes over the RAM of the loader's memory map that is free, and
- * sets ram_end.  Prints what RAM it cannot use.  Once.  Panics if there is no
- * RAM to use.
+ * sets ram_end.  Prints what RAM it cannot use.  Once.  find_needs says what
+ * will be allocated.  Returns false, and a sentence in err, if that does not
+ * fit, and 8 MiB more.
  */
-void
-ram_init(const struct bootinfo *bi)
+bool
+ram_init(const struct bootinfo *bi, ram_needs_t *find_needs, char *err,
+    size_t errlen)
 {
-	KASSERT(bi->mem.nram > 0, "ram: no RAM at all");
-	ram = bi->mem;
-	reserve(0, LOW_RESERVED);
-	reserve((vm_offset_t)kern_start_pa, (vm_offset_t)kern_end - KERNBASE);
-	reserve(bi->mod_start, bi->mod_end);
-	ram_end = fit_ram(bi->mod_end);
+	if (!make_plan(bi, find_needs, &plan)) {
+		explain(bi, find_needs, err, errlen);
+		return (false);
+	}
+	ram_end = plan.end;
+	print_unused(&bi->mem);
+	return (true);
 }
 
 /*
- * ram_alloc: returns the physical address of `size' bytes below `limit',
- * rounded up to pages, contents undefined, the caller's for good.  They come
- * from the start of the range with the most RAM below the limit, so that small
- * ranges stay whole.  Panics if no range has enough.
+ * ram_alloc: returns the physical address of `size' bytes, rounded up to pages,
+ * contents undefined, the caller's for good.  They are below the limit that
+ * ram_init() was told.  Panics if more is allocated than was planned.
  */
 vm_paddr_t
-ram_alloc(vm_size_t size, vm_paddr_t limit)
+ram_alloc(vm_size_t size)
 {
-	struct memrange *r, *pick = NULL;
-	vm_paddr_t end, pa, most = 0;
+	vm_paddr_t pa = plan.next;
 
-	size = round_page(size);
-	for (r = ram.ram; r < &ram.ram[ram.nram]; r++) {
-		end = r->end < limit ? r->end : limit;
-		if (r->start < end && end - r->start > most) {
-			most = end - r->start;
-			pick = r;
-		}
-	}
-	KASSERT(pick != NULL && most >= size, "ram: %zu bytes of tables do not "
-	    "fit the largest free RAM, %llu bytes (called from %pC)", size,
-	    (unsigned long long)most, __caller());
-	pa = pick->start;
-	pick->start += size;
+	KASSERT(size <= plan.last - pa, "ram: %zu bytes of tables, but %llu "
+	    "bytes are left of what was planned (called from %pC)", size,
+	    (unsigned long long)(plan.last - pa), __caller());
+	plan.next += round_page(size);
 	return (pa);
 }
 
-/*
- * ram_alloc_top: as ram_alloc(), but from the end of the largest range of all,
- * wherever that is.
- */
+/* ram_page_array: returns the physical address of the page array. */
 vm_paddr_t
-ram_alloc_top(vm_size_t size)
+ram_page_array(void)
 {
-	struct memrange *r = largest_range();
-
-	size = round_page(size);
-	KASSERT(ram.nram > 0 && r->end - r->start >= size, "ram: %zu bytes do "
-	    "not fit the largest free RAM (called from %pC)", size, __caller());
-	r->end -= size;
-	return (r->end);
+	return (plan.array);
 }
 
 /*
  * ram_release: passes every range that is left to give(), and keeps none.
- * Once, as the last call of this file.
+ * Once, as the last call of this file.  Panics if less was allocated than was
+ * planned.
  */
 void
 ram_release(void (*give)(vm_paddr_t start, vm_paddr_t end))
 {
 	const struct memrange *r;
 
-	for (r = ram.ram; r < &ram.ram[ram.nram]; r++) {
+	KASSERT(plan.next == plan.last, "ram: %llu bytes that were planned for "
+	    "tables are left", (unsigned long long)(plan.last - plan.next));
+	for (r = plan.free.ram; r < &plan.free.ram[plan.free.nram]; r++) {
 		KASSERT(r->end <= ram_end, "ram: a range ends at 0x%llx, above "
 		    "0x%llx", (unsigned long long)r->end,
 		    (unsigned long long)ram_end);
 		give(r->start, r->end);
 	}
-	ram.nram = 0;
+	plan.free.nram = 0;
 }

@@ -12,12 +12,22 @@
 
 struct bootinfo;
 
-/* End of RAM and of the boot module; the page array covers what is below. */
+/* What ram_alloc() will be asked for, in all: whole pages. */
+struct ram_needs {
+	vm_size_t	size;		/* bytes */
+	vm_paddr_t	limit;		/* all of it must lie below */
+};
+
+/* Computes the needs of a machine whose page array ends at ram_end. */
+typedef void ram_needs_t(vm_paddr_t ram_end, struct ram_needs *needs);
+
+/* End of the RAM that is used; the page array covers what is below. */
 extern vm_paddr_t ram_end;
 
-void	ram_init(const struct bootinfo *bi);
-vm_paddr_t ram_alloc(vm_size_t size, vm_paddr_t limit);
-vm_paddr_t ram_alloc_top(vm_size_t size);
+bool	ram_init(const struct bootinfo *bi, ram_needs_t *needs, char *err,
+	    size_t errlen);
+vm_paddr_t ram_alloc(vm_size_t size);
+vm_paddr_t ram_page_array(void);
 void	ram_release(void (*give)(vm_paddr_t start, vm_paddr_t end));
 
 #endif /* !_VM_RAM_H_ */

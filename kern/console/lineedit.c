@@ -221,8 +221,9 @@ numbered_key(struct lineedit *le, u_int number)
 }
 
 /*
- * Takes one byte of an escape sequence.  A sequence that means nothing here is
- * ignored up to its final byte, the first that is not below '@'.
+ * Takes one printable byte of an escape sequence.  A sequence that means
+ * nothing here is ignored up to its final byte, the first that is not below
+ * '@'.
  */
 static void
 escape(struct lineedit *le, char c)
@@ -238,7 +239,7 @@ escape(struct lineedit *le, char c)
 		    (u_int)(c - '0')) % 1000;
 		return;
 	}
-	if (c >= ' ' && c < '@')
+	if (c < '@')
 		return;
 	le->le_escape = ESC_NONE;
 	if (c == '~')
@@ -247,9 +248,11 @@ escape(struct lineedit *le, char c)
 		cursor_key(le, c);
 }
 
+/* A control key also ends an escape sequence that was cut off. */
 static void
 control_key(struct lineedit *le, char c)
 {
+	le->le_escape = ESC_NONE;
 	switch (c) {
 	case CTRL('A'):
 		move_to(le, 0);
@@ -300,12 +303,12 @@ lineedit_key(struct lineedit *le, char c)
 		out(le, "^C\n");
 		return (LINE_CANCELLED);
 	}
-	if (le->le_escape != ESC_NONE)
-		escape(le, c);
-	else if (c >= ' ' && c <= '~')
-		insert(le, c);
-	else
+	if (c < ' ' || c > '~')
 		control_key(le, c);
+	else if (le->le_escape != ESC_NONE)
+		escape(le, c);
+	else
+		insert(le, c);
 	return (LINE_GOES_ON);
 }
 

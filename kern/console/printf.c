@@ -42,9 +42,9 @@ may_sleep(void)
 	    PCPU_LOAD(pc_soft_masked) == 0 && !panicked());
 }
 
-/* Gives the port time to take something, with the console's lock let go. */
+/* Gives the port time to take some bytes, with the console's lock let go. */
 static void
-pause(bool sleep)
+wait_for_port(bool sleep)
 {
 	spin_unlock(&cons_lock);
 	if (sleep)
@@ -62,10 +62,10 @@ print(const char *s, size_t len)
 
 	spin_lock(&cons_lock);
 	while (sleep && !cons_idle())
-		pause(true);
+		wait_for_port(true);
 	cons_write(s, len);
 	while (sleep && !cons_idle())
-		pause(true);
+		wait_for_port(true);
 	spin_unlock(&cons_lock);
 }
 
@@ -107,7 +107,7 @@ printf_flush(void)
 	for (u_int i = 0; !cons_sent(); i++) {
 		if (panicked() && i == CONS_PANIC_POLLS)
 			break;
-		pause(sleep);
+		wait_for_port(sleep);
 	}
 	complete = cons_complete();
 	spin_unlock(&cons_lock);

@@ -3,13 +3,17 @@
  * Copyright (c) 2026 The mayfly authors
  */
 
-/* The monitor's command that lists the CPUs. */
+/*
+ * The monitor's command that lists the CPUs, and the interrupts that none of
+ * them expected.
+ */
 
 #include <sys/types.h>
 #include <sys/monitor.h>
 #include <sys/pcpu.h>
 #include <sys/systm.h>
 #include <machine/ipi.h>
+#include <machine/trap.h>
 #include <vm/tlb.h>
 
 static void
@@ -54,4 +58,5 @@ SAFE_COMMAND(command_cpus, "cpus", "", "every CPU, its TLB's epoch, its IPIs")
 		print_ipis(pcpus[i]->pc_ipis_taken);
 		printf("\n");
 	}
+	stray_print();
 }

@@ -76,7 +76,7 @@ SAFE_COMMAND(command_map, "map", "", "the kernel's address space")
 	snprintf(what, sizeof(what), "kernel memory, %u K free",
 	    k.free << (PAGE_SHIFT - 10));
 	print_range(KVA_MIN, KVA_MIN + (k.total << PAGE_SHIFT), what);
-	print_range(DEV_MIN, DEV_MIN + DEV_SIZE, "devices and ACPI tables");
+	print_range(DEV_MIN, DEV_MIN + DEV_SIZE, "devices");
 	printf("  all else is unmapped; no-execute is %s, physical addresses "
 	    "have %u bits\n", pg_nx != 0 ? "on" : "not there",
 	    pmap_maxphyaddr());

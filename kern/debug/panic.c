@@ -135,8 +135,9 @@ show_cpu(u_int cpu)
 
 	if (td == NULL)
 		return;		/* it has no thread yet */
-	printf("CPU %u: thread %u %s, %u interrupts deep\n", cpu, td->td_id,
-	    td->td_name, pc->pc_intr_depth);
+	printf("CPU %u: thread %u %s, %u interrupts deep%s\n", cpu, td->td_id,
+	    td->td_name, pc->pc_intr_depth, pc->pc_stopped == NULL &&
+	    cpu != curcpu_id() ? ", does not answer" : "");
 	for (u_int i = 0; i < MAXHELD && held[cpu][i].name != NULL; i++)
 		show_lock(held[cpu][i].name, held[cpu][i].where);
 	for (const struct mtx *m = td->td_mutexes; m != NULL; m = m->next)
@@ -153,10 +154,8 @@ show_others(void)
 			continue;
 		show_cpu(i);
 		tf = pcpus[i]->pc_stopped;
-		if (tf == NULL) {
-			printf("  does not answer\n");
+		if (tf == NULL)
 			continue;
-		}
 		trapframe_print(tf);
 		backtrace_frame(tf);
 	}

@@ -4,16 +4,17 @@
  */
 
 /*
- * The watchdog.  Once a second one CPU's clock interrupt looks at all CPUs and
- * threads, for
+ * The watchdog.  At the end of each second of clock_seconds() the CPU that ends
+ * it looks at all CPUs and threads, for
  *	a CPU whose clock has stopped although it is not idle,
  *	a CPU on which threads wait but which does not switch,
  *	a thread in a long sleep that it did not declare by SLEEP_LONG.
  * It reports each once, shows what a stuck CPU is doing, and lists everything
  * with the first report; it stops nothing.
  *
- * Any CPU whose clock runs may look.  CPUs 0 and 1 wake up for it even when
- * idle, so that one of them looks when the other is stuck.
+ * Any CPU whose clock runs may look, so the watchdog measures time in looks,
+ * and not by the TSC, which differs from CPU to CPU.  CPUs 0 and 1 wake up for
+ * it even when idle: hardclock_next().
  */
 
 #include <sys/types.h>
@@ -24,12 +25,11 @@
 #include <sys/thread.h>
 #include <sys/tunable.h>
 #include <sys/watchdog.h>
+#include <machine/clock.h>
 #include <machine/nmi.h>
 #include <machine/trap.h>
-#include <machine/tsc.h>
 #include <vm/tlb.h>
 
-#define	LOOK_MS		1000u
 #define	MAXHELD		8u	/* locks shown of a CPU */
 
 static u_int watchdog_s = 20;
@@ -42,43 +42,28 @@ static struct spinlock watchdog_lock =
 /* A count that must move, as it was last seen. */
 struct progress {
 	uint64_t count;
-	uint64_t since;		/* cpu_ticks() when it stopped, or 0 */
-	u_int looks;		/* after that, which found it unmoved */
+	u_int looks;		/* in a row that found it unmoved */
 	bool named;		/* it was reported */
 };
 
-/* Under watchdog_lock, except last_look, of which each CPU has its own. */
+/* Under watchdog_lock. */
 static struct progress clocks[MAXCPU], switches[MAXCPU];
 static u_int reports;
-static uint64_t last_look[MAXCPU];
 
 /*
- * Whether `since' is watchdog= seconds ago.  The clocks of two CPUs may
- * differ: a time slightly in the future is not long ago.
- */
-static bool
-long_ago(uint64_t since)
-{
-	return ((int64_t)(cpu_ticks() - since) >=
-	    (int64_t)(watchdog_s * 1000 * ticks_per_ms));
-}
-
-/*
- * True, once, if the count has not moved for too long.  While the count may
- * rest the timer is reset, so that a wait that began just before a look is not
- * counted from the look before.  A single look may find a CPU that has rested
- * since the look before and has just woken up, before its count moves; two
- * looks in a row do not.
+ * True, once, if the count has not moved for too long.  Looks while the count
+ * may rest do not count.  The first that does may find a CPU that has rested
+ * until then and has just woken up, before its count moves; so only from that
+ * look on the time is certain.
  */
 static bool
 is_stuck(struct progress *p, uint64_t count, bool may_rest)
 {
-	if (may_rest || count != p->count || p->since == 0) {
-		*p = (struct progress){ .count = count,
-		    .since = may_rest ? 0 : cpu_ticks() };
+	if (may_rest || count != p->count) {
+		*p = (struct progress){ .count = count };
 		return (false);
 	}
-	if (++p->looks < 2 || p->named || !long_ago(p->since))
+	if (++p->looks <= watchdog_s || p->named)
 		return (false);
 	return (p->named = true);
 }
@@ -139,7 +124,7 @@ look_at_thread(struct thread *td, void *arg)
 	(void)arg;
 	if (td->td_state != TDS_SLEEPING || td->td_warned ||
 	    td->td_sleeps_long || td->td_catch || td->td_deadline != 0 ||
-	    !long_ago(td->td_slept))
+	    clock_seconds() - td->td_slept <= watchdog_s)
 		return;
 	td->td_warned = true;
 	reports++;
@@ -180,25 +165,12 @@ look_at_all(void)
 
 /* Contracts are in <sys/watchdog.h>. */
 void
-watchdog_tick(void)
+watchdog_look(void)
 {
-	u_int me = curcpu_id();
-
-	if (cpu_ticks() - last_look[me] < LOOK_MS * ticks_per_ms)
-		return;
-	last_look[me] = cpu_ticks();
 	if (!spin_trylock(&watchdog_lock))
-		return;		/* another CPU is looking */
+		return;		/* another CPU still looks */
 	look_at_all();
 	spin_unlock(&watchdog_lock);
-}
-
-uint64_t
-watchdog_next(void)
-{
-	u_int me = curcpu_id();
-
-	return (me > 1 ? 0 : last_look[me] + LOOK_MS * ticks_per_ms);
 }
 
 u_int

@@ -15,6 +15,7 @@
 #include <sys/sf_buf.h>
 #include <sys/timeout.h>
 #include <sys/watchdog.h>
+#include <machine/clock.h>
 #include <vm/tlb.h>
 
 /*
@@ -31,21 +32,23 @@ hardclock(void)
 	sf_buf_tick();
 	tlb_tick();
 	timeout_tick();
-	watchdog_tick();
+	if (clock_second_tick())
+		watchdog_look();
 	sched_tick();
 }
 
 /*
  * hardclock_next: the time in TSC ticks at which this CPU must be woken up
- * even if it is idle: for its first timeout or for the watchdog's next look.
- * 0 if for neither.  Interrupts off.
+ * even if it is idle: for its first timeout, or to end the second, which CPUs 0
+ * and 1 do, so that one of them does when the other is stuck.  0 if for
+ * neither.  Interrupts off.
  */
 uint64_t
 hardclock_next(void)
 {
-	uint64_t timeout = timeout_next(), look = watchdog_next();
+	uint64_t timeout = timeout_next(), end = clock_second_end();
 
-	if (timeout == 0 || (look != 0 && look < timeout))
-		return (look);
-	return (timeout);
+	if (curcpu_id() > 1)
+		return (timeout);
+	return (timeout == 0 || (int64_t)(end - timeout) < 0 ? end : timeout);
 }

@@ -3,7 +3,11 @@
  * Copyright (c) 2026 The mayfly authors
  */
 
-/* What a CPU does while it has no thread to run. */
+/*
+ * What a CPU does while it has no thread to run.  Invariant: a CPU that is
+ * marked idle halts, is about to, or has just ended the halt; its next step is
+ * sched_leave_idle().
+ */
 
 #include <sys/types.h>
 #include <sys/clock.h>
@@ -12,16 +16,33 @@
 #include <sys/sf_buf.h>
 #include <machine/clock.h>
 #include <machine/cpufunc.h>
+#include <machine/hw.h>
 #include <machine/intr.h>
 #include <vm/tlb.h>
 
+/* Contracts are in <sys/sched.h>. */
+void
+sched_enter_idle(void)
+{
+	sf_buf_tick();			/* the stopped clock will not call it */
+	clock_stop(hardclock_next());
+	tlb_enter_idle();
+}
+
+void
+sched_leave_idle(void)
+{
+	if ((hw_load32(&curpcpu()->pc_tlb) & TLB_IDLE) == 0)
+		return;
+	tlb_leave_idle();
+	clock_start();
+}
+
 /*
- * sched_idle: runs threads of this CPU's queue; when there is none, halts with
- * the clock stopped until an interrupt; trap() marks the CPU awake and restarts
- * the clock.  Called by idle threads; does not return.
- *
  * Interrupts are off from the look at the queue to the halt, so that no wake-up
- * falls between them.
+ * falls between them.  An interrupt usually ends the halt, and trap() has left
+ * idle by then.  But HLT may also end without one: the firmware's system
+ * management interrupt is invisible here (SDM vol. 3C 34.10).
  */
 void
 sched_idle(void)
@@ -30,14 +51,13 @@ sched_idle(void)
 
 	for (;;) {
 		disable_intr();
+		sched_leave_idle();
 		if (sched_queue_length(me) != 0) {
 			enable_intr();
 			sched_yield();
 			continue;
 		}
-		sf_buf_tick();		/* the stopped clock will not call it */
-		clock_stop(hardclock_next());
-		tlb_enter_idle();
+		sched_enter_idle();
 		cpu_idle();
 	}
 }

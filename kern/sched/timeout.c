@@ -27,6 +27,17 @@
 #include <machine/cpufunc.h>
 #include <machine/tsc.h>
 
+/*
+ * Whether a TSC time comes before another of the same CPU, and less than 2^63
+ * ticks before it, which is longer than any timeout.  The TSC may start at any
+ * value, and so wrap.
+ */
+static inline bool
+before(uint64_t a, uint64_t b)
+{
+	return ((int64_t)(a - b) < 0);
+}
+
 static struct timeout_queue {
 	struct spinlock lock;
 	struct thread *first;		/* by deadline; td_timonext */
@@ -46,12 +57,13 @@ timeout_start(struct thread *td, u_int ms)
 	struct timeout_queue *q;
 	struct thread **p;
 
-	td->td_deadline = cpu_ticks() + ms * ticks_per_ms;
+	td->td_deadline = (cpu_ticks() + ms * ticks_per_ms) | 1;
 	/* The sleep queue's lock is held, so the thread cannot migrate. */
 	td->td_timocpu = curcpu_id();
 	q = &timeouts[td->td_timocpu];
 	spin_lock(&q->lock);
-	for (p = &q->first; *p != NULL && (*p)->td_deadline <= td->td_deadline;
+	for (p = &q->first; *p != NULL &&
+	    !before(td->td_deadline, (*p)->td_deadline);
 	    p = &(*p)->td_timonext)
 		continue;
 	td->td_timonext = *p;
@@ -102,7 +114,7 @@ take_passed(struct timeout_queue *q, uint64_t now)
 
 	spin_lock(&q->lock);
 	td = q->first;
-	if (td != NULL && td->td_deadline > now)
+	if (td != NULL && before(now, td->td_deadline))
 		td = NULL;
 	if (td != NULL) {
 		q->first = td->td_timonext;

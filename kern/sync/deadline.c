@@ -6,6 +6,10 @@
 /*
  * Bounded waits for another CPU: after a second a warning on the console,
  * after ipi.timeout a panic by the caller, which shows every CPU.
+ *
+ * Invariant: a wait lasts as long as the waiting thread has spun, by
+ * stopwatch_lap().  Time in which its CPU was stopped, as in a guest, or ran
+ * another thread, counts for little: the other CPU may not have run either.
  */
 
 #include <sys/types.h>
@@ -22,15 +26,15 @@ u_int ipi_timeout_ms = 30000;
 TUNABLE_UINT(ipi_timeout, "ipi.timeout", ipi_timeout_ms, 100, 600000,
     "milliseconds after which a CPU that does not answer is a panic");
 
-static bool
-has_lasted(struct deadline *w, u_int ms)
+/*
+ * deadline_lasted: true when the caller has waited for this many milliseconds.
+ * To be called in each turn of the loop that waits.  Any context.
+ */
+bool
+deadline_lasted(struct deadline *w, u_int ms)
 {
-	uint64_t now = cpu_ticks();
-
-	if (w->start == 0)
-		w->start = now;
-	/* The thread may have moved to a CPU whose TSC is a little behind. */
-	return ((int64_t)(now - w->start) > (int64_t)(ms * ticks_per_ms));
+	w->passed += stopwatch_lap(&w->watch);
+	return (w->passed > ms * ticks_per_ms);
 }
 
 /*
@@ -40,7 +44,7 @@ has_lasted(struct deadline *w, u_int ms)
 bool
 deadline_warning_due(struct deadline *w)
 {
-	if (w->warned || !has_lasted(w, WARN_MS))
+	if (w->warned || !deadline_lasted(w, WARN_MS))
 		return (false);
 	w->warned = true;
 	return (true);
@@ -62,23 +66,11 @@ warn_of_wait(const void *caller)
 /*
  * deadline_over: as deadline_passed(), but without its warning, for callers
  * that print their own.
- *
- * The timeout has two parts.  Its last sixteenth begins when this CPU sees the
- * first part to be over.  That may have passed while no CPU ran, or not this
- * one, as in a guest; then the other CPU is ready by now, or soon will be.
  */
 bool
 deadline_over(struct deadline *w)
 {
-	u_int last = ipi_timeout_ms / 16;
-
-	if (!has_lasted(w, w->late ? last : ipi_timeout_ms - last))
-		return (false);
-	if (w->late)
-		return (true);
-	w->late = true;
-	w->start = cpu_ticks();
-	return (false);
+	return (deadline_lasted(w, ipi_timeout_ms));
 }
 
 /*

@@ -22,9 +22,9 @@
 #include <sys/thread.h>
 #include <sys/timeout.h>
 #include <machine/atomic.h>
+#include <machine/clock.h>
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
-#include <machine/tsc.h>
 
 #define	NCHAINS		128u
 
@@ -148,7 +148,7 @@ sleepq_wait(const void *wchan, const char *wmesg, int flags,
 	td->td_catch = (flags & SLEEP_CATCH) != 0;
 	td->td_sleeps_long = (flags & SLEEP_LONG) != 0;
 	td->td_error = 0;
-	td->td_slept = cpu_ticks();
+	td->td_slept = clock_seconds();
 	td->td_warned = false;
 	/*
 	 * A locked instruction, so that td_wchan is stored before td_signals

@@ -36,6 +36,7 @@ FLAGS	equ	0x00000003		; modules on pages, memory map wanted
 BOOTED	equ	0x2BADB002		; section 3.2
 
 MBI_FLAGS equ	0			; section 3.3
+MBI_MEM_UPPER equ 8
 MBI_CMDLINE equ	16
 MBI_MODS_COUNT equ 20
 MBI_MODS_ADDR equ 24
@@ -46,6 +47,7 @@ INFO_MODS equ	1 << 3
 INFO_MMAP equ	1 << 6
 MOD_START equ	0
 MOD_END	equ	4
+MOD_SIZE equ	16			; of an entry of the list
 MMAP_SIZE equ	0			; of the entry, without this field
 MMAP_BASE equ	4
 MMAP_LENGTH equ	12
@@ -65,15 +67,29 @@ P_FILESZ equ	16
 P_MEMSZ	equ	20
 PT_LOAD	equ	1
 
-RSDP_RSDT equ	16			; ACPI 6.4, 5.2.5.3
+BDA_EBDA equ	0x40e			; segment of the extended data area
+RSDP_CHECKSUM equ 8			; ACPI 6.4, 5.2.5.3
+RSDP_RSDT equ	16
+RSDP_LENGTH equ	20
+RSDP_XSDT equ	24
+RSDP_CHECKSUM2 equ 32
+RSDP_WHOLE equ	36
 TABLE_LENGTH equ 4			; and 5.2.6
 TABLE_CHECKSUM equ 9
 TABLE_HEADER equ 36
-MADT_ENTRIES equ 44			; 5.2.12
+FADT_X_PM1A equ	172			; 5.2.9, with its address at 4
+FADT_WHOLE equ	244			; bytes from revision 3 on
+MADT_LAPIC_PA equ 36			; 5.2.12
+MADT_ENTRIES equ 44
 LAPIC	equ	0			; 5.2.12.2
 LAPIC_LEN equ	8
 LAPIC_ID equ	3
 LAPIC_FLAGS equ	4
+ISO	equ	2			; 5.2.12.5
+ISO_LEN	equ	10
+LAPIC_PA equ	5			; 5.2.12.8
+LAPIC_PA_LEN equ 12
+NO_TYPE	equ	0x80			; 5.2.12, for OEMs
 X2APIC	equ	9			; 5.2.12.12
 X2APIC_LEN equ	16
 
@@ -195,8 +211,10 @@ find_ram:
 ; --- the firmware's tables ---
 
 ; find_madt: returns the MADT in esi, its first entry in edi, its end in ebx,
-; and the RSDT in edx.
+; and the RSDT in edx.  find_table: returns the table of signature eax.
 find_madt:
+	mov	eax, "APIC"
+find_table:
 	mov	esi, 0xe0000
 .rsdp:
 	cmp	dword [esi], "RSD "
@@ -218,7 +236,7 @@ find_madt:
 	jae	not_made
 	mov	esi, [ebx]
 	add	ebx, 4
-	cmp	dword [esi], "APIC"
+	cmp	[esi], eax
 	jne	.table
 	lea	edi, [esi + MADT_ENTRIES]
 	mov	ebx, [esi + TABLE_LENGTH]
@@ -257,6 +275,67 @@ fix_checksum:
 	neg	al
 	mov	[esi + TABLE_CHECKSUM], al
 	ret
+
+; --- the local APIC ---
+
+APIC_SVR equ	0xfee000f0		; SDM vol. 3A, table 10-1
+APIC_ICR equ	0xfee00300
+ICR_SELF equ	0x44000			; fixed, to this CPU
+PIC1_MASK equ	0x21
+PIC2_MASK equ	0xa1
+
+; send_self: sends this CPU an interrupt on the vector eax, which is pending or
+; in service until it is taken.
+send_self:
+	mov	dword [APIC_SVR], 0x1ff
+	or	eax, ICR_SELF
+	mov	[APIC_ICR], eax
+	ret
+
+; new_rsdp: puts an RSDP into the extended BIOS data area, where it is found
+; before the firmware's own.  eax and edx are the RSDT and the XSDT, or 0.
+new_rsdp:
+	movzx	edi, word [BDA_EBDA]
+	shl	edi, 4
+	jz	not_made
+	add	edi, 0x200
+	mov	dword [edi], "RSD "
+	mov	dword [edi + 4], "PTR "
+	mov	dword [edi + RSDP_CHECKSUM], 0
+	mov	dword [edi + 12], 2 << 24	; the revision
+	mov	[edi + RSDP_RSDT], eax
+	mov	dword [edi + RSDP_LENGTH], RSDP_WHOLE
+	mov	[edi + RSDP_XSDT], edx
+	mov	dword [edi + RSDP_XSDT + 4], 0
+	mov	dword [edi + RSDP_CHECKSUM2], 0
+	mov	ecx, RSDP_LENGTH
+	call	sum
+	sub	[edi + RSDP_CHECKSUM], al
+	mov	ecx, RSDP_WHOLE
+	call	sum
+	sub	[edi + RSDP_CHECKSUM2], al
+	ret
+
+; sum: returns the sum of ecx bytes at edi in al.
+sum:
+	xor	eax, eax
+.next:
+	add	al, [edi + ecx - 1]
+	loop	.next
+	ret
+
+; null_list: makes a list of tables with signature eax, all of whose entries are
+; 0, and returns it in esi.
+null_list:
+	push	eax
+	mov	edi, map
+	mov	ecx, TABLE_HEADER + 24
+	xor	eax, eax
+	rep	stosb
+	mov	esi, map
+	pop	dword [esi]
+	mov	dword [esi + TABLE_LENGTH], TABLE_HEADER + 24
+	jmp	fix_checksum
 
 ; --- the faults ---
 
@@ -434,6 +513,7 @@ if_fault map_pieces
 	dec	esi
 	jnz	.next
 %if pieces == 40
+	and	dword [ebp + MBI_FLAGS], ~INFO_MODS	; it is in no piece
 	mov	eax, 0x30000000
 	mov	ecx, 0x0f000000
 	call	add_range
@@ -456,6 +536,73 @@ if_fault module_backwards
 	mov	eax, [ebp + MBI_MODS_ADDR]
 	mov	dword [eax + MOD_START], 0x2800000
 	mov	dword [eax + MOD_END], 0x27fffff
+	ret
+%assign made 1
+%endif
+
+; A page of zeros at 0x8000, where some kernels start the other CPUs.
+if_fault module_low
+%if chosen
+	mov	eax, [ebp + MBI_MODS_ADDR]
+	mov	edi, 0x8000
+	cmp	ebp, 0x9000		; nothing that is needed may be there
+	jb	not_made
+	mov	[eax + MOD_START], edi
+	mov	dword [eax + MOD_END], 0x9000
+	mov	ecx, 4096
+	xor	eax, eax
+	rep	stosb
+	ret
+%assign made 1
+%endif
+
+if_fault module_on_map
+%if chosen
+	mov	eax, [ebp + MBI_MODS_ADDR]
+	mov	edx, [ebp + MBI_MMAP_ADDR]
+	mov	[eax + MOD_START], edx
+	inc	edx
+	mov	[eax + MOD_END], edx
+	ret
+%assign made 1
+%endif
+
+if_fault module_on_bios			; the vectors of real mode
+%if chosen
+	mov	eax, [ebp + MBI_MODS_ADDR]
+	mov	dword [eax + MOD_START], 0
+	mov	dword [eax + MOD_END], 4096
+	ret
+%assign made 1
+%endif
+
+if_fault module_not_in_ram		; but in the video memory
+%if chosen
+	mov	eax, [ebp + MBI_MODS_ADDR]
+	mov	dword [eax + MOD_START], 0xa0000
+	mov	dword [eax + MOD_END], 0xa1000
+	ret
+%assign made 1
+%endif
+
+; modules_two: a second module, behind the first.  modules_overlap: on its last
+; byte.
+if_fault modules_two, modules_overlap
+%if chosen
+	mov	esi, [ebp + MBI_MODS_ADDR]
+	mov	edi, map
+	mov	[ebp + MBI_MODS_ADDR], edi
+	mov	dword [ebp + MBI_MODS_COUNT], 2
+	mov	ecx, MOD_SIZE
+	rep	movsb
+	mov	eax, [edi - MOD_SIZE + MOD_END]
+if_fault modules_overlap
+%if chosen
+	dec	eax
+%endif
+	mov	[edi + MOD_START], eax
+	add	eax, 4096
+	mov	[edi + MOD_END], eax
 	ret
 %assign made 1
 %endif
@@ -492,6 +639,153 @@ if_fault cmdline_nowhere
 	or	dword [ebp + MBI_FLAGS], INFO_CMDLINE
 	mov	dword [ebp + MBI_CMDLINE], 0xfffffff0
 	ret
+%assign made 1
+%endif
+
+if_fault bare_option			; no path before the first option
+%if chosen
+	mov	edi, [ebp + MBI_CMDLINE]
+	mov	al, ' '
+	mov	ecx, 1024
+	repne	scasb
+	jne	not_made
+	mov	[ebp + MBI_CMDLINE], edi
+	ret
+%assign made 1
+%endif
+
+; The command line is the kernel's own Multiboot header.
+if_fault cmdline_on_kernel
+%if chosen
+	or	dword [ebp + MBI_FLAGS], INFO_CMDLINE
+	mov	dword [ebp + MBI_CMDLINE], 0x100000
+	ret
+%assign made 1
+%endif
+
+if_fault mem_upper_small
+%if chosen
+	mov	dword [ebp + MBI_MEM_UPPER], 16384
+	ret
+%assign made 1
+%endif
+
+if_fault map_without_low		; no RAM below 1 MiB
+%if chosen
+	call	copy_map
+	cmp	dword [map + MMAP_BASE], 0
+	jne	not_made
+	mov	dword [map + MMAP_TYPE], RESERVED
+	ret
+%assign made 1
+%endif
+
+; The RSDT and the MADT are 64 KiB below the end of what the loader calls RAM,
+; and nowhere else.
+if_fault tables_in_ram
+%if chosen
+	call	find_madt
+	push	esi
+	call	copy_map
+	call	find_ram
+	mov	edi, [esi + MMAP_BASE]
+	add	edi, [esi + MMAP_LENGTH]
+	sub	edi, 0x10000
+	pop	esi
+	mov	ebx, edi
+	mov	ecx, [esi + TABLE_LENGTH]
+	mov	eax, esi
+	rep	movsb
+	mov	dword [eax], "XXXX"
+	add	edi, 15
+	and	edi, ~15
+	mov	esi, edx
+	mov	edx, edi
+	mov	ecx, TABLE_HEADER
+	rep	movsb
+	mov	[edi], ebx
+	mov	esi, edx
+	mov	dword [esi + TABLE_LENGTH], TABLE_HEADER + 4
+	call	fix_checksum
+	mov	eax, esi
+	xor	edx, edx
+	jmp	new_rsdp
+%assign made 1
+%endif
+
+if_fault xsdt_null			; all its entries are 0
+%if chosen
+	call	find_madt
+	mov	eax, "XSDT"
+	call	null_list
+	mov	eax, edx
+	mov	edx, esi
+	jmp	new_rsdp
+%assign made 1
+%endif
+
+if_fault rsdp_twice			; the first leads to nothing
+%if chosen
+	mov	eax, "RSDT"
+	call	null_list
+	mov	eax, esi
+	xor	edx, edx
+	jmp	new_rsdp
+%assign made 1
+%endif
+
+if_fault fadt_ports			; PM1a_CNT is said to be elsewhere
+%if chosen
+	mov	eax, "FACP"
+	call	find_table
+	cmp	dword [esi + TABLE_LENGTH], FADT_WHOLE
+	jb	not_made
+	mov	byte [esi + FADT_X_PM1A], 1
+	mov	dword [esi + FADT_X_PM1A + 4], 0x5000
+	mov	dword [esi + FADT_X_PM1A + 8], 0
+	jmp	fix_checksum
+%assign made 1
+%endif
+
+; The MADT has a wrong address of the local APIC: where the I/O APIC is, none,
+; and by an override one that the CPU cannot form.
+if_fault madt_lapic_wrong
+%if chosen
+	call	find_madt
+	mov	dword [esi + MADT_LAPIC_PA], 0xfec80000
+	jmp	fix_checksum
+%assign made 1
+%endif
+
+if_fault madt_lapic_zero
+%if chosen
+	call	find_madt
+	mov	dword [esi + MADT_LAPIC_PA], 0
+	jmp	fix_checksum
+%assign made 1
+%endif
+
+if_fault madt_lapic_far			; in place of two other overrides
+%if chosen
+	call	find_madt
+.next:
+	cmp	edi, ebx
+	jae	not_made
+	cmp	byte [edi], ISO
+	jne	.skip
+	cmp	byte [edi + ISO_LEN], ISO
+	je	.found
+.skip:
+	movzx	eax, byte [edi + 1]
+	add	edi, eax
+	jmp	.next
+.found:
+	mov	dword [edi], LAPIC_PA | LAPIC_PA_LEN << 8
+	mov	dword [edi + 4], 0
+	mov	dword [edi + 8], 1 << 20
+	mov	dword [edi + LAPIC_PA_LEN], NO_TYPE | \
+	    (2 * ISO_LEN - LAPIC_PA_LEN) << 8
+	jmp	fix_checksum
 %assign made 1
 %endif
 
@@ -623,6 +917,62 @@ if_fault rsdt_nowhere			; its first entry is out of range
 	mov	esi, edx
 	mov	dword [esi + TABLE_HEADER], 0xfffffff0
 	jmp	fix_checksum
+%assign made 1
+%endif
+
+; --- interrupts that the firmware left in the local APIC ---
+
+; Pending: on a vector of an exception, of an 8259, of an ISA IRQ, without an
+; owner, the clock's, those of all IPIs, and the spurious one.
+if_fault irr_left
+%if chosen
+	mov	esi, .vectors
+.next:
+	movzx	eax, byte [esi]
+	inc	esi
+	test	eax, eax
+	jz	.end
+	call	send_self
+	jmp	.next
+.end:
+	ret
+.vectors:
+	db	0x1e, 0x27, 0x31, 0x80, 0xe0, 0xf0, 0xf1, 0xf2, 0xf3, 0xff, 0
+%assign made 1
+%endif
+
+; In service: two that were taken and got no EOI, the second one over the first.
+if_fault isr_left
+%if chosen
+	mov	al, 0xff
+	out	PIC1_MASK, al
+	out	PIC2_MASK, al
+	lidt	[.idt]
+	mov	eax, 0x35
+	call	.take
+	mov	eax, 0xe5
+.take:
+	mov	edx, .handler
+	mov	[map + eax * 8], edx
+	mov	[map + eax * 8 + 4], edx
+	mov	[map + eax * 8 + 2], cs
+	mov	word [map + eax * 8 + 4], 0x8e00
+	call	send_self
+	sti
+.wait:
+	cmp	byte [.taken], 0
+	je	.wait
+	cli
+	mov	byte [.taken], 0
+	ret
+.handler:
+	inc	byte [.taken]
+	iret
+.taken:
+	db	0
+.idt:
+	dw	256 * 8 - 1
+	dd	map
 %assign made 1
 %endif
 

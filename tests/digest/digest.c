@@ -25,7 +25,7 @@
 #include <sys/systm.h>
 #include <sys/test.h>
 #include <sys/thread.h>
-#include <machine/tsc.h>
+#include <machine/clock.h>
 #include <boot/multiboot.h>
 #include <tests/digest/sha256.h>
 #include <vm/vm_page.h>
@@ -36,15 +36,15 @@
 
 static struct vm_page *index_pages[INDEX_PAGES];
 static uint32_t copied;			/* pages of the copy */
-static uint64_t last_progress;		/* cpu_ticks() at the last line */
+static uint32_t last_progress;		/* clock_seconds() at the last line */
 
 /* Prints at most one line a second, and none in the first second. */
 static void
 progress(uint64_t done, uint64_t of, const char *what)
 {
-	uint64_t now = cpu_ticks();
+	uint32_t now = clock_seconds();
 
-	if (now - last_progress < 1000 * ticks_per_ms)
+	if (now == last_progress)
 		return;
 	last_progress = now;
 	printf("digest: %u of %u MB %s\n", (u_int)(done / 1000000),
@@ -86,6 +86,41 @@ fits_high(uint64_t size)
 	printf("digest: %u pages are free above 4 GiB, of %u needed: taking "
 	    "others, as with sf_buf.dmap=off\n",
 	    vm_page_zone_free(VM_ZONE_HIGH), (u_int)pages);
+	return (false);
+}
+
+/*
+ * The pages that the job takes for a file of `pages' pages: the copy, its index,
+ * a thread on each CPU, and a spare MiB.
+ */
+static uint64_t
+pages_needed(uint64_t pages)
+{
+	return (pages + pages / PER_INDEX + 1 +
+	    mp_ncpus * (2 * KSTACK_SIZE / PAGE_SIZE) + 256);
+}
+
+/*
+ * Whether there is room for a copy; if not, prints how large a file may be.  A
+ * smaller file would also leave pages free where this one is.
+ */
+static bool
+copy_fits(uint64_t size)
+{
+	uint64_t pages = (size + PAGE_SIZE - 1) / PAGE_SIZE, all = pages, most;
+
+	for (u_int z = 0; z < VM_NZONES; z++)
+		all += vm_page_zone_free((enum vm_zone)z);
+	most = all / 2;
+	if (most > INDEX_PAGES * PER_INDEX)
+		most = INDEX_PAGES * PER_INDEX;
+	while (most > 0 && most + pages_needed(most) > all)
+		most--;
+	if (pages <= most)
+		return (true);
+	printf("digest: the file, %llu bytes, fits in memory only once: there "
+	    "is room for one of at most %llu bytes and its copy\n",
+	    (unsigned long long)size, (unsigned long long)(most * PAGE_SIZE));
 	return (false);
 }
 
@@ -232,26 +267,54 @@ compare_digests(const uint8_t module[DIGEST_LEN])
 	return (agree);
 }
 
+static void
+explain_zero(uint64_t count, const char *what, const char *why)
+{
+	if (count == 0)
+		printf("digest: %s 0: %s\n", what, why);
+}
+
+/* Prints the counters, and what it means that some of them are 0. */
+static void
+print_counters(void)
+{
+	struct sf_buf_stats s;
+
+	sf_buf_print_stats();
+	sf_buf_stats_read(&s);
+	explain_zero(s.privates, "private mappings, local invalidations",
+	    "each page had a shared mapping");
+	explain_zero(s.removals, "mappings revived",
+	    "every page kept its slot, and no mapping was removed");
+	if (s.removals != 0)
+		explain_zero(s.revived, "mappings revived",
+		    "no page was read again before its slot was");
+	explain_zero(s.forced, "forced flushes, IPIs",
+	    "flushed slots never ran out");
+	explain_zero(s.sleeps, "sleeps", "a slot was always free");
+	explain_zero(s.failures, "failures", "every request may sleep");
+	explain_zero(s.peak, "peak",
+	    "no slot was in use when a miss, one in 256, looked at it");
+}
+
 /* Copies, reads back and compares; returns a value for machine_exit(). */
 static u_int
-copy_and_read(const struct bootinfo *bi)
+copy_and_read(const struct bootinfo *bi, uint64_t size)
 {
-	uint64_t size = bi->mod_end - bi->mod_start;
 	uint8_t whole[DIGEST_LEN];
 	struct sha256_ctx sha;
 	bool agree;
 
 	sha256_init(&sha);
-	last_progress = cpu_ticks();
+	last_progress = clock_seconds();
 	if (!copy_in(bi, &sha)) {
-		printf("digest: the file, %llu bytes, fits in memory only "
-		    "once: no room for its copy\n", (unsigned long long)size);
+		printf("digest: memory ran out during the copy\n");
 		return (EXIT_FAILED);
 	}
 	sha256_final(&sha, whole);
 	run_on_all_cpus(digest_on_this_cpu, &size);
 	agree = compare_digests(whole);
-	sf_buf_print_stats();
+	print_counters();
 	if (!agree) {
 		printf("digest: a digest differs from the module's\n");
 		return (EXIT_FAILED);
@@ -264,6 +327,7 @@ static u_int
 digest_run(void)
 {
 	const struct bootinfo *bi = boot_info();
+	uint64_t size = bi->mod_end - bi->mod_start;
 	bool direct;
 	u_int result;
 
@@ -275,8 +339,10 @@ digest_run(void)
 		printf("digest: the module does not start on a page\n");
 		return (EXIT_NOTHING);
 	}
-	direct = sf_buf_set_direct_map(fits_high(bi->mod_end - bi->mod_start));
-	result = copy_and_read(bi);
+	if (!copy_fits(size))
+		return (EXIT_NOTHING);
+	direct = sf_buf_set_direct_map(fits_high(size));
+	result = copy_and_read(bi, size);
 	free_copy();
 	(void)sf_buf_set_direct_map(direct);
 	return (result);

@@ -48,6 +48,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		check_error(err, sizeof(err));
 		must(memcmp(&v, &defaults, sizeof(v)) == 0);
 	} else {
+		/* No bare name of an option is dropped. */
+		must(strcmp(line, "flag") != 0 && strncmp(line, "num ", 4) != 0);
 		must(err[0] == '\0');
 		must(v.num >= 2 && v.num <= 100 && v.color <= 2);
 		must(memchr(v.str, '\0', sizeof(v.str)) != NULL);

@@ -4,13 +4,15 @@
  */
 
 /*
- * Fuzzes boot/multiboot.c.  The input is the mapped physical memory, from
+ * Fuzzes boot/multiboot.c, with bios.c and reserved.c.  The input is the mapped physical memory, from
  * address 0, where the Multiboot information is.
  */
 
 #include "tests/fuzz/fuzz.h"
+#include "boot/bios.c"
 #include "boot/multiboot.c"
 #include "boot/physmem.c"
+#include "boot/reserved.c"
 
 #define	KERN_START	0x1000u		/* low, so that modules overlap it */
 #define	KERN_END	0x3000u
@@ -43,7 +45,7 @@ map(vm_paddr_t pa, vm_size_t len)
 static void
 check_ram(const struct physmem *mem)
 {
-	must(mem->nram <= MULTIBOOT_MAXRAM);
+	must(mem->nram <= PHYSMEM_MAXMAP);
 	for (u_int i = 0; i < mem->nram; i++) {
 		must(mem->ram[i].start < mem->ram[i].end);
 		must(mem->ram[i].end <= LIMIT);
@@ -51,6 +53,38 @@ check_ram(const struct physmem *mem)
 		must(mem->ram[i].end % PAGE_SIZE == 0);
 		must(i == 0 || mem->ram[i].start > mem->ram[i - 1].end);
 	}
+}
+
+/* What was handed over is reserved, and outside the image. */
+static void
+check_reserved(const struct bootinfo *bi)
+{
+	const struct reserved_list *list = &bi->reserved;
+	struct multiboot_info mbi;
+
+	memcpy(&mbi, memory, offsetof(struct multiboot_info, drives_length));
+	must(reserved_by(list, 0, 1) != NULL);
+	must(reserved_by(list, mbi.mmap_addr, mbi.mmap_addr + 1ull) != NULL);
+	if ((mbi.flags & MULTIBOOT_INFO_CMDLINE) != 0)
+		must(reserved_by(list, mbi.cmdline, mbi.cmdline + 1ull) !=
+		    NULL);
+	if (bi->mod_start != bi->mod_end)
+		must(reserved_by(list, bi->mod_end - 1, bi->mod_end) != NULL);
+	must(reserved_by(list, KERN_START, KERN_END) == NULL);
+	must(bi->low_end <= LOW_RAM_END);
+}
+
+static void
+check_free(struct bootinfo *bi)
+{
+	vm_paddr_t pa = reserved_low_page(&bi->reserved, &bi->mem, bi->low_end);
+
+	must(pa == 0 || (physmem_contains(&bi->mem, pa, pa + PAGE_SIZE) &&
+	    reserved_by(&bi->reserved, pa, pa + PAGE_SIZE) == NULL));
+	reserved_remove(&bi->reserved, &bi->mem);
+	for (u_int i = 0; i < bi->mem.nram; i++)
+		must(reserved_by(&bi->reserved, bi->mem.ram[i].start,
+		    bi->mem.ram[i].end) == NULL);
 }
 
 /* No range of RAM contains any part of what the map calls something else. */
@@ -93,6 +127,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		must(!bi.has_mod || bi.mod_start <= bi.mod_end);
 		must(bi.mod_start == bi.mod_end || bi.mod_end <= KERN_START ||
 		    bi.mod_start >= KERN_END);
+		check_reserved(&bi);
+		check_free(&bi);
 	}
 	return (0);
 }

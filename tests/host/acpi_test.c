@@ -4,9 +4,9 @@
  */
 
 /*
- * Owns the host test of arch/i386/pc/acpi_tables.c.  Invariant: every table is
- * parsed in a heap block of exactly its length, so that the sanitizer stops
- * the program on any read outside it.  TAP output.
+ * Owns the host test of arch/i386/pc/acpi_tables.c and acpi_find.c.  Invariant:
+ * every table is parsed in a heap block of exactly its length, so that the
+ * sanitizer stops the program on any read outside it.  TAP output.
  */
 
 #include <stdarg.h>
@@ -14,7 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int note(const char *fmt, ...);
+
 #include "arch/i386/pc/acpi_tables.c"
+#define	printf		note
+#include "arch/i386/pc/acpi_find.c"
+#undef printf
+#include "boot/physmem.c"
+#include "boot/reserved.c"
 
 #define	HEADER	ACPI_HEADER_LEN
 
@@ -167,20 +174,106 @@ test_madt_cpus(void)
 	begin_madt();
 	finish();
 	parse_madt();
-	ok(mi.error == NULL && mi.ncpus == 0, "no entries");
+	ok(mi.error != NULL && mi.ncpus == 0, "no entries");
+	begin_madt();
+	lapic(0, 0);
+	finish();
+	parse_madt();
+	ok(mi.error != NULL && strcmp(mi.error,
+	    "it names no CPU that is enabled") == 0, "no CPU is enabled");
 
 	begin_madt();
 	put(4, 5, 12, 0, 0);
 	put(8, 0, 0, 0, 0xfe, 1, 0, 0, 0);
 	finish();
 	parse_madt();
+	lapic(0, 1);
+	finish();
+	parse_madt();
 	ok(mi.lapic_pa == 0x1fe000000, "a local APIC above 4 GiB");
+}
+
+/* Entries that name one thing twice. */
+static void
+test_madt_twice(void)
+{
+	begin_madt();
+	lapic(0, 1);
+	lapic(0, 1);
+	x2apic(0, 1);
+	lapic(1, 0);
+	lapic(1, 0);
+	finish();
+	parse_madt();
+	ok(mi.ncpus == 1 && mi.differs == NULL, "entries that agree");
+	begin_madt();
+	lapic(0, 1);
+	lapic(1, 0);
+	x2apic(1, 1);
+	finish();
+	parse_madt();
+	ok(mi.ncpus == 2 && mi.differs != NULL &&
+	    strcmp(mi.differs, "whether a CPU is enabled") == 0,
+	    "a CPU that is enabled by the second entry");
+	begin_madt();
+	lapic(1, 1);
+	x2apic(1, 0);
+	finish();
+	parse_madt();
+	ok(mi.ncpus == 1 && mi.differs != NULL, "by the first entry");
+	begin_madt();
+	lapic(0, 1);
+	put(12, 1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0);
+	put(12, 1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 24, 0, 0, 0);
+	finish();
+	parse_madt();
+	ok(mi.nioapics == 1 && mi.ioapic[0].gsi == 0 && mi.differs != NULL &&
+	    strcmp(mi.differs, "the inputs of an I/O APIC") == 0,
+	    "an I/O APIC with two first inputs");
+	begin_madt();
+	lapic(0, 1);
+	put(10, 2, 10, 0, 9, 9, 0, 0, 0, 0xf, 0);
+	put(10, 2, 10, 0, 9, 9, 0, 0, 0, 0xf, 0);
+	finish();
+	parse_madt();
+	ok(mi.differs == NULL, "an override twice");
+	put(10, 2, 10, 0, 9, 20, 0, 0, 0, 0xf, 0);
+	finish();
+	parse_madt();
+	ok(mi.isa[9].gsi == 9 && mi.differs != NULL &&
+	    strcmp(mi.differs, "where an ISA IRQ arrives") == 0,
+	    "two overrides of one IRQ");
+}
+
+static void
+test_lapic_pa(void)
+{
+	struct madt_info m = { .lapic_pa = 0xfec80000 };
+
+	ok(madt_lapic_pa(&m, 0xfee00900, 36) == 0xfee00000,
+	    "the MSR's address, whatever the MADT says");
+	ok(madt_lapic_pa(&m, 0xffff000fee00900, 36) == 0xfee00000,
+	    "bits above the address do not count");
+	ok(madt_lapic_pa(&m, 0xffffff800, 36) == 0xffffff000,
+	    "the highest address");
+	ok(madt_lapic_pa(&m, 0xfee00100, 36) == 0xfec80000 &&
+	    madt_lapic_pa(&m, 0x800, 36) == 0xfec80000,
+	    "the MADT's, if the MSR has none");
+	m.lapic_pa = 0;
+	ok(madt_lapic_pa(&m, 0, 36) == LAPIC_DEFAULT_PA, "not 0");
+	m.lapic_pa = 0xfee00010;
+	ok(madt_lapic_pa(&m, 0, 36) == LAPIC_DEFAULT_PA, "nor within a page");
+	m.lapic_pa = 1ull << 36;
+	ok(madt_lapic_pa(&m, 0, 36) == LAPIC_DEFAULT_PA &&
+	    madt_lapic_pa(&m, 0, 37) == 1ull << 36,
+	    "nor one that the CPU cannot form");
 }
 
 static void
 test_madt_interrupts(void)
 {
 	begin_madt();
+	lapic(0, 1);
 	for (int i = 0; i < 40; i++)
 		put(12, 1, 12, i, 0, 0, i, 0xc0, 0xfe, i, 0, 0, 0);
 	put(12, 1, 12, 0, 0, 0, 1, 0xc0, 0xfe, 99, 0, 0, 0);
@@ -373,8 +466,9 @@ test_fadt(void)
 {
 	begin_fadt(116);
 	finish();
-	ok(parse_fadt() && fi.dsdt_pa == 0x1000 && fi.pm1a_cnt == 0x604 &&
-	    fi.pm1b_cnt == 0 && fi.smi_cmd == 0xb2 && fi.acpi_enable == 0xf1 &&
+	ok(parse_fadt() && fi.dsdt_pa[FADT_32] == 0x1000 &&
+	    fi.dsdt_pa[FADT_64] == 0 && fi.pm1a_cnt[FADT_32] == 0x604 &&
+	    fi.pm1a_cnt[FADT_64] == 0 && fi.pm1b_cnt[FADT_32] == 0 && fi.smi_cmd == 0xb2 && fi.acpi_enable == 0xf1 &&
 	    fi.reset_port == 0, "FADT of revision 1");
 
 	begin_fadt(244);
@@ -384,26 +478,31 @@ test_fadt(void)
 	t.b[128] = 0x0f;
 	store32(140, 0x2000);
 	store32(144, 3);
-	store32(64, 0);
 	t.b[172] = 1;
 	store32(176, 0xb004);
+	store32(36, 0x3000);
+	store32(132, 0x4000);
 	finish();
-	ok(parse_fadt() && fi.dsdt_pa == 0x300002000 && fi.pm1a_cnt == 0xb004 &&
-	    fi.reset_port == 0xcf9 && fi.reset_value == 0x0f, "of a later one");
+	ok(parse_fadt() && fi.dsdt_pa[FADT_64] == 0x300002000 &&
+	    fi.dsdt_pa[FADT_32] == 0x1000 && fi.pm1a_cnt[FADT_64] == 0xb004 &&
+	    fi.pm1a_cnt[FADT_32] == 0x604 && fi.facs_pa[FADT_32] == 0x3000 &&
+	    fi.facs_pa[FADT_64] == 0x4000 && fi.reset_port == 0xcf9 && fi.reset_value == 0x0f, "of a later one");
 	t.b[116] = t.b[172] = 0;	/* in memory, not ports */
 	finish();
-	ok(parse_fadt() && fi.pm1a_cnt == 0 && fi.reset_port == 0,
+	ok(parse_fadt() && fi.pm1a_cnt[FADT_64] == 0 && fi.reset_port == 0,
 	    "registers that are no ports");
 	t.b[116] = t.b[172] = 1;
 	store32(122, 1);
 	store32(178, 1);
 	store32(48, 0x10000);
+	store32(64, 0x10000);
 	finish();
-	ok(parse_fadt() && fi.pm1a_cnt == 0 && fi.reset_port == 0 &&
+	ok(parse_fadt() && fi.pm1a_cnt[FADT_64] == 0 &&
+	    fi.pm1a_cnt[FADT_32] == 0 && fi.reset_port == 0 &&
 	    fi.smi_cmd == 0, "ports above 65535");
 	begin_fadt(115);
 	finish();
-	ok(!parse_fadt() && fi.pm1a_cnt == 0, "FADT cut short");
+	ok(!parse_fadt() && fi.pm1a_cnt[FADT_32] == 0, "FADT cut short");
 	for (size_t len = 116; len < 260; len++) {
 		begin_fadt(len);
 		memset(t.b + 116, 1, len - 116);	/* all are ports */
@@ -497,16 +596,318 @@ test_s5(void)
 	ok(true, "_S5 cut short anywhere");
 }
 
+/* --- the tables in memory --- */
+
+#define	EBDA		0x9fc00u
+#define	MEMORY		0x40000u	/* of tables, from TABLES_PA */
+#define	TABLES_PA	0xbff00000ull	/* where no direct map reaches */
+
+static uint8_t low[BIOS_END - EBDA], memory[MEMORY];
+static size_t memory_used;
+static void *lent;
+static char notes[1024];
+static struct reserved_list list;
+static struct acpi_info ai;
+
+static int
+note(const char *fmt, ...)
+{
+	size_t used = strlen(notes);
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(notes + used, sizeof(notes) - used, fmt, ap);
+	va_end(ap);
+	return (0);
+}
+
+void
+panic(const char *fmt, ...)
+{
+	printf("Bail out! panic: %s\n", fmt);
+	exit(1);
+}
+
+/* Each call returns a new block, and frees the one before. */
+static const void *
+map(vm_paddr_t pa, vm_size_t len)
+{
+	const uint8_t *src = NULL;
+
+	free(lent);
+	lent = NULL;
+	if (pa >= EBDA && pa < BIOS_END && len <= BIOS_END - pa)
+		src = low + (pa - EBDA);
+	if (pa >= TABLES_PA && pa < TABLES_PA + MEMORY &&
+	    len <= TABLES_PA + MEMORY - pa)
+		src = memory + (pa - TABLES_PA);
+	if (src == NULL)
+		return (NULL);
+	lent = malloc(len);
+	memcpy(lent, src, len);
+	return (lent);
+}
+
+static void
+begin_memory(void)
+{
+	memset(low, 0, sizeof(low));
+	memset(memory, 0, sizeof(memory));
+	memory_used = 0;
+}
+
+/* Puts the table under construction into memory; returns its address. */
+static uint64_t
+place(void)
+{
+	uint64_t pa = TABLES_PA + memory_used;
+
+	memcpy(memory + memory_used, t.b, t.len);
+	memory_used += (t.len + 15) & ~(size_t)15;
+	return (pa);
+}
+
+/* A MADT with this number of CPUs. */
+static uint64_t
+place_madt(int ncpus)
+{
+	begin_madt();
+	for (int i = 0; i < ncpus; i++)
+		lapic(i, 1);
+	finish();
+	return (place());
+}
+
+/* A DSDT whose _S5 has this type; of 0, whose _S5 is no constant. */
+static uint64_t
+place_dsdt(int type)
+{
+	begin("DSDT", HEADER);
+	put(3, 0x10, 0x05, 0x70);
+	put(5, 0x08, '_', 'S', '5', '_');
+	put(7, 0x12, 6, 2, type == 0 ? 'X' : 0x0a, type, 0x0a, type);
+	finish();
+	return (place());
+}
+
+static uint64_t
+place_fadt(uint64_t dsdt, uint64_t x_dsdt)
+{
+	begin_fadt(244);
+	store32(40, (uint32_t)dsdt);
+	store32(140, (uint32_t)x_dsdt);
+	store32(144, (uint32_t)(x_dsdt >> 32));
+	finish();
+	return (place());
+}
+
+/* A list of these tables; 0 is an entry of zeros. */
+static uint64_t
+place_list(const char *signature, u_int n, const uint64_t *tables)
+{
+	u_int entry = signature[0] == 'X' ? 8 : 4;
+
+	begin(signature, HEADER + n * entry);
+	for (u_int i = 0; i < n; i++)
+		memcpy(t.b + HEADER + i * entry, &tables[i], entry);
+	finish();
+	return (place());
+}
+
+#define	LIST(signature, ...)						\
+	place_list(signature, nitems(((const uint64_t[]){ __VA_ARGS__ })), \
+	    (const uint64_t[]){ __VA_ARGS__ })
+
+static void
+place_rsdp(uint32_t pa, uint64_t rsdt, uint64_t xsdt)
+{
+	begin("RSD PTR ", 36);
+	t.b[15] = 2;
+	store32(16, (uint32_t)rsdt);
+	store32(20, 36);
+	store32(24, (uint32_t)xsdt);
+	store32(28, (uint32_t)(xsdt >> 32));
+	seal(0, 20, 8);
+	seal(0, 36, 32);
+	memcpy(low + (pa - EBDA), t.b, 36);
+}
+
+static void
+find(void)
+{
+	memset(&list, 0, sizeof(list));
+	memset(&ai, 0xa5, sizeof(ai));
+	notes[0] = '\0';
+	acpi_find(map, EBDA, &list, &ai);
+}
+
+static bool
+is_kept(uint64_t pa, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (reserved_by(&list, pa + i, pa + i + 1) == NULL)
+			return (false);
+	return (true);
+}
+
+static void
+test_find(void)
+{
+	uint64_t madt, fadt, dsdt, rsdt;
+
+	begin_memory();
+	madt = place_madt(3);
+	dsdt = place_dsdt(5);
+	fadt = place_fadt(dsdt, 0);
+	rsdt = LIST("RSDT", fadt, madt);
+	place_rsdp(0xf0010, rsdt, 0);
+	find();
+	ok(ai.madt.error == NULL && ai.madt.ncpus == 3 && ai.have_s5 &&
+	    ai.s5_typ[0] == 5 && ai.fadt.pm1a_cnt[FADT_32] == 0x604 &&
+	    notes[0] == '\0', "tables at the end of memory");
+	ok(is_kept(madt, 44 + 24) && is_kept(dsdt, HEADER) &&
+	    is_kept(fadt, 244) && is_kept(rsdt, HEADER + 8) &&
+	    is_kept(0xf0010, 36), "their memory is reserved");
+	ok(reserved_by(&list, 0, 0xf0010) == NULL &&
+	    reserved_by(&list, TABLES_PA + memory_used, ~0ull) == NULL,
+	    "and none around it");
+	begin_memory();
+	find();
+	ok(ai.madt.error != NULL && strcmp(ai.madt.error,
+	    "there is no sound RSDP") == 0 && !ai.have_s5, "no RSDP");
+	place_rsdp(0xfffd0, 0, 0);
+	find();
+	ok(strcmp(ai.madt.error, "there is no sound RSDT or XSDT") == 0,
+	    "an RSDP without lists");
+}
+
+/* Of the two lists one is sound, or one has the table. */
+static void
+test_find_lists(void)
+{
+	uint64_t madt, one, rsdt, xsdt;
+
+	begin_memory();
+	madt = place_madt(3);
+	rsdt = LIST("RSDT", madt);
+	xsdt = LIST("XSDT", 0, 0, 0);
+	place_rsdp(0xe0000, rsdt, xsdt);
+	find();
+	ok(ai.madt.error == NULL && ai.madt.ncpus == 3 && strstr(notes,
+	    "names no sound APIC: the one of the RSDT is used\n") != NULL,
+	    "an XSDT of null entries does not hide the RSDT");
+	memory[xsdt - TABLES_PA + 9] ^= 1;
+	find();
+	ok(ai.madt.ncpus == 3 && strncmp(notes, "acpi: the XSDT at 0x", 20) ==
+	    0 && strstr(notes, "is not sound, ignored\n") != NULL,
+	    "nor does an XSDT with a wrong checksum");
+	place_rsdp(0xe0000, rsdt, 0x1234567890);
+	find();
+	ok(ai.madt.ncpus == 3 && strstr(notes, "not sound") != NULL,
+	    "nor an XSDT where nothing is");
+
+	one = place_madt(1);
+	memory[one - TABLES_PA + 9] ^= 1;
+	xsdt = LIST("XSDT", one);
+	place_rsdp(0xe0000, rsdt, xsdt);
+	find();
+	ok(ai.madt.ncpus == 3 && strstr(notes, "no sound APIC") != NULL,
+	    "nor an XSDT that names an unsound table");
+	xsdt = LIST("XSDT", one, madt);
+	place_rsdp(0xe0000, rsdt, xsdt);
+	find();
+	ok(ai.madt.ncpus == 3 && notes[0] == '\0',
+	    "nor an unsound table before a sound one");
+	one = place_madt(1);
+	xsdt = LIST("XSDT", one);
+	place_rsdp(0xe0000, rsdt, xsdt);
+	find();
+	ok(ai.madt.ncpus == 1 && strstr(notes, "the XSDT and the RSDT name "
+	    "different APICs: the one of the XSDT is used\n") != NULL,
+	    "of two sound ones the XSDT's is used, with a note");
+	one = place_madt(0);
+	xsdt = LIST("XSDT", one);
+	place_rsdp(0xe0000, rsdt, xsdt);
+	find();
+	ok(ai.madt.ncpus == 3, "one that names no CPU is not sound");
+	xsdt = LIST("XSDT", madt);
+	place_rsdp(0xe0000, 0x10, xsdt);
+	find();
+	ok(ai.madt.ncpus == 3 && strstr(notes, "the RSDT at 0x10 is not sound")
+	    != NULL, "the RSDT may be wrong as well");
+	rsdt = LIST("RSDT", one);
+	place_rsdp(0xe0000, rsdt, 0);
+	find();
+	ok(ai.madt.error != NULL && strcmp(ai.madt.error,
+	    "it names no CPU that is enabled") == 0, "no sound one at all");
+}
+
+static void
+test_find_rsdps(void)
+{
+	uint64_t rsdt, wrong;
+
+	begin_memory();
+	rsdt = LIST("RSDT", place_madt(3));
+	wrong = LIST("RSDT", 0);
+	place_rsdp(EBDA + 0x3d0, wrong, 0);
+	place_rsdp(0xf5000, rsdt, 0);
+	find();
+	ok(ai.madt.ncpus == 3 && strstr(notes, "no sound APIC") != NULL,
+	    "an RSDP in the EBDA does not hide the one of the BIOS");
+	place_rsdp(EBDA + 0x3d0, rsdt, 0);
+	place_rsdp(0xf5000, wrong, 0);
+	find();
+	ok(ai.madt.ncpus == 3 && notes[0] == '\0', "nor the other way round");
+	for (u_int i = 0; i < 2 * MAXLISTS; i++)
+		place_rsdp(0xe0000 + i * 0x40, LIST("RSDT", 0), 0);
+	find();
+	ok(ai.madt.ncpus == 3, "more lists than are looked at");
+}
+
+static void
+test_find_dsdt(void)
+{
+	uint64_t bad, good, other;
+
+	begin_memory();
+	bad = place_dsdt(3);
+	memory[bad - TABLES_PA + 9] ^= 1;
+	good = place_dsdt(5);
+	other = place_dsdt(6);
+	place_rsdp(0xf0000, LIST("RSDT", place_fadt(good, bad)), 0);
+	find();
+	ok(ai.have_s5 && ai.s5_typ[0] == 5 && strstr(notes, "has no _S5: the "
+	    "one at 0x") != NULL, "an unsound X_DSDT does not hide the DSDT");
+	place_rsdp(0xf0000, LIST("RSDT", place_fadt(good, 1ull << 40)), 0);
+	find();
+	ok(ai.have_s5 && ai.s5_typ[0] == 5, "nor does one where nothing is");
+	bad = place_dsdt(0);
+	place_rsdp(0xf0000, LIST("RSDT", place_fadt(good, bad)), 0);
+	find();
+	ok(ai.have_s5 && ai.s5_typ[0] == 5, "nor one without _S5");
+	place_rsdp(0xf0000, LIST("RSDT", place_fadt(good, other)), 0);
+	find();
+	ok(ai.have_s5 && ai.s5_typ[0] == 6, "of two sound ones X_DSDT counts");
+}
+
 int
 main(void)
 {
 	test_madt_cpus();
+	test_madt_twice();
+	test_lapic_pa();
 	test_madt_interrupts();
 	test_madt_short_entries();
 	test_madt_bad();
 	test_rsdp();
 	test_fadt();
 	test_s5();
+	test_find();
+	test_find_lists();
+	test_find_rsdps();
+	test_find_dsdt();
+	free(lent);
 	printf("1..%u\n", ncase);
 	return (nfail != 0);
 }

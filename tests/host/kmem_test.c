@@ -61,9 +61,9 @@ static uint32_t seed = 20260202;
 
 /* The frames from 1 on have the tags of the arena. */
 vm_paddr_t
-ram_alloc(vm_size_t size, vm_paddr_t limit)
+ram_alloc(vm_size_t size)
 {
-	assert(size <= TAG_FRAMES * PAGE_SIZE && limit == dmap_limit);
+	assert(size <= TAG_FRAMES * PAGE_SIZE);
 	return (ptoa(1));
 }
 
@@ -77,7 +77,7 @@ sf_buf_page_referenced(struct vm_page *m)
 static void __dead2
 give_up(const char *why, size_t value)
 {
-	printf("Bail out! %s: 0x%zx\n", why, value);
+	printf("not ok %d - %s: 0x%zx\nBail out!\n", ++ncases, why, value);
 	exit(1);
 }
 
@@ -90,7 +90,8 @@ panic(const char *fmt, ...)
 	vsnprintf(panic_msg, sizeof(panic_msg), fmt, ap);
 	va_end(ap);
 	if (!panic_armed) {
-		printf("Bail out! panic: %s\n", panic_msg);
+		printf("not ok %d - panic: %s\nBail out!\n", ++ncases,
+		    panic_msg);
 		exit(1);
 	}
 	panic_armed = false;
@@ -136,6 +137,18 @@ drop_locks(void)
 		ok(good_, name);					\
 	}								\
 } while (0)
+
+/* True if stmt panics with a message that has `want'; for many in a case. */
+#define	PANICKED(stmt, want) ({						\
+	panic_msg[0] = '\0';						\
+	if (setjmp(panic_env) == 0) {					\
+		panic_armed = true;					\
+		stmt;							\
+		panic_armed = false;					\
+	} else								\
+		drop_locks();						\
+	strstr(panic_msg, want) != NULL;				\
+})
 
 static uint32_t
 rnd(uint32_t n)
@@ -188,7 +201,8 @@ tlb_force(uint32_t stamp)
 void *
 pmap_dmap(vm_paddr_t pa)
 {
-	assert(pa < dmap_limit);
+	if (pa >= dmap_limit)
+		give_up("no address of the direct map", pa);
 	return (dmap + pa);
 }
 
@@ -197,7 +211,8 @@ window_page(vm_offset_t va)
 {
 	size_t i = (va - (vm_offset_t)window) / PAGE_SIZE;
 
-	assert(va >= (vm_offset_t)window && i < NKVA);
+	if (va < (vm_offset_t)window || i >= NKVA)
+		give_up("no kernel address", va);
 	return ((u_int)i);
 }
 
@@ -216,7 +231,8 @@ pmap_kenter(vm_offset_t va, vm_paddr_t pa)
 {
 	u_int i = window_page(va);
 
-	assert(mapped[i] == 0 && (va & PAGE_MASK) == 0);
+	if (mapped[i] != 0 || (va & PAGE_MASK) != 0)
+		give_up("mapped twice, or not a page", va);
 	if (reachable(kva_gone[i]))
 		give_up("an address is used again too early", va);
 	if (reachable(frame_gone[atop(pa)]))
@@ -232,7 +248,8 @@ pmap_kremove(vm_offset_t va)
 {
 	u_int i = window_page(va);
 
-	assert(mapped[i] != 0);
+	if (mapped[i] == 0)
+		give_up("unmapped twice", va);
 	if (touched)
 		kva_gone[i] = frame_gone[mapped[i] - 1] = ++now;
 	mapped[i] = 0;
@@ -509,6 +526,61 @@ test_fit(void)
 	    "an arena that is too large panics");
 }
 
+/* What no caller may do with an arena. */
+static void
+test_kva_panics(void)
+{
+	static struct kva_tag t[100];
+	vm_offset_t base = 0x100000, r;
+	const void *last = NULL;
+	struct kva_arena a;
+
+	PANICS(kva_init(&a, "a", base, 0, t), "0 pages", "an empty arena");
+	kva_init(&a, "a", base, nitems(t), t);
+	PANICS((void)kva_alloc(&a, 0, __caller()), "no pages",
+	    "a range of no pages");
+	r = kva_alloc(&a, 5, t);
+	ok(kva_size(&a, r, &last) == 5 && last == t, "a range and its caller");
+	ok(kva_size(&a, r + PAGE_SIZE, &last) == 0 &&
+	    kva_size(&a, r - PAGE_SIZE, &last) == 0 &&
+	    kva_size(&a, r + 1, &last) == 0 &&
+	    kva_size(&a, base + nitems(t) * PAGE_SIZE, &last) == 0 &&
+	    kva_size(&a, base + (nitems(t) + 1) * PAGE_SIZE, &last) == 0 &&
+	    last == NULL, "no other address begins a range");
+	PANICS(kva_retire(&a, r, 4, __caller()), "free of 4 pages",
+	    "fewer pages");
+	PANICS(kva_retire(&a, r, 6, __caller()), "free of 6 pages",
+	    "more pages");
+	ok(PANICKED(kva_release(&a, r), "is not retired"),
+	    "what is allocated is not released");
+	a.lock.held = 0;
+	ok(PANICKED(kva_quarantine(&a, r, 0), "is not retired"),
+	    "nor put into quarantine");
+	a.lock.held = 0;
+	kva_retire(&a, r, 5, &a);
+	ok(kva_size(&a, r, &last) == 0 && last == &a,
+	    "what is retired has no pages, and names the last caller");
+	PANICS(kva_retire(&a, r, 5, __caller()), "where 0 are allocated",
+	    "what is retired is not retired again");
+	kva_release(&a, r);
+	ok(a.nfree == nitems(t) && arena_good(&a), "and is free at last");
+}
+
+/* The lists on both sides of each border between them. */
+static void
+test_lists(void)
+{
+	bool good = true;
+
+	for (u_int size = 1; size <= KVA_EXACT; size++)
+		good &= list_of(size) == size - 1;
+	for (u_int size = KVA_EXACT + 1; size <= KVA_MAXPAGES; size++)
+		good &= list_of(size) < KVA_LISTS && list_of(size) ==
+		    list_of(size - 1) + ((size & (size - 1)) == 0);
+	ok(good && list_of(KVA_MAXPAGES) == KVA_LISTS - 1,
+	    "a list for each size, and then for each power of two");
+}
+
 static void
 test_wrap(void)
 {
@@ -624,6 +696,178 @@ test_kmalloc_panics(void)
 	    "write to a free page");
 }
 
+/* The next of n bytes to try: all at both ends, some between. */
+static size_t
+next_byte(size_t i, size_t n)
+{
+	return (i < 40 || i + 40 >= n ? i + 1 : i + 37 > n - 40 ? n - 40 :
+	    i + 37);
+}
+
+/* Flips bytes around an allocation, one at a time: its free must panic. */
+static bool
+red_behind(char *p, size_t bytes, size_t behind)
+{
+	bool good = true;
+
+	for (size_t i = 0; i < behind; i = next_byte(i, behind)) {
+		p[bytes + i] ^= 1;
+		good &= PANICKED(kfree(p), "red zone behind");
+		p[bytes + i] ^= 1;
+	}
+	return (good);
+}
+
+static bool
+red_before(char *p)
+{
+	char *magic = (char *)&((struct redzone *)p)[-1].magic;
+	bool good = true;
+
+	for (size_t i = 0; i < sizeof(uint32_t); i++) {
+		magic[i] ^= 1;
+		good &= PANICKED(kfree(p), "red zone before");
+		magic[i] ^= 1;
+	}
+	return (good);
+}
+
+/*
+ * Writes bytes of a free object, one at a time: the next allocation, which gets
+ * the object, must panic.  `keep' holds the slab.
+ */
+static bool
+poison_everywhere(const struct class *c, size_t bytes)
+{
+	size_t n = c->size - RED_FRONT;
+	char want[64], *keep = kmalloc(bytes, 0), *p;
+	bool good = true;
+
+	for (size_t i = 0; i < n; i = next_byte(i, n)) {
+		p = kmalloc(bytes, 0);
+		kfree(p);
+		p[i] ^= 1;
+		snprintf(want, sizeof(want), "was written at offset %zu (", i);
+		good &= PANICKED((void)kmalloc(bytes, 0), want);
+		red_alloc((struct redzone *)p - 1, c->size, bytes, NULL);
+		kfree(p);
+	}
+	kfree(keep);
+	return (good);
+}
+
+/* The smallest and the largest size of a class, and what it costs. */
+static bool
+class_good(const struct class *c, size_t least, size_t most)
+{
+	const size_t sizes[2] = { least, most };
+	size_t before;
+	bool good = true;
+	char *p;
+
+	for (u_int i = 0; i < nitems(sizes); i++) {
+		before = kmalloc_bytes();
+		p = kmalloc(sizes[i], 0);
+		good &= kmalloc_bytes() == before + c->size &&
+		    red_before(p) && red_behind(p, sizes[i],
+		    c->size - RED_FRONT - sizes[i]);
+		((struct redzone *)p)[-1].bytes = (uint32_t)most + 1;
+		good &= PANICKED(kfree(p), "red zone before");
+		((struct redzone *)p)[-1].bytes = (uint32_t)sizes[i];
+		kfree(p);
+	}
+	return (good && (objects_of(c) == 1 || poison_everywhere(c, most)));
+}
+
+static void
+test_red_zones(void)
+{
+	static const size_t large[] = { SLAB_MAX - RED_ALL + 1, PAGE_SIZE - 1,
+	    PAGE_SIZE, PAGE_SIZE + 1, 2 * PAGE_SIZE - 1 };
+	size_t least = 0, most, pages;
+	bool good = true;
+	char *p;
+
+	reset();
+	for (u_int i = 0; i < nitems(classes); i++) {
+		if (classes[i].size < RED_ALL)
+			continue;
+		most = classes[i].size - RED_ALL;
+		good &= class_good(&classes[i], least, most);
+		least = most + 1;
+	}
+	ok(good, "every class has its sizes, red zones and poison");
+	ok(least == large[0], "a byte more than the last class is large");
+	for (u_int i = 0; i < nitems(large); i++) {
+		pages = round_page(large[i]);
+		p = kmalloc(large[i], 0);
+		good &= kmalloc_bytes() == pages && trunc_page((vm_offset_t)p)
+		    == (vm_offset_t)p;
+		good &= red_behind(p, large[i], pages - large[i]);
+		kfree(p);
+	}
+	ok(good && kmalloc_bytes() == 0, "large ones have red to their end");
+}
+
+/* Words of a free page, and the two pages where the direct map ends. */
+static void
+test_page_poison(void)
+{
+	struct vm_page *last = &vm_page_array[DMAP_FRAMES - 1], *m;
+	char want[64];
+	bool good = true;
+	uint32_t *p;
+
+	reset();
+	for (size_t i = 0; i < PAGE_SIZE / sizeof(*p);
+	    i = next_byte(i, PAGE_SIZE / sizeof(*p))) {
+		m = vm_page_alloc(VM_ALLOC_LOW);
+		p = pmap_dmap(VM_PAGE_TO_PHYS(m));
+		vm_page_free(m);
+		p[i] ^= 1;
+		snprintf(want, sizeof(want), "frame 0x%x was written at offset "
+		    "0x%zx (", vm_page_index(m), i * 4);
+		good &= PANICKED((void)vm_page_alloc(VM_ALLOC_LOW), want);
+		p[i] ^= 1;
+		m->flags = VPF_ALLOCATED;
+		vm_page_free(m);
+	}
+	ok(good, "a write to a free page is found, from end to end");
+	ok(vm_page_poison(last) && !vm_page_poison(last + 1),
+	    "the last page of the direct map is poisoned, the next is not");
+	m = vm_page_alloc(VM_ALLOC_LOW);
+	PANICS(vm_page_poison_check(m, __caller()), "is allocated already",
+	    "the poison of an allocated page is not looked at");
+	vm_page_free(m);
+}
+
+/* What kmem_free() finds if an owner, or a bug, was at its pages. */
+static void
+test_kmem_panics(void)
+{
+	char *p;
+
+	reset();
+	p = kmem_alloc(3 * PAGE_SIZE, 0);
+	(void)pmap_kremove((vm_offset_t)p + 2 * PAGE_SIZE);
+	ok(PANICKED(kmem_free(p, 3 * PAGE_SIZE), "nothing is mapped at"),
+	    "a page that is not mapped any more");
+	reset();
+	memset(mapped, 0, sizeof(mapped));
+	p = kmem_alloc(2 * PAGE_SIZE, 0);
+	vm_page_unwire(PHYS_TO_VM_PAGE(pmap_kextract((vm_offset_t)p +
+	    PAGE_SIZE)), 0);
+	ok(PANICKED(kmem_free(p, 2 * PAGE_SIZE), "is not wired"),
+	    "a page that is not wired any more");
+	PANICS((void)kmem_alloc(1, 2), "flags 0x2", "an unknown flag");
+	PANICS(kmem_init(PAGE_SIZE, PAGE_SIZE), "kmem_init", "an empty window");
+	PANICS(kmem_init(PAGE_SIZE, 3 * PAGE_SIZE + 8), "kmem_init",
+	    "a window that ends within a page");
+	PANICS(kmem_init(8, 3 * PAGE_SIZE), "kmem_init",
+	    "a window that begins within a page");
+	memset(mapped, 0, sizeof(mapped));
+}
+
 /* More of one size than fit a slab, given back in another order. */
 static void
 test_many(void)
@@ -679,11 +923,16 @@ int
 main(void)
 {
 	printf("# seed %u\n", seed);
+	test_lists();
 	test_fit();
+	test_kva_panics();
 	test_untouched();
 	test_random_ops();
 	test_many();
 	test_sizes();
+	test_red_zones();
+	test_page_poison();
+	test_kmem_panics();
 	test_lowmem();
 	test_kmalloc_panics();
 	test_wrap();

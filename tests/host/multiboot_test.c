@@ -4,7 +4,7 @@
  */
 
 /*
- * Tests boot/multiboot.c and boot/physmem.c on the host.  map() returns a new
+ * Tests boot/multiboot.c, bios.c, reserved.c and physmem.c on the host.  map() returns a new
  * heap block of exactly the length requested, so that the sanitizer stops the
  * program on any read outside it.  Output is TAP.
  */
@@ -13,21 +13,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "boot/bios.c"
 #include "boot/multiboot.c"
 #include "boot/physmem.c"
+#include "boot/reserved.c"
 
 #define	BASE	0x9001u		/* odd: nothing is aligned */
 #define	SIZE	8192u
 #define	INFO	BASE
 #define	CMD	(BASE + 0x100)
 #define	MOD	(BASE + 0x600)
-#define	MMAP	(BASE + 0x700)
+#define	MMAP	(BASE + 0xb00)
 #define	KSTART	0x100000u
 #define	KEND	0x200000u
 #define	LIMIT	(1ull << 36)
 #define	GB	(1ull << 30)
 
 static uint8_t phys[SIZE];	/* physical memory from BASE */
+static uint8_t bda[BDA_END];	/* and from 0 */
 static void *lent;
 static struct multiboot_info mbi;
 static struct bootinfo bi;
@@ -45,6 +48,11 @@ map(vm_paddr_t pa, vm_size_t len)
 {
 	free(lent);
 	lent = NULL;
+	if (pa < sizeof(bda) && len <= sizeof(bda) - pa) {
+		lent = malloc(len);
+		memcpy(lent, bda + pa, len);
+		return (lent);
+	}
 	if (pa < BASE || len > SIZE || pa - BASE > SIZE - len)
 		return (NULL);
 	lent = malloc(len);
@@ -84,15 +92,24 @@ entry(uint64_t base, uint64_t length, uint32_t type)
 	mbi.mmap_length += sizeof(ent);
 }
 
+/* Adds a module, whose name is at `string'. */
+static void
+named_module(uint32_t start, uint32_t end, uint32_t string)
+{
+	struct multiboot_module mod = { start, end, string, 0 };
+
+	put(MOD + mbi.mods_count * sizeof(mod), &mod, sizeof(mod));
+	mbi.mods_count++;
+}
+
+/* Makes this the only module. */
 static void
 module(uint32_t start, uint32_t end)
 {
-	struct multiboot_module mod = { start, end, 0, 0 };
-
-	put(MOD, &mod, sizeof(mod));
 	mbi.flags |= MULTIBOOT_INFO_MODS;
 	mbi.mods_addr = MOD;
-	mbi.mods_count = 1;
+	mbi.mods_count = 0;
+	named_module(start, end, 0);
 }
 
 /* A good command line, and a memory map still without entries. */
@@ -100,6 +117,7 @@ static void
 reset(void)
 {
 	memset(phys, 0xa5, sizeof(phys));
+	memset(bda, 0, sizeof(bda));
 	memset(&mbi, 0xa5, sizeof(mbi));
 	mbi.flags = MULTIBOOT_INFO_CMDLINE | MULTIBOOT_INFO_MMAP;
 	mbi.cmdline = CMD;
@@ -210,8 +228,22 @@ good_cases(void)
 	entry(LIMIT - 0x2000, 0x8000, 1);
 	entry(LIMIT, 0x8000, 1);
 	entry(UINT64_MAX - 5, 0x8000, 2);
-	ok(parse() && bi.mem.nram == 1 && range(0, LIMIT - 0x2000, LIMIT),
-	    "clipped to the limit");
+	ok(parse() && bi.mem.nram == 1 && range(0, LIMIT - 0x2000, LIMIT) &&
+	    bi.has_unreachable, "clipped to the limit");
+	reset();
+	entry(LIMIT - 0x2000, 0x2000, 1);
+	ok(parse() && bi.mem.nram == 1 && !bi.has_unreachable,
+	    "RAM that ends at the limit");
+	reset();
+	entry(LIMIT - 0x2000, 0x2001, 1);
+	ok(parse() && bi.mem.nram == 1 && bi.has_unreachable,
+	    "RAM that ends a byte behind it");
+	reset();
+	entry(0x1000, 0x1000, 1);
+	entry(LIMIT, 0x1000, 2);
+	ok(parse() && !bi.has_unreachable, "no RAM above the limit");
+	entry(LIMIT, 0x1000, 1);
+	ok(parse() && bi.has_unreachable, "RAM only above the limit");
 	reset();
 	entry(0x3000, UINT64_MAX, 1);
 	entry(LIMIT - 0x1800, UINT64_MAX - 1, 2);
@@ -288,7 +320,8 @@ bad_cases(void)
 	size = UINT32_MAX - 4;
 	mbi.mmap_length = UINT32_MAX;
 	put(MMAP, &size, 4);
-	ok(parse() && bi.mem.nram == 1, "one entry of 2^32-1 bytes");
+	ok(fails("The memory map overlaps the kernel image"),
+	    "one entry of 2^32-1 bytes");
 	reset();
 	entry(0x1000, 0x1000, 1);
 	mbi.mmap_addr = BASE + SIZE - 23;
@@ -333,11 +366,189 @@ bad_cases(void)
 	    bi.cmdline[0] == '\0', "command line leaves mapped memory");
 }
 
+static bool
+is_reserved(vm_paddr_t start, vm_paddr_t end, const char *what)
+{
+	const char *by = reserved_by(&bi.reserved, start, start + 1);
+
+	for (vm_paddr_t pa = start; pa < end; pa++) {
+		by = reserved_by(&bi.reserved, pa, pa + 1);
+		if (by == NULL || strcmp(by, what) != 0)
+			return (false);
+	}
+	return (true);
+}
+
+/* All that the loader handed over, and nothing around it. */
+static void
+reserved_cases(void)
+{
+	reset();
+	entry(0, 0x9fc00, 1);
+	entry(0x100000, 0x7ee0000, 1);
+	module(0x300000, 0x300123);
+	named_module(0x301000, 0x301001, CMD + 0x20);
+	named_module(0x8000, 0x9000, 0);
+	put(CMD + 0x20, "name", 5);
+	bda[0x40e] = 0xc0;		/* segment 0x9fc0 */
+	bda[0x40f] = 0x9f;
+	ok(parse() && is_reserved(0, 0x500, "BIOS data area") &&
+	    is_reserved(0x9fc00, 0xa0000, "extended BIOS data area"),
+	    "what the BIOS keeps is reserved");
+	ok(is_reserved(INFO, INFO + 52, "Multiboot information") &&
+	    is_reserved(CMD, CMD + 6, "command line") &&
+	    is_reserved(MMAP, MMAP + 48, "memory map"),
+	    "information, command line and map are reserved");
+	ok(is_reserved(MOD, MOD + 48, "module list") &&
+	    is_reserved(0x300000, 0x300123, "module") &&
+	    is_reserved(0x301000, 0x301001, "later module") &&
+	    is_reserved(0x8000, 0x9000, "later module") &&
+	    is_reserved(CMD + 0x20, CMD + 0x25, "name of a module"),
+	    "all modules, their list and their names are reserved");
+	ok(reserved_by(&bi.reserved, 0x500, 0x8000) == NULL &&
+	    reserved_by(&bi.reserved, CMD + 6, CMD + 0x20) == NULL &&
+	    reserved_by(&bi.reserved, 0x300123, 0x301000) == NULL &&
+	    reserved_by(&bi.reserved, 0x301001, ~0ull) == NULL,
+	    "nothing else is");
+	ok(bi.mod_start == 0x300000 && bi.mod_end == 0x300123,
+	    "the first module counts");
+	reserved_remove(&bi.reserved, &bi.mem);
+	ok(bi.mem.nram == 4 && range(0, 0x1000, 0x8000) &&
+	    range(1, 0xa000, 0x9f000) && range(2, 0x100000, 0x300000) &&
+	    range(3, 0x302000, 0x7fe0000), "their pages are not free");
+}
+
+static void
+overlaps(uint32_t start, uint32_t end, const char *sentence)
+{
+	reset();
+	entry(0, 0x9fc00, 1);
+	bda[0x40e] = 0xc0;
+	bda[0x40f] = 0x9f;
+	mbi.mmap_length = 24;
+	module(start, end);
+	ok(fails(sentence), sentence);
+}
+
+static void
+overlapping_cases(void)
+{
+	overlaps(CMD + 5, CMD + 6, "The module overlaps the command line.");
+	overlaps(INFO - 1, INFO + 1,
+	    "The module overlaps the Multiboot information.");
+	overlaps(MMAP + 23, MMAP + 24, "The module overlaps the memory map.");
+	overlaps(MOD + 15, MOD + 16, "The module overlaps the module list.");
+	overlaps(0, 1, "The module overlaps the BIOS data area.");
+	overlaps(0x9ffff, 0xa0000,
+	    "The module overlaps the extended BIOS data area.");
+	overlaps(KEND - 1, KEND, "The module overlaps the kernel image.");
+	named_module(0x300000, 0x300001, 0);
+	module(0x300000, 0x300010);
+	named_module(0x30000f, 0x300020, 0);
+	ok(fails("The later module overlaps the module."), "two modules");
+	module(0x300000, 0x300010);
+	named_module(0x400000, 0x400020, 0);
+	named_module(0x40001f, 0x400030, 0);
+	ok(fails("The later module overlaps the later module."),
+	    "two modules after the first");
+	module(0x300000, 0x300010);
+	named_module(KSTART, KSTART + 1, 0);
+	ok(fails("The later module overlaps the kernel image."),
+	    "a later module over the kernel");
+	module(0x300000, 0x300010);
+	named_module(0x300010, 0x300020, 0);
+	ok(parse(), "two modules that touch");
+	mbi.mods_count = 65;
+	ok(fails("more than 64 modules"), "65 modules");
+	mbi.mods_count = UINT32_MAX;
+	ok(fails("more than 64 modules"), "2^32-1 modules");
+	module(0, 0);
+	for (u_int i = 1; i < 64; i++)
+		named_module(0x300000 + i * 0x2000, 0x300001 + i * 0x2000, 0);
+	ok(fails("more than 64 ranges"), "64 modules and all else");
+}
+
+/* The end of low memory: the lowest of what is possible. */
+static void
+low_memory(void)
+{
+	const vm_paddr_t all = LOW_RAM_END;
+
+	reset();
+	ok(bios_low_end(map, 0) == all, "640 KiB, if nothing is given");
+	ok(bios_low_end(map, 639) == 639 << 10, "as mem_lower says");
+	bda[0x413] = 0x7c;		/* 636 KiB */
+	bda[0x414] = 0x02;
+	ok(bios_low_end(map, 639) == 636 << 10, "as the BIOS says, if lower");
+	bda[0x40e] = 0x00;		/* 632 KiB */
+	bda[0x40f] = 0x9e;
+	ok(bios_low_end(map, 639) == 632 << 10 && bios_ebda(map) == 0x9e000,
+	    "below the extended data area");
+	bda[0x40f] = 0xf0;
+	ok(bios_low_end(map, 127) == 636 << 10 && bios_ebda(map) == 0,
+	    "impossible ones do not count");
+	bda[0x40f] = 0x20;
+	ok(bios_ebda(map) == 0x20000, "the lowest that is possible");
+	bda[0x40f] = 0x1f;
+	ok(bios_ebda(map) == 0, "one lower");
+}
+
+static vm_paddr_t
+low_page(vm_paddr_t low_end)
+{
+	return (reserved_low_page(&bi.reserved, &bi.mem, low_end));
+}
+
+static void
+low_pages(void)
+{
+	reset();
+	entry(0, 0x9fc00, 1);
+	(void)parse();
+	ok(low_page(0x9fc00) == 0x9e000, "the highest page of low memory");
+	ok(low_page(0xa0000) == 0x9e000, "that is RAM");
+	ok(reserved_add(&bi.reserved, 0x1234, 0x9e001, "module") &&
+	    low_page(0x9fc00) == 0, "none, if all are in use; never page 0");
+	bi.reserved.r[bi.reserved.n - 1].end = 0x9e000;
+	ok(low_page(0x9fc00) == 0x9e000, "the page behind what is in use");
+	bi.reserved.r[bi.reserved.n - 1] = (struct reserved){ 0x2000, 0xa0000,
+	    "module" };
+	ok(low_page(0x9fc00) == 0x1000, "the page before what is in use");
+	bi.mem.nram = 0;
+	ok(low_page(0x9fc00) == 0, "none, if there is no RAM");
+}
+
+/* Each range splits one of the most pieces that a map may have. */
+static void
+full_lists(void)
+{
+	static struct physmem mem;
+	static struct reserved_list list;
+	bool good = true;
+
+	memset(&mem, 0, sizeof(mem));
+	memset(&list, 0, sizeof(list));
+	for (u_int i = 0; i < PHYSMEM_MAXMAP; i++)
+		physmem_add(&mem, ptoa(16 * i), ptoa(16 * i + 15));
+	for (u_int i = 0; i < PHYSMEM_MAXRESERVED; i++)
+		good &= reserved_add(&list, ptoa(16 * i + 4),
+		    ptoa(16 * i + 5), "module");
+	ok(good && !reserved_add(&list, GB, GB + 1, "module"), "a full list");
+	ok(reserved_add(&list, GB, GB, "module"), "an empty range always fits");
+	reserved_remove(&list, &mem);
+	ok(mem.nram == 2 * PHYSMEM_MAXMAP, "all ranges split all pieces");
+}
+
 int
 main(void)
 {
 	good_cases();
 	bad_cases();
+	reserved_cases();
+	overlapping_cases();
+	low_memory();
+	low_pages();
+	full_lists();
 	free(lent);
 	printf("1..%u\n", ncase);
 	return (nfail != 0);

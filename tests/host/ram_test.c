@@ -4,7 +4,7 @@
  */
 
 /*
- * Tests vm/ram.c on the host, over boot/physmem.c.  The kernel's image is where
+ * Tests vm/ram.c on the host, over boot/physmem.c and reserved.c.  The kernel's image is where
  * the symbols below say; no memory is accessed.  Output is TAP.
  */
 
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "boot/physmem.c"
+#include "boot/reserved.c"
 #include "vm/ram.c"
 
 #define	MB		(1ull << 20)
@@ -80,7 +81,7 @@ released(const struct memrange *want, u_int n)
 		if (given.ram[i].start != want[i].start ||
 		    given.ram[i].end != want[i].end)
 			return (false);
-	return (given.nram == n && ram.nram == 0);
+	return (given.nram == n && plan.free.nram == 0);
 }
 
 #define	RELEASED(...)							\
@@ -97,48 +98,91 @@ machine(vm_paddr_t end)
 }
 
 static void
+module(vm_paddr_t start, vm_paddr_t end)
+{
+	bi.has_mod = true;
+	bi.mod_start = start;
+	bi.mod_end = end;
+	(void)reserved_add(&bi.reserved, start, end, "module");
+}
+
+/* What the tables take, and below which address. */
+static vm_size_t tables;
+static vm_paddr_t limit;
+static char err[160];
+
+static void
+find_needs(vm_paddr_t end, struct ram_needs *needs)
+{
+	needs->size = tables;
+	needs->limit = lower(end, limit);
+}
+
+static bool
+init(void)
+{
+	err[0] = '\0';
+	return (ram_init(&bi, find_needs, err, sizeof(err)));
+}
+
+/* The pages of the array for memory up to `end'. */
+static vm_paddr_t
+array(vm_paddr_t end)
+{
+	return (vm_page_array_size(end));
+}
+
+static void
 reserved(void)
 {
+	tables = 0;
+	limit = 768 * MB;
 	machine(64 * MB);
-	ram_init(&bi);
-	ok(ram_end == 64 * MB && RELEASED({ IMAGE_END, 64 * MB }),
+	ok(init() && ram_end == 64 * MB &&
+	    RELEASED({ IMAGE_END, 64 * MB - array(64 * MB) }),
 	    "the first MiB and the image are not free");
 
 	machine(64 * MB);
-	bi.mod_start = 32 * MB + 1;
-	bi.mod_end = 33 * MB + 1;
-	ram_init(&bi);
-	ok(RELEASED({ IMAGE_END, 32 * MB }, { 33 * MB + PAGE_SIZE, 64 * MB }),
-	    "nor are the pages of the module");
-
-	machine(64 * MB);
-	bi.mod_start = 70 * MB;
-	bi.mod_end = 71 * MB + 5;
-	ram_init(&bi);
-	ok(ram_end == 71 * MB + PAGE_SIZE && RELEASED({ IMAGE_END, 64 * MB }),
-	    "the page array covers a module above all RAM");
+	module(32 * MB + 1, 33 * MB + 1);
+	(void)reserved_add(&bi.reserved, 8 * MB + 5, 8 * MB + 6, "tables");
+	(void)reserved_add(&bi.reserved, 63 * MB, 64 * MB, "tables");
+	(void)reserved_add(&bi.reserved, 70 * MB, 71 * MB, "tables");
+	ok(init() && ram_end == 64 * MB && RELEASED({ IMAGE_END, 8 * MB },
+	    { 8 * MB + PAGE_SIZE, 32 * MB },
+	    { 33 * MB + PAGE_SIZE, 63 * MB - array(64 * MB) }),
+	    "nor are the pages of the module and of other reserved ranges");
 
 	memset(&bi, 0, sizeof(bi));
-	PANICS(ram_init(&bi), "no RAM at all", "no RAM");
+	ok(!init() && strcmp(err, "Of 0 MiB of RAM no piece has room for the "
+	    "page tables and the page array.") == 0, "no RAM");
 	physmem_add(&bi.mem, 0, 0x9f000);
-	PANICS(ram_init(&bi), "no RAM is left", "only the first MiB");
+	ok(!init() && strstr(err, "no piece") != NULL, "only the first MiB");
 }
 
 static void
 too_high(void)
 {
+	tables = 0;
 	machine(64 * MB);
 	physmem_add(&bi.mem, 48 * GB, 48 * GB + 64 * MB);
-	ram_init(&bi);
-	ok(ram_end == 64 * MB && RELEASED({ IMAGE_END, 64 * MB }),
+	ok(init() && ram_end == 64 * MB &&
+	    RELEASED({ IMAGE_END, 64 * MB - array(64 * MB) }),
 	    "RAM is dropped if the page array does not fit the rest");
 
 	machine(3 * GB);
 	physmem_add(&bi.mem, 4 * GB, 100 * GB);
-	ram_init(&bi);
-	ok(ram_end == 68 * GB &&
-	    RELEASED({ IMAGE_END, 3 * GB }, { 4 * GB, 68 * GB }),
+	ok(init() && ram_end == 68 * GB &&
+	    RELEASED({ IMAGE_END, 3 * GB },
+	    { 4 * GB, 68 * GB - array(68 * GB) }),
 	    "of a range across the end of the window the part below is used");
+	machine(3 * GB);
+	physmem_add(&bi.mem, 4 * GB, 68 * GB);
+	physmem_add(&bi.mem, 68 * GB + PAGE_SIZE, 70 * GB);
+	ok(init() && ram_end == 68 * GB, "a range behind the window");
+	machine(3 * GB);
+	physmem_add(&bi.mem, 4 * GB, 68 * GB - PAGE_SIZE);
+	ok(init() && ram_end == 68 * GB - PAGE_SIZE,
+	    "a range that ends before the window does");
 }
 
 static void
@@ -146,27 +190,103 @@ allocations(void)
 {
 	vm_paddr_t pa;
 
+	tables = 3 * PAGE_SIZE;
+	limit = 768 * MB;
 	machine(256 * MB);
 	physmem_remove(&bi.mem, 16 * MB, 17 * MB);
 	physmem_add(&bi.mem, 1 * GB, 2 * GB);
-	ram_init(&bi);
-	pa = ram_alloc(1, 768 * MB);
-	ok(pa == 17 * MB, "the largest range below the limit");
-	pa = ram_alloc(2 * PAGE_SIZE, 768 * MB);
-	ok(pa == 17 * MB + PAGE_SIZE, "from its start, in whole pages");
-	ok(ram_alloc(PAGE_SIZE, 16 * MB) == IMAGE_END, "another limit");
-	ok(ram_alloc_top(5) == 2 * GB - PAGE_SIZE,
-	    "the top of the largest range of all");
-	PANICS((void)ram_alloc(240 * MB, 768 * MB), "do not fit the largest "
-	    "free RAM", "too much below the limit");
-	PANICS((void)ram_alloc_top(2 * GB), "do not fit", "too much");
-	PANICS((void)ram_alloc(PAGE_SIZE, 1 * MB), "largest free RAM, 0 bytes",
-	    "nothing below the limit");
-	ok(RELEASED({ IMAGE_END + PAGE_SIZE, 16 * MB },
+	ok(init() && ram_page_array() == 2 * GB - array(2 * GB),
+	    "the page array is at the top of the largest range of all");
+	pa = ram_alloc(1);
+	ok(pa == 17 * MB, "tables are in the largest range below the limit");
+	PANICS((void)ram_alloc(2 * PAGE_SIZE + 1), "are left of what was "
+	    "planned", "more than was planned");
+	PANICS(ram_release(give), "8192 bytes that were planned",
+	    "less than was planned");
+	ok(ram_alloc(2 * PAGE_SIZE) == 17 * MB + PAGE_SIZE,
+	    "from its start, in whole pages");
+	ok(RELEASED({ IMAGE_END, 16 * MB },
 	    { 17 * MB + 3 * PAGE_SIZE, 256 * MB },
-	    { 1 * GB, 2 * GB - PAGE_SIZE }), "the rest is released");
-	PANICS((void)ram_alloc(PAGE_SIZE, 768 * MB), "do not fit",
+	    { 1 * GB, 2 * GB - array(2 * GB) }), "the rest is released");
+	PANICS((void)ram_alloc(PAGE_SIZE), "0 bytes are left",
 	    "nothing is left then");
+
+	limit = 20 * MB;
+	machine(256 * MB);
+	physmem_remove(&bi.mem, 16 * MB, 17 * MB);
+	ok(init() && ram_alloc(tables) == IMAGE_END, "another limit");
+}
+
+/* The module that ends at the last byte that leaves room, and the next one. */
+static void
+limits(void)
+{
+	vm_paddr_t end, most;
+
+	tables = 3 * MB;
+	limit = 768 * MB;
+	machine(3 * GB);
+	module(4 * MB, 4 * MB);
+	physmem_add(&bi.mem, 4 * GB, 6 * GB);
+	(void)reserved_add(&bi.reserved, 3 * MB, 3 * MB + 1, "tables");
+	end = 765 * MB;
+	module(4 * MB, end);
+	ok(init() && ram_alloc(tables) == end,
+	    "a module up to the tables, which end at the limit");
+	bi.mod_end++;
+	reserved_set_end(&bi.reserved, bi.mod_start, bi.mod_end);
+	ok(!init() && strcmp(err, "The module, 797966337 bytes, leaves too "
+	    "little memory; there is room for one of at most 797966336 bytes "
+	    "and its copy.") == 0, "one of a byte more");
+
+	machine(80 * MB);
+	module(4 * MB, 75 * MB);
+	ok(!init() && sscanf(err, "The module, %*u bytes, leaves too little "
+	    "memory; there is room for one of at most %llu bytes and its "
+	    "copy.", (unsigned long long *)&most) == 1 && most > 20 * MB &&
+	    most < 40 * MB, "the limit has room for a copy");
+	bi.mod_end = bi.mod_start + most;
+	reserved_set_end(&bi.reserved, bi.mod_start, bi.mod_end);
+	ok(init() && physmem_size(&plan.free) >= most + INDEX_SIZE(most) +
+	    LEFT_LEAST && physmem_size(&plan.free) < most +
+	    INDEX_SIZE(most) + LEFT_LEAST + 3 * PAGE_SIZE, "and no more");
+
+	machine(40 * MB);
+	module(4 * MB, 44 * MB);
+	ok(!init() && strstr(err, "is not all in RAM; there is room for one "
+	    "of at most ") != NULL, "a module that RAM ends in");
+	machine(40 * MB);
+	module(60 * MB, 61 * MB);
+	ok(!init() && strcmp(err, "The module, 1048576 bytes at 0x3c00000, is "
+	    "not in RAM.") == 0, "a module where no RAM is");
+	machine(64 * MB);
+	module(60 * MB, 60 * MB);
+	ok(init(), "an empty module");
+}
+
+/* Many ranges, none of which is large enough; and just large enough. */
+static void
+pieces(void)
+{
+	tables = 1 * MB;
+	limit = 768 * MB;
+	memset(&bi, 0, sizeof(bi));
+	for (u_int i = 3; i < 60; i++)
+		physmem_add(&bi.mem, i * MB, i * MB + MB - PAGE_SIZE);
+	ok(!init() && strstr(err, "Of 56 MiB of RAM no piece") != NULL,
+	    "no piece is large enough for the tables");
+	tables -= PAGE_SIZE;
+	ok(init() && ram_alloc(tables) == 4 * MB, "one is just large enough");
+
+	tables = 0;
+	memset(&bi, 0, sizeof(bi));
+	physmem_add(&bi.mem, 4 * MB, 4 * MB + LEFT_LEAST + array(20 * MB));
+	physmem_add(&bi.mem, 20 * MB - PAGE_SIZE, 20 * MB);
+	physmem_remove(&bi.mem, 4 * MB, 4 * MB + PAGE_SIZE);
+	ok(init() && physmem_size(&plan.free) == LEFT_LEAST,
+	    "the least that must be left");
+	physmem_remove(&bi.mem, 4 * MB, 4 * MB + 2 * PAGE_SIZE);
+	ok(!init(), "a page less");
 }
 
 int
@@ -175,6 +295,8 @@ main(void)
 	reserved();
 	too_high();
 	allocations();
+	limits();
+	pieces();
 	printf("1..%d\n", ncases);
 	return (nfailed != 0);
 }

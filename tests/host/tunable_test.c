@@ -89,6 +89,15 @@ main(void)
 	ok(parse("mayfly") == 0 && unchanged(), "image without a slash");
 	ok(parse("/a=b/mayfly num=3") == 0 && t_num == 3, "image with a =");
 	ok(parse("num=3") == 0 && t_num == 3, "option first");
+	ok(parse("flag") == EINVAL && unchanged() &&
+	    strcmp(err, "Option \"flag\" has no value; it must be written "
+	    "name=value.") == 0, "first word is the name of an option");
+	ok(parse("flag num=3") == EINVAL && unchanged(),
+	    "first word is the name of an option, others are good");
+	ok(parse("flags num=3") == 0 && t_num == 3,
+	    "first word only begins as an option does");
+	ok(parse("/flag num=3") == 0 && t_num == 3,
+	    "path of an image that is called as an option is");
 	ok(parse("str=/a/b") == 0 && strcmp(t_str, "/a/b") == 0,
 	    "option first with a slash in its value");
 	ok(parse("  k  num=0x10   flag=1 color=green  str=a=b ") == 0 &&

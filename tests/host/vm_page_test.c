@@ -55,8 +55,8 @@ panic(const char *fmt, ...)
 	vsnprintf(panic_msg, sizeof(panic_msg), fmt, ap);
 	va_end(ap);
 	if (!panic_armed || host_locks_held != 0) {
-		printf("Bail out! panic (%d locks): %s\n", host_locks_held,
-		    panic_msg);
+		printf("not ok %d - panic with %d locks: %s\nBail out!\n",
+		    ++ncases, host_locks_held, panic_msg);
 		exit(1);
 	}
 	panic_armed = false;
@@ -90,6 +90,17 @@ ok(bool good, const char *name)
 			    panic_msg);					\
 		ok(good_, name);					\
 	}								\
+} while (0)
+
+/* As PANICS(), of a panic that does not name the caller. */
+#define	PANICKED(stmt, want) do {					\
+	panic_msg[0] = '\0';						\
+	if (setjmp(panic_env) == 0) {					\
+		panic_armed = true;					\
+		(void)stmt;						\
+		panic_armed = false;					\
+	}								\
+	ok(strstr(panic_msg, want) != NULL, want);			\
 } while (0)
 
 static uint32_t
@@ -224,6 +235,14 @@ test_ranges(void)
 
 	reset();
 	ok(recount(), "startup: every frame reserved, in its zone");
+	for (i = n = 0; i < NFRAMES; i++)
+		n += array[i].sf == 0 && array[i].sf_private == 0 &&
+		    array[i].sf_refs == SF_REFS_UNWIRED &&
+		    array[i].wire_count == 0 && array[i].order == 0 &&
+		    array[i].next == VM_PAGE_NONE &&
+		    array[i].prev == VM_PAGE_NONE && array[i].caller != NULL;
+	ok(n == NFRAMES && vm_page_count == NFRAMES,
+	    "startup: every frame unmapped and unwired");
 
 	vm_page_add_range(0x10fff, 0x12001);
 	memset(avail + 0x11, 1, 1);
@@ -486,7 +505,17 @@ test_wire(void)
 	PANICS(vm_page_unwire(m, 0), "referenced mapping",
 	    "last unwire with sf_refs panics");
 	m->sf_refs = 0;
-	m->wire_count = UINT32_MAX;
+	for (i = 1, n = 0; i != 0; i <<= 1) {
+		m->wire_count = i;
+		vm_page_wire(m);
+		n += m->wire_count == i + 1 && vm_page_wired(m);
+		vm_page_unwire(m, 0);
+		n += m->wire_count == i && m->sf_refs == 0;
+	}
+	ok(n == 64, "a wiring more and less of each power of two");
+	m->wire_count = UINT32_MAX - 1;
+	vm_page_wire(m);
+	ok(m->wire_count == UINT32_MAX, "the last wiring that fits");
 	PANICS(vm_page_wire(m), "overflows", "wire overflow panics");
 	ok(m->wire_count == UINT32_MAX, "wire overflow leaves the count");
 	m->wire_count = 0;
@@ -514,7 +543,14 @@ test_panics(void)
 	PANICS(vm_page_alloc(VM_ALLOC_HIGH | VM_ALLOC_LOW),
 	    "contradictory request 0x6", "HIGH with LOW");
 
+	ok(!sf_refs_any(0) && !sf_refs_any(SF_REFS_UNWIRED) &&
+	    sf_refs_any(1) && sf_refs_any(SF_REFS_UNWIRED - 1) &&
+	    sf_refs_any(SF_REFS_UNWIRED + 1) && sf_refs_any(~0u),
+	    "references, with and without wirings");
 	m = vm_page_alloc(0);
+	m->sf_refs = SF_REFS_UNWIRED + 1;
+	PANICS(vm_page_free(m), "has a referenced mapping",
+	    "free of an unwired page with a reference panics");
 	m->sf_refs = 1;
 	snprintf(want, sizeof(want), "frame 0x%x has a referenced mapping",
 	    vm_page_index(m));
@@ -547,7 +583,64 @@ test_panics(void)
 	PANICS(vm_page_free(NULL), "is not a page", "free of NULL panics");
 	PANICS(vm_page_wire(array + NFRAMES), "is not a page",
 	    "wire past the array panics");
+	PANICS(vm_page_wire((void *)((char *)&array[0x400] + 16)),
+	    "is not a page", "wire of half a page panics");
+	PANICS(vm_page_wire(&array[0]), "frame 0 cannot be wired",
+	    "wire of frame 0 panics");
 	ok(recount() && maximal(), "the panics changed nothing");
+}
+
+/* The free lists panic before they take their lock, and change nothing. */
+static void
+test_zone_panics(void)
+{
+	static const uint8_t zone[VM_NZONES + 1];
+	struct vm_page bad;
+
+	reset();
+	add(0x400, 0x800);
+	PANICKED(vm_zone_take(zone, VM_NZONES + 1, 0), "order 0 of 5 zones");
+	PANICKED(vm_zone_take(zone, 1, MAXORDER + 1), "order 11 of 1 zones");
+	PANICKED(vm_zone_put(0x801, 1, VPF_RESERVED, 0, NULL, &bad),
+	    "frame 0x801 heads no block of order 1");
+	PANICKED(vm_zone_put(0x800, MAXORDER + 1, VPF_RESERVED, 0, NULL, &bad),
+	    "frame 0x800 heads no block of order 11");
+	PANICKED(vm_zone_put(NFRAMES - NFRAMES % 2, 1, VPF_RESERVED, 0, NULL,
+	    &bad), "heads no block of order 1");
+	PANICKED(vm_zone_put(DMAP_FRAME - 1, 1, VPF_RESERVED, 0, NULL, &bad),
+	    "crosses a zone");
+	ok(recount() && maximal(), "the free lists refuse what is no block");
+}
+
+/* Counts of each zone, with something in each. */
+static void
+test_counts(void)
+{
+	static const uint32_t first[] = { 0x100, 0x1000, DMAP_FRAME, 0x100000 };
+	uint32_t mapped[VM_NZONES];
+	bool good = true;
+
+	reset();
+	for (u_int z = 0; z < VM_NZONES; z++) {
+		add(first[z], first[z] + z + 2);
+		for (u_int i = 0; i <= z; i++)
+			vm_page_wire(&array[first[z] + z + 2 + i]);
+		array[first[z]].sf = 1;
+		array[first[z] + z].sf = ~0u;
+	}
+	array[NFRAMES - 1].sf = 1;
+	count_mapped(mapped);
+	for (u_int z = 0; z < VM_NZONES; z++)
+		good &= vm_page_zone_total(z) == z + 2 &&
+		    vm_page_zone_free(z) == z + 2 &&
+		    vm_page_zone_wired(z) == z + 1 && mapped[z] ==
+		    1u + (z != 0) + (z == VM_ZONE_HIGH);
+	ok(good && vm_page_wired_count() == 1 + 2 + 3 + 4,
+	    "each zone's pages are counted apart");
+	PANICS((void)vm_page_zone_total(VM_NZONES), "bad zone 4",
+	    "bad zone's total");
+	PANICS((void)vm_page_zone_wired(VM_NZONES), "bad zone 4",
+	    "bad zone's wired");
 }
 
 int
@@ -566,6 +659,8 @@ main(void)
 	test_exhaustion();
 	test_wire();
 	test_panics();
+	test_zone_panics();
+	test_counts();
 
 	/* TAP allows the plan at the end, where the number is known. */
 	printf("1..%d\n", ncases);

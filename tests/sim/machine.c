@@ -451,7 +451,7 @@ event(enum decision_kind kind, uint32_t arg)
 			sim_ptes[slot] |= PG_A | PG_M;
 		break;
 	case D_TICK:
-		if (!c->halted)
+		if (!c->asleep)
 			c->pending |= INTR_CLOCK;
 		break;
 	case D_DEVICE:
@@ -504,7 +504,7 @@ offer(void)
 	for (u_int i = 0; i < mp_ncpus; i++) {
 		if (i != me && runnable(&cpus[i]))
 			sim_offer(D_SWITCH, i);
-		if (!cpus[i].halted && cpus[i].pending == 0 &&
+		if (!cpus[i].asleep && cpus[i].pending == 0 &&
 		    (i == me ? cpus[i].intr_on : false))
 			sim_offer(D_TICK, i);
 		for (u_int s = 0; s < nsfbufs; s++)
@@ -862,8 +862,8 @@ others_run(void)
 }
 
 /*
- * STI; HLT.  If no CPU can run and nothing is due, threads_stuck() decides what
- * happens.
+ * STI; HLT.  By a decision HLT ends without an interrupt.  If no CPU can run and
+ * nothing is due, threads_stuck() decides what happens.
  */
 void
 cpu_idle(void)
@@ -871,6 +871,12 @@ cpu_idle(void)
 	cur->intr_on = true;
 	cur->halted = true;
 	STEP("hlt", NULL, 0);
+	if (sim_offer != NULL && nleft == 0 && !calm)
+		sim_offer(D_FALL, 1);
+	if (sim_choose(D_FALL, sim_chance(noise.fall)) != 0) {
+		sim_note("HLT ends by itself");
+		cur->halted = false;
+	}
 	while (cur->halted) {
 		if (cur->pending != 0) {
 			take_interrupts();

@@ -229,6 +229,7 @@ run_noise(struct noise *n, uint64_t seed)
 	n->hold = (uint8_t[]){ 0, 40, 120, 230 }[r >> 11 & 3];
 	n->delay = (uint8_t[]){ 0, 128 }[r >> 13 & 1];
 	n->place = (uint8_t[]){ 0, 128 }[r >> 14 & 1];
+	n->fall = (uint8_t[]){ 0, 96 }[r >> 17 & 1];
 }
 
 /* run: runs one schedule, until all threads have ended or something fails. */

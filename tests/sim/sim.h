@@ -55,6 +55,7 @@ enum decision_kind {
 	D_HOLD,		/* steps for which a store stays in its buffer */
 	D_DELAY,	/* steps until an IPI arrives */
 	D_PLACE,	/* CPU + 1 to which a woken thread goes */
+	D_FALL,		/* HLT ends without an interrupt: 1 */
 	D_KINDS
 };
 
@@ -74,7 +75,7 @@ struct decisions {
 struct noise {
 	uint32_t gap;			/* an event every 1 to gap + 1 steps */
 	uint8_t weight[D_EVENTS];	/* of 256; each with those before it */
-	uint8_t hold, delay, place;	/* chances, of 256 */
+	uint8_t hold, delay, place, fall;	/* chances, of 256 */
 };
 
 enum sim_mode {
@@ -102,7 +103,7 @@ struct cpu {
 	struct task *task;	/* the running one */
 	struct task *idle;
 	bool intr_on, halted;
-	bool asleep;		/* idle, and so must not touch any sf_buf */
+	bool asleep;		/* idle: has no clock, touches no sf_buf */
 	uint32_t steps;
 	uint32_t pending;	/* interrupts: INTR_*, or 1 << verb */
 	uint32_t in_flight;	/* IPIs sent and not yet arrived: 1 << verb */

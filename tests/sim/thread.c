@@ -6,8 +6,8 @@
 /*
  * The simulated threads: a queue of runnable threads for each CPU; sleeping
  * and waking on wait channels, with the contract of <sys/sleepq.h>; pinning as
- * in kern/sched/sched.c; traps and idling in the order of
- * arch/i386/trap/trap.c and sched_idle().  Sleeps have no timeouts here, so
+ * in kern/sched/sched.c; traps in the order of arch/i386/trap/trap.c; a clock
+ * that kern/sched/idle.c stops and starts.  Sleeps have no timeouts here, so
  * that a lost wake-up is not hidden by one.
  *
  * As in the kernel, a thread changes its CPU only when it is woken or asks for
@@ -16,6 +16,7 @@
 
 #include <string.h>
 
+#include <sys/clock.h>
 #include <sys/errno.h>
 #include <sys/lock.h>
 #include <sys/pcpu.h>
@@ -24,6 +25,7 @@
 #include <sys/sleepq.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
+#include <machine/clock.h>
 #include <machine/cpufunc.h>
 #include <machine/hw.h>
 #include <machine/intr.h>
@@ -53,6 +55,9 @@ run_next(void)
 	struct task *next = cur->idle;
 
 	sim_drain(cur);		/* as the run queue's lock does */
+	if (cur->asleep)
+		sim_fail("CPU %d is idle, and switches to another thread",
+		    (int)(cur - cpus));
 	cur->pc->pc_need_resched = 0;
 	if (cur->nqueue != 0) {
 		next = cur->queue[0];
@@ -333,12 +338,7 @@ thread_trap(uint32_t what)
 	struct pcpu *pc = cur->pc;
 	uint32_t device;
 
-	if ((hw_load32(&pc->pc_tlb) & TLB_IDLE) != 0)
-		tlb_leave_idle();
-	if (cur->asleep) {
-		cur->asleep = false;
-		sim_check_tlb(cur);
-	}
+	sched_leave_idle();
 	pc->pc_intr_depth++;
 	switch (what) {
 	case INTR_CLOCK:
@@ -366,24 +366,50 @@ thread_trap(uint32_t what)
 	preempt();
 }
 
-/* As sched_idle(). */
+/* --- what kern/sched/idle.c asks of the scheduler and the clock --- */
+
+u_int
+sched_queue_length(u_int cpu)
+{
+	return (cpus[cpu].nqueue);
+}
+
+void
+sched_yield(void)
+{
+	cur->intr_on = false;
+	run_next();
+	cur->intr_on = true;
+}
+
+uint64_t
+hardclock_next(void)
+{
+	return (0);
+}
+
+void
+clock_stop(uint64_t next)
+{
+	(void)next;
+	cur->asleep = true;
+}
+
+/* From here on this CPU may use any shared mapping. */
+void
+clock_start(void)
+{
+	cur->asleep = false;
+	sim_check_tlb(cur);
+}
+
 static void
 idle_loop(void)
 {
 	fiber_entered();
 	if (cur->asleep)
 		cpu_idle();		/* since before the run began */
-	for (;;) {
-		disable_intr();
-		if (cur->nqueue != 0) {
-			run_next();
-			enable_intr();
-			continue;
-		}
-		cur->asleep = true;
-		tlb_enter_idle();
-		cpu_idle();
-	}
+	sched_idle();
 }
 
 static void

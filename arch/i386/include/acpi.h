@@ -13,8 +13,10 @@
  */
 
 #include <sys/types.h>
+#include <boot/physmem.h>
+#include <boot/reserved.h>
 
-#define	ACPI_RSDP_LEN	20u	/* of revision 0; find_rsdp() reads these */
+#define	ACPI_RSDP_LEN	20u	/* of revision 0; scan_rsdp() reads these */
 #define	ACPI_RSDP2_LEN	36u	/* from revision 2 on */
 #define	ACPI_HEADER_LEN	36u	/* in front of every table but the RSDP */
 #define	ACPI_MAXIOAPIC	16u
@@ -41,7 +43,7 @@ uint32_t acpi_table_len(const void *header);
 
 /* Processors and interrupt controllers (5.2.12). */
 struct madt_info {
-	uint64_t lapic_pa;
+	uint64_t lapic_pa;	/* as an override says (5.2.12.8), or not */
 	u_int ncpus;
 	uint8_t apicid[ACPI_MAXAPICID + 1];	/* each once, in table order */
 	u_int nunreachable;	/* enabled ones with an id above 254 */
@@ -54,7 +56,9 @@ struct madt_info {
 		uint32_t gsi;
 		bool low;	/* active low */
 		bool level;	/* level-triggered */
+		bool overridden; /* by an entry of the table */
 	} isa[ACPI_ISA_IRQS];
+	const char *differs;	/* NULL, or what two entries contradict in */
 	const char *error;	/* NULL, or why the table is unusable */
 };
 
@@ -65,11 +69,24 @@ struct madt_info {
  */
 void	madt_parse(const void *table, size_t len, struct madt_info *mi);
 
-/* What turns the machine off and on again (5.2.9). */
+/*
+ * madt_lapic_pa: returns the address of this CPU's local APIC.  That is what
+ * IA32_APIC_BASE says, apic_base, because the CPU itself goes by it; only if the
+ * MSR has no address, the MADT's counts, if it is possible with addresses of
+ * maxphyaddr bits.
+ */
+uint64_t madt_lapic_pa(const struct madt_info *mi, uint64_t apic_base,
+	    u_int maxphyaddr);
+
+/* A fact that the FADT has in a field of 64 bits and in one of 32. */
+enum { FADT_64, FADT_32, FADT_NFIELDS };
+
+/* What turns the machine off and on again (5.2.9).  Ports of 0: none. */
 struct fadt_info {
-	uint64_t dsdt_pa;
-	uint16_t pm1a_cnt;	/* I/O ports; 0: none */
-	uint16_t pm1b_cnt;
+	uint64_t facs_pa[FADT_NFIELDS];
+	uint64_t dsdt_pa[FADT_NFIELDS];
+	uint16_t pm1a_cnt[FADT_NFIELDS];
+	uint16_t pm1b_cnt[FADT_NFIELDS];
 	uint16_t smi_cmd;	/* asks for ACPI mode; 0: it is always on */
 	uint8_t acpi_enable;	/* what to write there */
 	uint16_t reset_port;	/* I/O port; 0: none */
@@ -86,11 +103,33 @@ bool	fadt_parse(const void *table, size_t len, struct fadt_info *fi);
  */
 bool	s5_parse(const void *dsdt, size_t len, uint8_t typ[2]);
 
+/* All that the kernel takes from the tables. */
+struct acpi_info {
+	struct madt_info madt;
+	struct fadt_info fadt;
+	uint8_t s5_typ[2];
+	bool have_s5;
+};
+
 /*
- * acpi_find_cpus, acpi_find_power: find the tables in memory.  Once each, at
- * start, in this order.
+ * acpi_find: finds the tables in memory that map shows, stores in *ai what they
+ * say, and reserves their memory in *list.  Of what is there twice it uses the
+ * sound one, and prints which.  Needs the address of the extended BIOS data
+ * area, or 0.
  */
-void	acpi_find_cpus(struct madt_info *mi);
+void	acpi_find(phys_map_t *map, vm_paddr_t ebda, struct reserved_list *list,
+	    struct acpi_info *ai);
+
+/*
+ * acpi_init: reads the tables, for all functions below.  Once, before anything
+ * is placed in memory, on the bootstrap page tables.
+ */
+void	acpi_init(struct reserved_list *list);
+
+/* acpi_madt: what acpi_init() found out about the CPUs. */
+const struct madt_info *acpi_madt(void);
+
+/* acpi_find_power: chooses the registers of acpi_poweroff().  Once, at start. */
 void	acpi_find_power(void);
 
 /*

@@ -101,6 +101,20 @@ load_cr4(uint32_t v)
 	__asm__ volatile("movl %0, %%cr4" : : "r" (v) : "memory");
 }
 
+/* The address of the first breakpoint (SDM vol. 3B 17.2). */
+static inline void
+load_dr0(vm_offset_t va)
+{
+	__asm__ volatile("movl %0, %%dr0" : : "r" (va));
+}
+
+/* Which breakpoints are on, and for what. */
+static inline void
+load_dr7(uint32_t v)
+{
+	__asm__ volatile("movl %0, %%dr7" : : "r" (v) : "memory");
+}
+
 /*
  * Sleeps until an interrupt; on return they are on.  STI takes effect after
  * the instruction that follows it (SDM vol. 2, STI): none is lost between.

@@ -8,6 +8,8 @@
 
 /* The PC's first interrupt controllers: arch/i386/pc/i8259.c. */
 
+#define	VECTOR_8259	0x20u		/* to 0x2f: lines 0 to 15 */
+
 void	i8259_mask(void);
 
 #endif /* !_MACHINE_I8259_H_ */

@@ -32,7 +32,9 @@ bool	ioapic_route_isa(u_int irq, void (*handler)(void));
  */
 void	ioapic_mask_isa(u_int irq);
 
-/* isa_intr: calls the handler of an irq.  Interrupts off. */
-void	isa_intr(u_int irq);
+/*
+ * isa_intr: calls the handler of an irq; false if it has none.  Interrupts off.
+ */
+bool	isa_intr(u_int irq);
 
 #endif /* !_MACHINE_IOAPIC_H_ */

@@ -23,7 +23,7 @@ extern const char *const ipi_names[IPI_NVERBS];
 
 void	hw_send_ipi(u_int cpu, enum ipi_verb verb);
 void	ipi_register(enum ipi_verb verb, void (*handler)(void));
-void	ipi_handle(enum ipi_verb verb);
+bool	ipi_handle(enum ipi_verb verb);
 void	smp_call(u_int cpu, void (*fn)(void *), void *arg);
 
 #endif /* !_MACHINE_IPI_H_ */

@@ -22,11 +22,15 @@
 #define	ICR_INIT	0x4500u
 #define	ICR_STARTUP	0x4600u
 
-void	lapic_init(vm_paddr_t pa);
+struct madt_info;
+
+void	lapic_init(const struct madt_info *mi);
 void	lapic_enable(void);
 bool	lapic_present(void);
 u_int	lapic_id(void);
 void	lapic_eoi(void);
+u_int	lapic_in_service(void);
+void	lapic_lints(uint32_t lint[2]);
 void	lapic_send(u_int apicid, uint32_t command);
 void	lapic_timer_calibrate(void);
 void	lapic_timer_periodic(void);

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 #include <sys/pcpu.h>
 
-u_int	mp_init(uint8_t apicids[MAXCPU]);
+u_int	mp_init(uint8_t apicids[MAXCPU], vm_paddr_t low_page);
 bool	mp_start_ap(struct pcpu *pc, void *stack, void (*run)(void));
 
 #endif /* !_MACHINE_MP_H_ */

@@ -18,6 +18,7 @@ struct trapframe {
 };
 
 #define	NVECTORS	256
+#define	NTRAPS		32	/* the first are those of exceptions */
 #define	T_DEBUG		1
 #define	T_NMI		2
 #define	T_DOUBLEFLT	8
@@ -37,6 +38,19 @@ void	double_fault(void) __attribute__((__noreturn__));
  * instruction.  NULL, as at start: such a trap is a panic.
  */
 extern void (*trap_step)(const struct trapframe *tf);
+
+/*
+ * stray.c: interrupts that nothing handles: counted, and named once.
+ * stray_note: counts one.  Any context.
+ * stray_report: names on the console what was counted for the first time and
+ * is not named yet.  Any context but NMI.
+ * stray_count: returns how many came on a vector.  Any context.
+ * stray_print: prints a line for each vector on which one came.
+ */
+void	stray_note(u_int vector);
+void	stray_report(void);
+u_int	stray_count(u_int vector);
+void	stray_print(void);
 
 /* stack.c: for a panic. */
 #define	BACKTRACE_MAX	24

@@ -12,8 +12,15 @@
 
 extern uint64_t ticks_per_ms;
 
+/* Measures the time that its user is given; all zero at the start. */
+struct stopwatch {
+	uint64_t last;		/* cpu_ticks() at the lap before */
+	u_int cpu;		/* where that was, its number plus 1; or 0 */
+};
+
 void	tsc_init(void);
 void	DELAY(u_int us);
 uint64_t cpu_ticks(void);
+uint64_t stopwatch_lap(struct stopwatch *w);
 
 #endif /* !_MACHINE_TSC_H_ */

@@ -100,7 +100,7 @@ kva_to_pa(const void *p)
 static vm_paddr_t
 page_alloc(void)
 {
-	vm_paddr_t pa = ram_alloc(PAGE_SIZE, dmap_limit);
+	vm_paddr_t pa = ram_alloc(PAGE_SIZE);
 
 	memset(pmap_dmap(pa), 0, PAGE_SIZE);
 	return (pa);
@@ -187,7 +187,7 @@ map_dmap(void)
 static void
 map_page_array(vm_size_t size)
 {
-	vm_paddr_t pa = ram_alloc_top(size);
+	vm_paddr_t pa = ram_page_array();
 
 	for (vm_size_t off = 0; off < size; off += PAGE_SIZE)
 		map_4k(VM_PAGES_MIN + off, pa + off,
@@ -225,11 +225,11 @@ make_tables(vm_offset_t va, vm_offset_t end)
 }
 
 /*
- * The window of kernel addresses is twice the size of RAM: with a guard beside
- * each page, more could not be backed.
+ * pmap_kva_end: returns the end of the window of kernel addresses.  It is twice
+ * the size of RAM: with a guard beside each page, more could not be backed.
  */
-static vm_offset_t
-find_kva_end(vm_paddr_t ram_size)
+vm_offset_t
+pmap_kva_end(vm_paddr_t ram_size)
 {
 	vm_size_t size = KVA_SIZE;
 
@@ -238,11 +238,45 @@ find_kva_end(vm_paddr_t ram_size)
 	return (KVA_MIN + size);
 }
 
+/* pmap_dmap_end: returns the end of the direct map, for RAM up to ram_end. */
+vm_paddr_t
+pmap_dmap_end(vm_paddr_t ram_end)
+{
+	return (ram_end < DMAP_SIZE ? ram_end & ~(vm_paddr_t)(PDE_SIZE - 1) :
+	    DMAP_SIZE);
+}
+
+/* The page tables of [va, end). */
+static u_int
+ntables(vm_offset_t va, vm_offset_t end)
+{
+	return ((end - 1) / PDE_SIZE - va / PDE_SIZE + 1);
+}
+
+/*
+ * pmap_tables_size: returns the bytes that pmap_bootstrap() will take by
+ * ram_alloc(), exactly: each window's page tables, and the slots.
+ */
+vm_size_t
+pmap_tables_size(vm_paddr_t ram_size, vm_paddr_t ram_end, u_int nsfbufs)
+{
+	vm_offset_t small_end = page_size == PAGES_2M ? (vm_offset_t)kern_end :
+	    DMAP_MIN + (vm_offset_t)pmap_dmap_end(ram_end);
+	u_int slots = atop(round_page(nsfbufs * SF_SLOT_SIZE)) + 1;
+
+	return (PAGE_SIZE * (slots + ntables(DMAP_MIN, small_end) +
+	    ntables(VM_PAGES_MIN, VM_PAGES_MIN + vm_page_array_size(ram_end)) +
+	    ntables(SF_SLOTS_MIN - PAGE_SIZE, SF_PTES_MIN + 1) +
+	    ntables(SF_BUF_MIN, SF_BUF_MIN + nsfbufs * PAGE_SIZE) +
+	    ntables(KVA_MIN, pmap_kva_end(ram_size)) +
+	    ntables(DEV_MIN, DEV_MIN + DEV_SIZE)));
+}
+
 /*
  * pmap_bootstrap: builds the kernel's own page tables and loads them; sets
  * dmap_limit and kva_end.  Once, on the boot CPU, interrupts off, after
  * ram_init().  ram_size: bytes of usable RAM; nsfbufs: slots of the sf_buf
- * window.  Panics if memory for the tables runs out.
+ * window.
  */
 void
 pmap_bootstrap(vm_paddr_t ram_size, u_int nsfbufs)
@@ -256,9 +290,8 @@ pmap_bootstrap(vm_paddr_t ram_size, u_int nsfbufs)
 	control_init_boot(&pge, &nx);
 	pg_g = pge ? PG_G : 0;
 	pg_nx = nx ? PG_NX : 0;
-	dmap_limit = ram_end < DMAP_SIZE ?
-	    ram_end & ~(vm_paddr_t)(PDE_SIZE - 1) : DMAP_SIZE;
-	kva_end = find_kva_end(ram_size);
+	dmap_limit = pmap_dmap_end(ram_end);
+	kva_end = pmap_kva_end(ram_size);
 	for (u_int i = 2; i < 4; i++)
 		kern_pdpt[i] = kva_to_pa(kern_pd[i - 2]) | PG_V;
 	map_dmap();

@@ -28,10 +28,12 @@
 #define	MADT_X2APIC	9	/* 5.2.12.12 */
 #define	MADT_X2APIC_LEN	16u
 #define	LAPIC_ENABLED	0x1u
+#define	APIC_BASE_ENABLED 0x800u	/* SDM vol. 3A, figure 10-5 */
 #define	ISO_LOW		0x3u	/* of bits 1:0; 0: as the bus has it */
 #define	ISO_LEVEL	0xcu	/* of bits 3:2 */
 
 /* Offsets in the FADT; a table of revision 1 ends at 116. */
+#define	FADT_FACS	36u
 #define	FADT_DSDT	40u
 #define	FADT_SMI_CMD	48u
 #define	FADT_ACPI_ENABLE 52u
@@ -40,6 +42,7 @@
 #define	FADT_FLAGS	112u
 #define	FADT_RESET_REG	116u
 #define	FADT_RESET_VALUE 128u
+#define	FADT_X_FACS	132u
 #define	FADT_X_DSDT	140u
 #define	FADT_X_PM1A_CNT	172u
 #define	FADT_X_PM1B_CNT	184u
@@ -121,56 +124,82 @@ acpi_table_good(const void *table, size_t len, const char *signature)
 	    acpi_table_len(table) == len && sums_to_zero(table, len));
 }
 
+/*
+ * A CPU that one entry enables and another does not is taken to be enabled: if
+ * it is not there, it does not start, and is left out by name.
+ */
 static void
-add_cpu(struct madt_info *mi, uint32_t apicid, uint32_t flags)
+add_cpu(struct madt_info *mi, bool named[ACPI_MAXAPICID + 1], uint32_t apicid,
+    uint32_t flags)
 {
-	if ((flags & LAPIC_ENABLED) == 0)
-		return;
+	bool enabled = (flags & LAPIC_ENABLED) != 0, listed = false;
+
 	/* 255 means all CPUs, and more than 8 bits need the x2APIC mode. */
 	if (apicid > ACPI_MAXAPICID) {
-		mi->nunreachable++;
+		mi->nunreachable += enabled;
 		return;
 	}
 	for (u_int i = 0; i < mi->ncpus; i++)
-		if (mi->apicid[i] == apicid)
-			return;
-	mi->apicid[mi->ncpus++] = (uint8_t)apicid;
+		listed |= mi->apicid[i] == apicid;
+	if (named[apicid] && listed != enabled)
+		mi->differs = "whether a CPU is enabled";
+	named[apicid] = true;
+	if (enabled && !listed)
+		mi->apicid[mi->ncpus++] = (uint8_t)apicid;
 }
 
 static void
 add_ioapic(struct madt_info *mi, uint32_t pa, uint32_t gsi)
 {
-	for (u_int i = 0; i < mi->nioapics; i++)
-		if (mi->ioapic[i].pa == pa)
-			return;
+	for (u_int i = 0; i < mi->nioapics; i++) {
+		if (mi->ioapic[i].pa != pa)
+			continue;
+		if (mi->ioapic[i].gsi != gsi)
+			mi->differs = "the inputs of an I/O APIC";
+		return;
+	}
 	if (mi->nioapics < nitems(mi->ioapic))
 		mi->ioapic[mi->nioapics++] = (struct madt_ioapic){ pa, gsi };
 }
 
+/* Takes the override of an ISA IRQ; the first, if there are more. */
+static void
+add_isa(struct madt_info *mi, const uint8_t *e)
+{
+	struct madt_isa *isa = &mi->isa[e[3]], new = { le32(e + 4),
+	    (e[8] & ISO_LOW) == ISO_LOW, (e[8] & ISO_LEVEL) == ISO_LEVEL,
+	    true };
+
+	if (!isa->overridden)
+		*isa = new;
+	else if (isa->gsi != new.gsi || isa->low != new.low ||
+	    isa->level != new.level)
+		mi->differs = "where an ISA IRQ arrives";
+}
+
 /* e points to an entry whose length byte has been checked. */
 static void
-take_entry(struct madt_info *mi, const uint8_t *e)
+take_entry(struct madt_info *mi, bool named[], const uint8_t *e)
 {
 	uint8_t len = e[1];
 
 	if (e[0] == MADT_LAPIC && len >= MADT_LAPIC_LEN)
-		add_cpu(mi, e[3], le32(e + 4));
+		add_cpu(mi, named, e[3], le32(e + 4));
 	else if (e[0] == MADT_X2APIC && len >= MADT_X2APIC_LEN)
-		add_cpu(mi, le32(e + 4), le32(e + 8));
+		add_cpu(mi, named, le32(e + 4), le32(e + 8));
 	else if (e[0] == MADT_IOAPIC && len >= MADT_IOAPIC_LEN)
 		add_ioapic(mi, le32(e + 4), le32(e + 8));
 	else if (e[0] == MADT_LAPIC_PA && len >= MADT_LAPIC_PA_LEN)
 		mi->lapic_pa = le64(e + 4);
 	else if (e[0] == MADT_ISO && len >= MADT_ISO_LEN && e[2] == 0 &&
 	    e[3] < ACPI_ISA_IRQS)
-		mi->isa[e[3]] = (struct madt_isa){ le32(e + 4),
-		    (e[8] & ISO_LOW) == ISO_LOW,
-		    (e[8] & ISO_LEVEL) == ISO_LEVEL };
+		add_isa(mi, e);
 }
 
 void
 madt_parse(const void *table, size_t len, struct madt_info *mi)
 {
+	bool named[ACPI_MAXAPICID + 1] = { false };
 	const uint8_t *t = table;
 
 	memset(mi, 0, sizeof(*mi));
@@ -189,22 +218,56 @@ madt_parse(const void *table, size_t len, struct madt_info *mi)
 			mi->ncpus = 0;
 			return;
 		}
-		take_entry(mi, t + off);
+		take_entry(mi, named, t + off);
 	}
+	if (mi->ncpus == 0 && mi->nunreachable == 0)
+		mi->error = "it names no CPU that is enabled";
+}
+
+/* Whether the registers, of one page, may be at this address. */
+static bool
+lapic_possible(uint64_t pa, u_int maxphyaddr)
+{
+	return (pa != 0 && (pa & PAGE_MASK) == 0 &&
+	    pa < 1ull << maxphyaddr);
+}
+
+uint64_t
+madt_lapic_pa(const struct madt_info *mi, uint64_t apic_base, u_int maxphyaddr)
+{
+	uint64_t pa = apic_base & ((1ull << maxphyaddr) - 1) &
+	    ~(uint64_t)PAGE_MASK;
+
+	if ((apic_base & APIC_BASE_ENABLED) != 0 && pa != 0)
+		return (pa);
+	if (lapic_possible(mi->lapic_pa, maxphyaddr))
+		return (mi->lapic_pa);
+	return (LAPIC_DEFAULT_PA);
 }
 
 /*
- * Returns the port of a register, or 0.  Revision 1 has it as a port number at
+ * Stores the ports of a register, or 0.  Revision 1 has it as a port number at
  * off; later revisions also have it, with its address space, at xoff.
  */
-static uint16_t
-register_port(const uint8_t *t, size_t len, uint32_t off, uint32_t xoff)
+static void
+register_ports(const uint8_t *t, size_t len, uint32_t off, uint32_t xoff,
+    uint16_t port[FADT_NFIELDS])
 {
-	uint64_t port = le32(t + off);
+	uint64_t x = 0;
 
-	if (port == 0 && len >= xoff + 12 && t[xoff] == GAS_IO)
-		port = le64(t + xoff + 4);
-	return (port > 0xffff ? 0 : (uint16_t)port);
+	if (len >= xoff + 12 && t[xoff] == GAS_IO)
+		x = le64(t + xoff + 4);
+	port[FADT_64] = x > 0xffff ? 0 : (uint16_t)x;
+	port[FADT_32] = le32(t + off) > 0xffff ? 0 : (uint16_t)le16(t + off);
+}
+
+/* Stores the addresses of a table, or 0. */
+static void
+table_addresses(const uint8_t *t, size_t len, uint32_t off, uint32_t xoff,
+    uint64_t pa[FADT_NFIELDS])
+{
+	pa[FADT_64] = len >= xoff + 8 ? le64(t + xoff) : 0;
+	pa[FADT_32] = le32(t + off);
 }
 
 bool
@@ -216,11 +279,10 @@ fadt_parse(const void *table, size_t len, struct fadt_info *fi)
 	memset(fi, 0, sizeof(*fi));
 	if (len < FADT_REV1_LEN || !acpi_table_good(table, len, "FACP"))
 		return (false);
-	fi->dsdt_pa = le32(t + FADT_DSDT);
-	if (len >= FADT_X_DSDT + 8 && le64(t + FADT_X_DSDT) != 0)
-		fi->dsdt_pa = le64(t + FADT_X_DSDT);
-	fi->pm1a_cnt = register_port(t, len, FADT_PM1A_CNT, FADT_X_PM1A_CNT);
-	fi->pm1b_cnt = register_port(t, len, FADT_PM1B_CNT, FADT_X_PM1B_CNT);
+	table_addresses(t, len, FADT_FACS, FADT_X_FACS, fi->facs_pa);
+	table_addresses(t, len, FADT_DSDT, FADT_X_DSDT, fi->dsdt_pa);
+	register_ports(t, len, FADT_PM1A_CNT, FADT_X_PM1A_CNT, fi->pm1a_cnt);
+	register_ports(t, len, FADT_PM1B_CNT, FADT_X_PM1B_CNT, fi->pm1b_cnt);
 	smi_cmd = le32(t + FADT_SMI_CMD);
 	if (smi_cmd <= 0xffff) {
 		fi->smi_cmd = (uint16_t)smi_cmd;

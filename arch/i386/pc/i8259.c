@@ -28,12 +28,12 @@ init_and_mask(uint16_t port, uint8_t vector, uint8_t cascade)
 
 /*
  * i8259_mask: masks every line, and moves the vectors away from those of the
- * exceptions, for spurious interrupts are not masked.  Once, at start, before
- * interrupts are enabled.
+ * exceptions, for spurious interrupts are not masked: they come as line 7 of
+ * the one that makes them up.  Once, at start, before interrupts are enabled.
  */
 void
 i8259_mask(void)
 {
-	init_and_mask(MASTER, 0x20, 0x04);	/* the slave is on line 2 */
-	init_and_mask(SLAVE, 0x28, 0x02);
+	init_and_mask(MASTER, VECTOR_8259, 0x04); /* the slave is on line 2 */
+	init_and_mask(SLAVE, VECTOR_8259 + 8, 0x02);
 }

@@ -119,10 +119,11 @@ ioapic_mask_isa(u_int irq)
 	spin_unlock(&ioapic_lock);
 }
 
-void
+bool
 isa_intr(u_int irq)
 {
 	if (handlers[irq] == NULL)
-		panic("interrupt of ISA IRQ %u, which has no handler", irq);
+		return (false);
 	handlers[irq]();
+	return (true);
 }

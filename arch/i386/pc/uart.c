@@ -77,13 +77,12 @@ wait_for(uint8_t bits, u_int polls)
 static bool
 loops_back(void)
 {
-	bool same = false;
-
 	outb(COM_MCR, MCR_LOOP);
 	outb(COM1, PROBE);
-	for (u_int i = 0; i <= FIFO_SIZE && !same; i++)
-		same = wait_for(LSR_DR, PROBE_POLLS) && inb(COM1) == PROBE;
-	return (same);
+	for (u_int i = 0; i <= FIFO_SIZE && wait_for(LSR_DR, PROBE_POLLS); i++)
+		if (inb(COM1) == PROBE)
+			return (true);
+	return (false);
 }
 
 /* 115,200 baud, 8 bits, no parity, no interrupts, whatever was set before. */

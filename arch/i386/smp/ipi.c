@@ -84,16 +84,20 @@ hw_send_ipi(u_int cpu, enum ipi_verb verb)
 	    ICR_FIXED | (VECTOR_IPI + verb));
 }
 
-/* ipi_handle: handles an interrupt from another CPU.  Interrupts off. */
-void
+/*
+ * ipi_handle: handles an interrupt from another CPU.  False if it has no
+ * handler: then it is the firmware's.  Interrupts off.
+ */
+bool
 ipi_handle(enum ipi_verb verb)
 {
 	struct pcpu *pc = curpcpu();
 
-	pc->pc_ipis_taken[verb]++;
 	if (handlers[verb] == NULL)
-		panic("IPI %s, which has no handler", ipi_names[verb]);
+		return (false);
+	pc->pc_ipis_taken[verb]++;
 	handlers[verb]();
+	return (true);
 }
 
 /*

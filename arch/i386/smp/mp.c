@@ -23,11 +23,12 @@
 #include <machine/lapic.h>
 #include <machine/mp.h>
 #include <machine/pmap.h>
+#include <machine/trap.h>
 #include <machine/tsc.h>
 #include <machine/vmparam.h>
 
-#define	TRAMPOLINE_PA	0x8000u
 #define	AP_START_MS	1000u
+#define	FIRST_TICK_MS	1000u
 #define	INIT_US		10000u	/* SDM vol. 3A 8.4.4.1 */
 #define	SIPI_US		200u	/* SDM vol. 3A 8.4.4.1 */
 
@@ -39,7 +40,29 @@ void	ap_enter(void) __dead2;		/* called by the trampoline */
 static struct pcpu *volatile ap_pcpu;
 static void *volatile ap_stack;
 static void (*volatile ap_run)(void);
+static vm_paddr_t ap_start;	/* page of the trampoline */
 static volatile u_int ap_apicid; /* its own, in the image: see ap_enter() */
+
+/*
+ * Turns on this CPU's local APIC, and ends the interrupts that the firmware
+ * left in service: each would hold back all of its priority and below.  Those
+ * that are pending come when interrupts are enabled.  Interrupts off.
+ */
+static void
+enable_lapic(void)
+{
+	u_int vector;
+
+	lapic_enable();
+	for (u_int i = 0; i < NVECTORS; i++) {
+		vector = lapic_in_service();
+		if (vector == 0)
+			break;
+		stray_note(vector);
+		lapic_eoi();
+	}
+	stray_report();
+}
 
 /* An AP on its own stack, in the final page tables. */
 static void __dead2
@@ -49,7 +72,7 @@ ap_main(void)
 	void (*run)(void) = ap_run;
 
 	desc_init_cpu(me);
-	lapic_enable();
+	enable_lapic();
 	atomic_store_rel_32(&me->pc_online, 1);
 	run();
 	__builtin_unreachable();
@@ -80,10 +103,12 @@ ap_enter(void)
 static bool
 wait_until_online(const struct pcpu *pc)
 {
-	uint64_t start = cpu_ticks();
+	struct stopwatch watch = { 0 };
+	uint64_t passed = 0;
 
 	while (pc->pc_online == 0) {
-		if (cpu_ticks() - start > AP_START_MS * ticks_per_ms)
+		passed += stopwatch_lap(&watch);
+		if (passed > AP_START_MS * ticks_per_ms)
 			return (false);
 		cpu_spinwait();
 	}
@@ -110,7 +135,7 @@ mp_start_ap(struct pcpu *pc, void *stack, void (*run)(void))
 	lapic_send(apicid, ICR_INIT);
 	DELAY(INIT_US);
 	for (int i = 0; i < 2 && pc->pc_online == 0; i++) {
-		lapic_send(apicid, ICR_STARTUP | TRAMPOLINE_PA >> 12);
+		lapic_send(apicid, ICR_STARTUP | atop(ap_start));
 		DELAY(SIPI_US);
 	}
 	if (wait_until_online(pc))
@@ -128,48 +153,78 @@ static u_int
 list_others(const struct madt_info *mi, uint8_t apicids[MAXCPU])
 {
 	u_int self = lapic_id(), n = 0;
+	bool named = false;
 
-	for (u_int i = 0; i < mi->ncpus; i++)
+	for (u_int i = 0; i < mi->ncpus; i++) {
+		named |= mi->apicid[i] == self;
 		if (mi->apicid[i] != self && n < MAXCPU)
 			apicids[n++] = mi->apicid[i];
+	}
+	if (!named && mi->error == NULL)
+		printf("mp: the MADT does not name this CPU, with APIC id %u\n",
+		    self);
 	return (n);
 }
 
 static void
-read_madt(struct madt_info *mi)
+print_madt(const struct madt_info *mi)
 {
-	acpi_find_cpus(mi);
-	if (mi->error != NULL) {
+	if (mi->error != NULL)
 		printf("mp: running on one CPU, because the MADT is unusable: "
 		    "%s\n", mi->error);
-		mi->lapic_pa = LAPIC_DEFAULT_PA;
-	}
 	if (mi->nunreachable != 0)
 		printf("mp: %u CPUs have APIC ids above %u, left out\n",
 		    mi->nunreachable, ACPI_MAXAPICID);
 }
 
 /*
+ * Waits for the first interrupt of this CPU's clock.  An interrupt controller
+ * that lets none through would otherwise show as a sleep without an end.
+ */
+static void
+wait_for_tick(void)
+{
+	const struct pcpu *pc = curpcpu();
+
+	for (u_int ms = 0; pc->pc_ticks == 0; ms++) {
+		if (ms == FIRST_TICK_MS)
+			panic("mp: the clock of CPU 0 does not interrupt it");
+		DELAY(1000);
+	}
+}
+
+/*
  * mp_init: starts this CPU's local APIC and clock, and the I/O APICs; stores
- * the APIC ids of the other CPUs and returns their number.  Once, with
- * interrupts off; they are on afterwards.
+ * the APIC ids of the other CPUs that can be started and returns their number.
+ * low_page is a free page below 1 MiB for that, or 0.  Once, with interrupts
+ * off; they are on afterwards.
  */
 u_int
-mp_init(uint8_t apicids[MAXCPU])
+mp_init(uint8_t apicids[MAXCPU], vm_paddr_t low_page)
 {
-	struct madt_info mi;
+	const struct madt_info *mi = acpi_madt();
+	u_int n;
 
 	i8259_mask();
-	read_madt(&mi);
-	lapic_init(mi.lapic_pa);
-	lapic_enable();
+	print_madt(mi);
+	lapic_init(mi);
+	enable_lapic();
 	lapic_timer_calibrate();
 	curpcpu()->pc_machine.apicid = lapic_id();
-	ioapic_init(&mi);
+	ioapic_init(mi);
 	acpi_find_power();
 	clock_start();
 	enable_intr();
-	memcpy(pmap_dmap(TRAMPOLINE_PA), trampoline_start,
+	wait_for_tick();
+	n = list_others(mi, apicids);
+	if (low_page == 0) {
+		if (n != 0)
+			printf("mp: running on one CPU: no page below 1 MiB "
+			    "is free for the start of another\n");
+		return (0);
+	}
+	ap_start = low_page;
+	memcpy(pmap_dmap(low_page), trampoline_start,
 	    (size_t)(trampoline_end - trampoline_start));
-	return (list_others(&mi, apicids));
+	return (n);
 }

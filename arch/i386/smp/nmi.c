@@ -6,6 +6,12 @@
 /*
  * Non-maskable interrupts between CPUs: a panic stops the others with them,
  * and the watchdog looks at a CPU that hangs, perhaps with interrupts off.
+ *
+ * An NMI says neither what it is for nor which CPU sent it, and may come long
+ * after it was sent, if the CPU that it is for does not run, as in a guest.  So
+ * there is a state for each CPU, and at most one NMI for a back-trace is on its
+ * way to each.  Invariant: that is so exactly while the state is WANTED or
+ * GIVEN_UP.
  */
 
 #include <sys/types.h>
@@ -24,12 +30,17 @@
 
 static volatile uint32_t stopping;	/* 1 once a panic stops the others */
 
-/* What nmi_backtrace() asks for and nmi_handle(), on that CPU, answers. */
-static struct {
-	uintptr_t calls[BACKTRACE_MAX];
+/*
+ * What nmi_backtrace() asks a CPU for, and nmi_handle(), on that CPU, answers.
+ * The calls belong to that CPU in the states WANTED and GIVEN_UP, and to the
+ * CPU that asks in the others.
+ */
+enum { NONE, WANTED, GIVEN_UP, ANSWERED };
+static struct request {
+	volatile uint32_t state;	/* NONE to ANSWERED */
 	u_int ncalls;
-	volatile uint32_t wanted_of;	/* a CPU's number plus 1, or 0 */
-} request;
+	uintptr_t calls[BACKTRACE_MAX];
+} requests[MAXCPU];
 
 static void __dead2
 stop(struct pcpu *pc, const struct trapframe *tf)
@@ -37,6 +48,26 @@ stop(struct pcpu *pc, const struct trapframe *tf)
 	pc->pc_stopped = tf;
 	for (;;)
 		cpu_halt();
+}
+
+/*
+ * Answers the request to this CPU, if there is one.  One that was given up ends
+ * here, unless it is wanted again meanwhile.
+ */
+static bool
+answer(struct request *r, const struct trapframe *tf)
+{
+	uint32_t state = atomic_load_acq_32(&r->state);
+
+	if (state != WANTED && state != GIVEN_UP)
+		return (false);
+	r->calls[0] = tf->eip;
+	r->ncalls = 1 + backtrace_collect((const void *)(vm_offset_t)tf->ebp,
+	    r->calls + 1, BACKTRACE_MAX - 1);
+	while (!atomic_cmpset_32(&r->state, WANTED, ANSWERED) &&
+	    !atomic_cmpset_32(&r->state, GIVEN_UP, NONE))
+		continue;
+	return (true);
 }
 
 /*
@@ -52,36 +83,48 @@ nmi_handle(const struct trapframe *tf)
 
 	if (stopping != 0 && !panicked_here())
 		stop(pc, tf);
-	if (atomic_load_acq_32(&request.wanted_of) != pc->pc_cpuid + 1)
-		return (false);
-	request.calls[0] = tf->eip;
-	request.ncalls = 1 + backtrace_collect((const void *)(vm_offset_t)
-	    tf->ebp, request.calls + 1, BACKTRACE_MAX - 1);
-	/* Last, for it says that the calls are there. */
-	atomic_store_rel_32(&request.wanted_of, 0);
-	return (true);
+	return (answer(&requests[pc->pc_cpuid], tf));
+}
+
+/*
+ * Sends an NMI for a back-trace to another CPU, unless one that was given up is
+ * still on its way there: that one will answer.
+ */
+static void
+ask(u_int cpu)
+{
+	struct request *r = &requests[cpu];
+
+	if (atomic_cmpset_32(&r->state, GIVEN_UP, WANTED))
+		return;
+	atomic_store_rel_32(&r->state, WANTED);
+	lapic_send(pcpus[cpu]->pc_machine.apicid, ICR_NMI);
 }
 
 /*
  * nmi_backtrace: asks another CPU by NMI what it is doing: stores the addresses
  * of its calls, at most max.  Returns how many; 0 if it did not answer in
- * 100 ms.  Any context but NMI, one user at a time.
+ * 100 ms, and then a late answer is for the next request to that CPU, or for
+ * none.  Any context but NMI, one user at a time.
  */
 u_int
 nmi_backtrace(u_int cpu, uintptr_t calls[], u_int max)
 {
-	uint64_t start = cpu_ticks();
+	struct request *r = &requests[cpu];
+	struct stopwatch watch = { 0 };
+	uint64_t passed = 0;
 
-	request.wanted_of = cpu + 1;
-	lapic_send(pcpus[cpu]->pc_machine.apicid, ICR_NMI);
-	while (atomic_load_acq_32(&request.wanted_of) != 0) {
-		if (cpu_ticks() - start > BACKTRACE_MS * ticks_per_ms)
+	ask(cpu);
+	while (atomic_load_acq_32(&r->state) != ANSWERED) {
+		passed += stopwatch_lap(&watch);
+		if (passed > BACKTRACE_MS * ticks_per_ms &&
+		    atomic_cmpset_32(&r->state, WANTED, GIVEN_UP))
 			return (0);
 		cpu_spinwait();
 	}
-	if (max > request.ncalls)
-		max = request.ncalls;
-	memcpy(calls, request.calls, max * sizeof(*calls));
+	if (max > r->ncalls)
+		max = r->ncalls;
+	memcpy(calls, r->calls, max * sizeof(*calls));
 	return (max);
 }
 
@@ -93,7 +136,8 @@ nmi_backtrace(u_int cpu, uintptr_t calls[], u_int max)
 void
 nmi_stop_others(void)
 {
-	uint64_t start = cpu_ticks();
+	struct stopwatch watch = { 0 };
+	uint64_t passed = 0;
 	u_int me = curcpu_id();
 
 	stopping = 1;
@@ -102,6 +146,8 @@ nmi_stop_others(void)
 			lapic_send(pcpus[i]->pc_machine.apicid, ICR_NMI);
 	for (u_int i = 0; i < mp_ncpus; i++)
 		while (i != me && pcpus[i]->pc_stopped == NULL &&
-		    cpu_ticks() - start < STOP_MS * ticks_per_ms)
+		    passed < STOP_MS * ticks_per_ms) {
+			passed += stopwatch_lap(&watch);
 			cpu_spinwait();
+		}
 }

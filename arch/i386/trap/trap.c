@@ -16,7 +16,6 @@
 #include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/systm.h>
-#include <machine/clock.h>
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
 #include <machine/ioapic.h>
@@ -24,9 +23,6 @@
 #include <machine/lapic.h>
 #include <machine/nmi.h>
 #include <machine/trap.h>
-#include <vm/tlb.h>
-
-#define	NTRAPS		32
 
 #define	PF_PRESENT	0x01u		/* of an error code: not allowed */
 #define	PF_WRITE	0x02u
@@ -54,12 +50,12 @@ double_fault(void)
 {
 	struct pcpu *pc = curpcpu();
 	const struct tss *tss = &pc->pc_machine.main_tss;
-	static struct trapframe tf;	/* only the first panic shows one */
-
-	tf = (struct trapframe){ .edi = tss->edi, .esi = tss->esi,
+	/* On this CPU's own stack: another CPU may be here as well. */
+	struct trapframe tf = { .edi = tss->edi, .esi = tss->esi,
 	    .ebp = tss->ebp, .ebx = tss->ebx, .edx = tss->edx,
 	    .ecx = tss->ecx, .eax = tss->eax, .trapno = T_DOUBLEFLT,
 	    .eip = tss->eip, .cs = tss->cs, .eflags = tss->eflags };
+
 	panic_frame(&tf, "double fault at %pS, esp %p (stack overflow of %s?), "
 	    "cr2 %p", (void *)(vm_offset_t)tss->eip,
 	    (void *)(vm_offset_t)tss->esp, pc->pc_curthread->td_name,
@@ -90,8 +86,11 @@ page_fault(struct trapframe *tf)
 static void
 exception(struct trapframe *tf)
 {
-	if (tf->trapno == T_NMI && nmi_handle(tf))
+	if (tf->trapno == T_NMI) {
+		if (!nmi_handle(tf))
+			stray_note(T_NMI);
 		return;
+	}
 	if (tf->trapno == T_DEBUG && trap_step != NULL) {
 		trap_step(tf);
 		return;
@@ -104,23 +103,36 @@ exception(struct trapframe *tf)
 	    tf->err);
 }
 
+/* Calls the handler of a vector; false if it has none. */
+static bool
+dispatch(u_int vector)
+{
+	if (vector >= VECTOR_IPI && vector < VECTOR_IPI + IPI_NVERBS)
+		return (ipi_handle((enum ipi_verb)(vector - VECTOR_IPI)));
+	if (vector >= VECTOR_ISA && vector < VECTOR_ISA + ISA_IRQS)
+		return (isa_intr(vector - VECTOR_ISA));
+	if (vector != VECTOR_CLOCK)
+		return (false);
+	hardclock();
+	return (true);
+}
+
+/*
+ * Handles an interrupt.  Spurious ones, of the local APIC and of an 8259, are
+ * not in service in the local APIC, and take no EOI (SDM vol. 3A 10.9): that
+ * would end another interrupt.
+ */
 static void
 interrupt(u_int vector)
 {
 	struct pcpu *pc = curpcpu();
 
-	if (vector == VECTOR_SPURIOUS)
-		return;		/* takes no EOI (SDM vol. 3A 10.9) */
 	pc->pc_intr_depth++;
-	lapic_eoi();
-	if (vector == VECTOR_CLOCK)
-		hardclock();
-	else if (vector >= VECTOR_IPI && vector < VECTOR_IPI + IPI_NVERBS)
-		ipi_handle((enum ipi_verb)(vector - VECTOR_IPI));
-	else if (vector >= VECTOR_ISA && vector < VECTOR_ISA + ISA_IRQS)
-		isa_intr(vector - VECTOR_ISA);
-	else
-		panic("unexpected interrupt on vector 0x%x", vector);
+	if (lapic_in_service() == vector)
+		lapic_eoi();
+	if (!dispatch(vector))
+		stray_note(vector);
+	stray_report();
 	pc->pc_intr_depth--;
 	if (pc->pc_need_resched != 0)
 		sched_preempt();
@@ -147,10 +159,7 @@ defer_interrupt(struct pcpu *pc, struct trapframe *tf)
 void
 trap(struct trapframe *tf)
 {
-	if ((curpcpu()->pc_tlb & TLB_IDLE) != 0) {
-		tlb_leave_idle();
-		clock_start();
-	}
+	sched_leave_idle();
 	if (tf->trapno < NTRAPS)
 		exception(tf);
 	else if (curpcpu()->pc_soft_masked != 0)
