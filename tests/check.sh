@@ -17,6 +17,16 @@ trap 'rm -rf "$dir"' EXIT
 trap 'exit 1' HUP INT TERM
 n=0
 
+# Tests that call make get nothing from the make that runs them, but use the
+# compiler that built this tree, and build first what is not up to date.
+make_ready()
+{
+	unset MFLAGS MAKELEVEL MAKEOVERRIDES
+	cc=$(sed 's/ -m32 .*//' build/flags)
+	export MAKEFLAGS="-- CC=$(echo "$cc" | sed 's/ /\\ /g')"
+	make >/dev/null 2>&1 || echo 'Bail out! the kernel does not build'
+}
+
 # check NAME STATUS PATTERN COMMAND...: one test, which passes if COMMAND exits
 # with STATUS and a line of its output matches PATTERN.  An empty PATTERN wants
 # no output at all.

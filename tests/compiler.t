@@ -10,9 +10,9 @@
 # Makefile, as a specs file or the way it was configured does.
 
 . "$(dirname "$0")/check.sh"
-unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
+make_ready
+real=${cc%% *}
 
-real=$(cut -d ' ' -f 1 build/flags)
 tree=$dir/tree
 mkdir -p "$tree/build"
 cp -a Makefile linker.ld scripts arch boot kern vm sf_buf sys tests "$tree"

@@ -18,7 +18,8 @@ my $limit = 120;		# seconds that a boot may take
 
 chdir(dirname(abs_path($0)) . '/..') or die "chdir: $!\n";
 # make coverage sets another kernel, and a folder for the machines' logs.
-my $kernel = defined $ENV{LOGS} && $ENV{KERNEL} || 'build/mayfly.elf';
+my $kernel = defined $ENV{MAYFLY_LOGS} && $ENV{MAYFLY_KERNEL} ||
+    'build/mayfly.elf';
 my $dir = tempdir(CLEANUP => 1);
 my $pid;
 

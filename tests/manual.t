@@ -91,6 +91,11 @@ gone=$(grep -ohE \
 [ -z "$gone" ]
 result $? 'functions and cases that the documents name' "$gone"
 
+# A script reads SMP= from its arguments, and MAYFLY_SMP from the environment.
+wrong=$(grep -nE '\b[A-Z]{2,}=[^ ]* .*sh (scripts|tests)/' $documents)
+[ -z "$wrong" ]
+result $? 'variables that the documents give to scripts' "$wrong"
+
 failed=$(sh tests/bench/stairs/run -n 2>&1)
 [ -z "$failed" ]
 result $? 'patches that docs/stairs.md measures' "$failed"

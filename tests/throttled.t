@@ -22,11 +22,12 @@ my $pid = 0;				# QEMU's, while it runs
 
 chdir(dirname(abs_path($0)) . '/..') or die "chdir: $!\n";
 # make coverage sets another kernel, and a folder for the logs.
-my $logs = delete $ENV{LOGS} // 'build/logs';
-delete $ENV{KERNEL} unless $logs ne 'build/logs';
-delete @ENV{qw(CPU LOG ACCEL_THREAD SERIAL)};
-%ENV = (%ENV, SMP => 1, MEM => '64M', MACHINE => 'pc', FILE => '',
-    BOOT => 'kernel', APPEND => 'test=clock.a_second_of_the_rtc_is_a_second');
+my ($logs, $kernel) = @ENV{qw(MAYFLY_LOGS MAYFLY_KERNEL)};
+$kernel = 'build/mayfly.elf' unless defined $logs;
+$logs //= 'build/logs';
+delete @ENV{grep { /^MAYFLY_/ } keys %ENV};
+my @variables = ('SMP=1', 'MEM=64M', 'FILE=', "KERNEL=$kernel",
+    'APPEND=test=clock.a_second_of_the_rtc_is_a_second');
 system('mkdir', '-p', $logs);
 
 sub end_it { kill KILL => $pid if $pid; $pid = 0 }
@@ -44,7 +45,7 @@ sub boot
 		open STDIN, '<', '/dev/null';
 		open STDOUT, '>', $log;
 		open STDERR, '>&', \*STDOUT;
-		exec 'sh', 'scripts/qemu' or POSIX::_exit(2);
+		exec 'sh', 'scripts/qemu', @variables or POSIX::_exit(2);
 	}
 	while (time < $end) {
 		sleep $run / 1000;
