@@ -331,7 +331,21 @@ sub start_unread {
 		open(STDOUT, '>&', $out);
 		exec(@qemu);
 	}
-	$seen = '';
+	$seen = $output = '';
+}
+
+# Waits until the pipe is full, and the kernel has noticed.
+sub pipe_full {
+	my $until = time + $limit;
+	my ($bytes, $n) = ('', 0);
+
+	while ($n < 4096 && time < $until) {
+		sleep(0.1);
+		$bytes = pack('L', 0);
+		ioctl($from, 0x541b, $bytes) or die "FIONREAD: $!\n";
+		$n = unpack('L', $bytes);
+	}
+	sleep(3);
 }
 
 subtest 'a terminal that is not read' => sub {
@@ -341,8 +355,37 @@ subtest 'a terminal that is not read' => sub {
 	expect(qr/^1\.\.(\d+)\n(?:ok \d+ .*\n)+/m, 'and comes');
 	ended(33, 'so the tests pass');
 
+	# Output that nothing could wait for is lost, and the run has not passed.
+	start_unread({ APPEND => 'test=console.prints_much_under_a_spin_lock' },
+	    1000);
+	pipe_full();
+	expect(qr/^console: \d+ bytes were lost here$/m, 'a loss is told');
+	ended(35, 'and the run has failed');
+	start_unread({ APPEND => 'test=console.prints_much_under_a_spin_lock' },
+	    4096);
+	expect(qr/^# line 0 .*^# line 1999 /ms, 'a terminal that is read has all');
+	ended(33, 'and the run passes');
+
 	start_unread({ APPEND => 'test=panic.in_an_interrupt' }, 500);
 	ended(37, 'a panic waits for it for a while only', 'leave');
+};
+
+subtest 'whole lines from many CPUs' => sub {
+	my ($whole, $other) = (0, 0);
+	start([SMP => 4, APPEND => 'test=console.many_cpus_print_at_once'],
+	    @qemu);
+	expect(qr/^ok 1 /m, 'are printed');
+	for (split(/\n/, $output =~ s/.*?^1\.\.1\n//msr)) {
+		if (/^# cpu \d line (\d+) (0+)\.$/ &&
+		    length($2) == ($1 % 50 || 1)) {
+			$whole++;
+		} elsif (!/^(?:ok 1 .*|# console.*)?$/) {
+			$other++;
+			diag("not whole: $_");
+		}
+	}
+	is("$whole, $other", '800, 0', 'and whole');
+	ended(33, 'at the end');
 };
 
 # More than the port and the kernel hold, while a command runs.

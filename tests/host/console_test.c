@@ -473,7 +473,8 @@ test_input(void)
 	ok(reads_all(numbered(3600)), "a paste of 3.6 KB");
 	ok(reads_all(numbered(20000)), "a paste of 20 KB");
 	start();
-	ok(polling && reads_all(numbered(20000)), "the same without interrupts");
+	ok(polling && reads_all(numbered(20000)),
+	    "the same without interrupts");
 	start();
 	after_panic = true;
 	ok(reads_all(numbered(20000)), "and after a panic");

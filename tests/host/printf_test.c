@@ -4,9 +4,9 @@
  */
 
 /*
- * Tests kern/console/printf.c on the host: who waits for a port that takes
- * nothing, for how long, and under which lock.  The console is a count of bytes
- * that the port has not taken.  Output is TAP.
+ * Tests kern/console/printf.c on the host: which callers wait for a port that
+ * takes nothing, for how long, and under which lock.  The console is a count of
+ * bytes that the port has not taken.  Output is TAP.
  */
 
 #include <stdio.h>

@@ -60,7 +60,7 @@ line_status(void)
 	return (status);
 }
 
-/* Waits for any of these bits; false if none comes in so many looks. */
+/* Waits for any of these bits; false if none comes within that many looks. */
 static bool
 wait_for(uint8_t bits, u_int polls)
 {
