@@ -34,6 +34,9 @@
 #include <vm/vm_page.h>
 
 #define	MIN_RAM_MB	32
+/* What must be free for threads and pages, and for the stacks of each CPU. */
+#define	MIN_FREE	0x200000u
+#define	MIN_FREE_CPU	0x18000u
 
 extern char kern_start_pa[], kern_end[];
 
@@ -101,7 +104,7 @@ parse_boot(uint32_t magic, uint32_t info)
 	}
 }
 
-/* What the page tables, the slots and the arena's tags will take. */
+/* What the page tables, the slots and the arena's tags take; what is left. */
 static void
 find_needs(vm_paddr_t end, struct ram_needs *needs)
 {
@@ -110,6 +113,7 @@ find_needs(vm_paddr_t end, struct ram_needs *needs)
 	needs->limit = pmap_dmap_end(end);
 	needs->size = pmap_tables_size(ram, end, nsfbufs) +
 	    kmem_tags_size(KVA_MIN, pmap_kva_end(ram));
+	needs->left = MIN_FREE + acpi_madt()->ncpus * MIN_FREE_CPU;
 }
 
 /* Plans what is placed in memory; ends the machine if it does not fit. */

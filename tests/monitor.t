@@ -263,11 +263,11 @@ subtest 'after a panic' => sub {
 		ended(0, "reboot after $test");
 	}
 
-	# Before there are slots, pages and other CPUs.
-	start([BOOT => 'map_small_pieces', MEM => '1G',
-	    APPEND => 'panic=monitor'], @qemu);
-	expect(qr/^panic: CPU 0: ram: \d+ bytes of tables do not fit/m,
-	    'a panic while the page tables are made');
+	# Before there are slots and other CPUs.
+	start([BOOT => 'early_panic', SMP => 2, APPEND => 'panic=monitor'],
+	    @qemu);
+	expect(qr/^panic: CPU 0: page fault at .*: read of 0x1, not present/m,
+	    'a panic before other CPUs are started');
 	prompt();
 	command('sfstat', 'sfstat: there is no pool yet');
 	command('audit', 'audit: there is no pool yet');

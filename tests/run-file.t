@@ -124,7 +124,7 @@ bad 'a file of almost 1 GiB' 1 \
 most=$(sh scripts/run-file FILE="$dir/40mb" MEM=40M </dev/null 2>&1 |
     sed -n 's/.* at most \([0-9]*\) bytes and its copy.*/\1/p')
 truncate -s "${most:-0}" "$dir/most"
-truncate -s "$((${most:-0} + 300000))" "$dir/more"
+truncate -s "$((${most:-0} + 2000000))" "$dir/more"
 good 'the largest file of a small machine' "$dir/most" MEM=40M
 bad 'a larger file on a small machine' 1 "at most [0-9]+ bytes and its copy" \
     "$dir/more" MEM=40M

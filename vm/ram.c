@@ -31,7 +31,6 @@
 #include <vm/vm_page.h>
 
 #define	LOW_RESERVED	0x100000u	/* firmware's, trampoline's */
-#define	LEFT_LEAST	0x800000u	/* for stacks, threads, pages: 8 MiB */
 #define	MODULE_MOST	0x40000000u	/* of the main job: 1 GiB */
 /* The main job keeps 4 bytes for each page of a module. */
 #define	INDEX_SIZE(size) round_page((size) / (PAGE_SIZE / 4))
@@ -46,6 +45,7 @@ struct plan {
 	vm_paddr_t	end;		/* of what the page array covers */
 	vm_paddr_t	array;		/* where the page array is */
 	vm_paddr_t	next, last;	/* the piece for ram_alloc() */
+	vm_size_t	left;		/* what must be free, at least */
 };
 
 static struct plan plan;
@@ -123,12 +123,13 @@ make_plan(const struct bootinfo *bi, ram_needs_t *find_needs, struct plan *p)
 	p->array = largest_below(&p->free, p->end).end - array;
 	physmem_remove(&p->free, p->array, p->array + array);
 	find_needs(p->end, &needs);
+	p->left = needs.left;
 	p->next = largest_below(&p->free, needs.limit).start;
 	p->last = p->next + needs.size;
 	if (p->last > largest_below(&p->free, needs.limit).end)
 		return (false);
 	physmem_remove(&p->free, p->next, p->last);
-	return (physmem_size(&p->free) >= LEFT_LEAST);
+	return (physmem_size(&p->free) >= p->left);
 }
 
 /*
@@ -150,8 +151,7 @@ largest_module(const struct bootinfo *bi, ram_needs_t *find_needs)
 		other.mod_end = bi->mod_start + size;
 		reserved_set_end(&other.reserved, bi->mod_start, other.mod_end);
 		if (make_plan(&other, find_needs, &p) &&
-		    physmem_size(&p.free) >= size + INDEX_SIZE(size) +
-		    LEFT_LEAST)
+		    physmem_size(&p.free) >= size + INDEX_SIZE(size) + p.left)
 			low = pages;
 		else
 			high = pages - 1;
@@ -200,8 +200,8 @@ print_unused(const struct physmem *all)
 /*
  * ram_init: takes over the RAM of the loader's memory map that is free, and
  * sets ram_end.  Prints what RAM it cannot use.  Once.  find_needs says what
- * will be allocated.  Returns false, and a sentence in err, if that does not
- * fit, and 8 MiB more.
+ * will be allocated, and what must be free besides.  Returns false, and a
+ * sentence in err, if that does not fit.
  */
 bool
 ram_init(const struct bootinfo *bi, ram_needs_t *find_needs, char *err,

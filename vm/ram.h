@@ -12,10 +12,12 @@
 
 struct bootinfo;
 
-/* What ram_alloc() will be asked for, in all: whole pages. */
+/* What start-up needs; sizes in bytes. */
 struct ram_needs {
-	vm_size_t	size;		/* bytes */
-	vm_paddr_t	limit;		/* all of it must lie below */
+	vm_size_t	size;		/* of all that ram_alloc() is asked
+					   for, whole pages */
+	vm_paddr_t	limit;		/* below which all of it must lie */
+	vm_size_t	left;		/* that must then be free */
 };
 
 /* Computes the needs of a machine whose page array ends at ram_end. */

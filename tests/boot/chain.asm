@@ -867,6 +867,29 @@ if_fault madt_broadcast			; the last CPU has the broadcast id
 %assign made 1
 %endif
 
+; As madt_broadcast, and the kernel's message about it is damaged, so that it
+; takes the number of CPUs for a string: a panic before there are other CPUs.
+if_fault early_panic
+%if chosen
+	mov	edi, 0x100000
+.search:
+	cmp	edi, 0x400000
+	jae	not_made
+	inc	edi
+	cmp	dword [edi], "%u C"
+	jne	.search
+	cmp	dword [edi + 4], "PUs "
+	jne	.search
+	cmp	dword [edi + 8], "have"
+	jne	.search
+	mov	byte [edi + 1], 's'
+	call	find_madt
+	call	last_cpu
+	mov	byte [edi + LAPIC_ID], 255
+	jmp	fix_checksum
+%assign made 1
+%endif
+
 ; The last CPU, which -smp N,maxcpus=N+1 leaves out, is marked as enabled.
 if_fault madt_dead_cpu
 %if chosen

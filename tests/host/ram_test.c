@@ -18,6 +18,7 @@
 #define	MB		(1ull << 20)
 #define	GB		(1ull << 30)
 #define	IMAGE_END	0x2ff000u
+#define	LEFT_LEAST	(8 * MB)	/* that must be free */
 
 /* kern_end is linked KERNBASE above. */
 __asm__(".globl kern_start_pa, kern_end\n"
@@ -116,6 +117,7 @@ find_needs(vm_paddr_t end, struct ram_needs *needs)
 {
 	needs->size = tables;
 	needs->limit = lower(end, limit);
+	needs->left = LEFT_LEAST;
 }
 
 static bool

@@ -71,9 +71,9 @@ void	madt_parse(const void *table, size_t len, struct madt_info *mi);
 
 /*
  * madt_lapic_pa: returns the address of this CPU's local APIC.  That is what
- * IA32_APIC_BASE says, apic_base, because the CPU itself goes by it; only if the
- * MSR has no address, the MADT's counts, if it is possible with addresses of
- * maxphyaddr bits.
+ * IA32_APIC_BASE says, apic_base, because the CPU itself goes by it; only if
+ * the MSR has no address, the MADT's counts, if it is possible with addresses
+ * of maxphyaddr bits.
  */
 uint64_t madt_lapic_pa(const struct madt_info *mi, uint64_t apic_base,
 	    u_int maxphyaddr);
@@ -129,7 +129,7 @@ void	acpi_init(struct reserved_list *list);
 /* acpi_madt: what acpi_init() found out about the CPUs. */
 const struct madt_info *acpi_madt(void);
 
-/* acpi_find_power: chooses the registers of acpi_poweroff().  Once, at start. */
+/* acpi_find_power: chooses acpi_poweroff()'s registers.  Once, at start. */
 void	acpi_find_power(void);
 
 /*

@@ -60,8 +60,8 @@ static uint32_t timer_per_tick;		/* timer counts in 1/HZ s */
 /*
  * lapic_init: maps the local APIC's registers, at the address that this CPU has
  * in its MSR, whatever the MADT says.  Once, at start.  Ends the run if the
- * firmware left it in x2APIC mode: then the registers are MSRs, and the way back
- * leads through a reset of all CPUs (SDM vol. 3A 10.12.5).
+ * firmware left it in x2APIC mode: then the registers are MSRs, and the way
+ * back leads through a reset of all CPUs (SDM vol. 3A 10.12.5).
  */
 void
 lapic_init(const struct madt_info *mi)
@@ -75,8 +75,8 @@ lapic_init(const struct madt_info *mi)
 		machine_exit(EXIT_NOTHING);
 	}
 	if (mi->error == NULL && mi->lapic_pa != pa)
-		printf("lapic: at 0x%llx, as IA32_APIC_BASE says; the MADT says "
-		    "0x%llx\n", (unsigned long long)pa,
+		printf("lapic: at 0x%llx, as IA32_APIC_BASE says; the MADT "
+		    "says 0x%llx\n", (unsigned long long)pa,
 		    (unsigned long long)mi->lapic_pa);
 	lapic = pmap_mapdev(pa, LAPIC_SIZE);
 	if (lapic == NULL)
