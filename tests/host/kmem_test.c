@@ -704,32 +704,38 @@ next_byte(size_t i, size_t n)
 	    i + 37);
 }
 
-/* Flips bytes around an allocation, one at a time: its free must panic. */
+/*
+ * Flip bytes around an allocation, one at a time: its free must panic.  They
+ * stop at the first that does not, for then the allocation is gone.
+ */
 static bool
 red_behind(char *p, size_t bytes, size_t behind)
 {
-	bool good = true;
-
 	for (size_t i = 0; i < behind; i = next_byte(i, behind)) {
 		p[bytes + i] ^= 1;
-		good &= PANICKED(kfree(p), "red zone behind");
+		if (!PANICKED(kfree(p), "red zone behind"))
+			return (false);
 		p[bytes + i] ^= 1;
 	}
-	return (good);
+	return (true);
 }
 
 static bool
-red_before(char *p)
+red_before(char *p, size_t bytes, size_t most)
 {
-	char *magic = (char *)&((struct redzone *)p)[-1].magic;
-	bool good = true;
+	struct redzone *r = (struct redzone *)p - 1;
 
-	for (size_t i = 0; i < sizeof(uint32_t); i++) {
-		magic[i] ^= 1;
-		good &= PANICKED(kfree(p), "red zone before");
-		magic[i] ^= 1;
+	for (size_t i = 0; i < sizeof(r->magic); i++) {
+		((char *)&r->magic)[i] ^= 1;
+		if (!PANICKED(kfree(p), "red zone before"))
+			return (false);
+		((char *)&r->magic)[i] ^= 1;
 	}
-	return (good);
+	r->bytes = (uint32_t)most + 1;
+	if (!PANICKED(kfree(p), "red zone before"))
+		return (false);
+	r->bytes = (uint32_t)bytes;
+	return (true);
 }
 
 /*
@@ -741,19 +747,19 @@ poison_everywhere(const struct class *c, size_t bytes)
 {
 	size_t n = c->size - RED_FRONT;
 	char want[64], *keep = kmalloc(bytes, 0), *p;
-	bool good = true;
 
 	for (size_t i = 0; i < n; i = next_byte(i, n)) {
 		p = kmalloc(bytes, 0);
 		kfree(p);
 		p[i] ^= 1;
 		snprintf(want, sizeof(want), "was written at offset %zu (", i);
-		good &= PANICKED((void)kmalloc(bytes, 0), want);
+		if (!PANICKED((void)kmalloc(bytes, 0), want))
+			return (false);
 		red_alloc((struct redzone *)p - 1, c->size, bytes, NULL);
 		kfree(p);
 	}
 	kfree(keep);
-	return (good);
+	return (true);
 }
 
 /* The smallest and the largest size of a class, and what it costs. */
@@ -762,49 +768,57 @@ class_good(const struct class *c, size_t least, size_t most)
 {
 	const size_t sizes[2] = { least, most };
 	size_t before;
-	bool good = true;
 	char *p;
 
 	for (u_int i = 0; i < nitems(sizes); i++) {
 		before = kmalloc_bytes();
 		p = kmalloc(sizes[i], 0);
-		good &= kmalloc_bytes() == before + c->size &&
-		    red_before(p) && red_behind(p, sizes[i],
-		    c->size - RED_FRONT - sizes[i]);
-		((struct redzone *)p)[-1].bytes = (uint32_t)most + 1;
-		good &= PANICKED(kfree(p), "red zone before");
-		((struct redzone *)p)[-1].bytes = (uint32_t)sizes[i];
+		if (kmalloc_bytes() != before + c->size ||
+		    !red_before(p, sizes[i], most) || !red_behind(p, sizes[i],
+		    c->size - RED_FRONT - sizes[i]))
+			return (false);
 		kfree(p);
 	}
-	return (good && (objects_of(c) == 1 || poison_everywhere(c, most)));
+	return (objects_of(c) == 1 || poison_everywhere(c, most));
 }
 
 static void
 test_red_zones(void)
 {
-	static const size_t large[] = { SLAB_MAX - RED_ALL + 1, PAGE_SIZE - 1,
-	    PAGE_SIZE, PAGE_SIZE + 1, 2 * PAGE_SIZE - 1 };
-	size_t least = 0, most, pages;
+	size_t least = 0, most;
 	bool good = true;
-	char *p;
 
 	reset();
-	for (u_int i = 0; i < nitems(classes); i++) {
+	for (u_int i = 0; i < nitems(classes) && good; i++) {
 		if (classes[i].size < RED_ALL)
 			continue;
 		most = classes[i].size - RED_ALL;
-		good &= class_good(&classes[i], least, most);
+		good = class_good(&classes[i], least, most);
 		least = most + 1;
 	}
 	ok(good, "every class has its sizes, red zones and poison");
-	ok(least == large[0], "a byte more than the last class is large");
-	for (u_int i = 0; i < nitems(large); i++) {
-		pages = round_page(large[i]);
+	ok(least == SLAB_MAX - RED_ALL + 1,
+	    "a byte more than the last class is large");
+}
+
+static void
+test_large_red_zones(void)
+{
+	static const size_t large[] = { SLAB_MAX - RED_ALL + 1, PAGE_SIZE - 1,
+	    PAGE_SIZE, PAGE_SIZE + 1, 2 * PAGE_SIZE - 1 };
+	bool good = true;
+	size_t bytes;
+	char *p;
+
+	reset();
+	for (u_int i = 0; i < nitems(large) && good; i++) {
+		bytes = round_page(large[i]);
 		p = kmalloc(large[i], 0);
-		good &= kmalloc_bytes() == pages && trunc_page((vm_offset_t)p)
-		    == (vm_offset_t)p;
-		good &= red_behind(p, large[i], pages - large[i]);
-		kfree(p);
+		good = kmalloc_bytes() == bytes && p == (char *)
+		    trunc_page((vm_offset_t)p) &&
+		    red_behind(p, large[i], bytes - large[i]);
+		if (good)
+			kfree(p);
 	}
 	ok(good && kmalloc_bytes() == 0, "large ones have red to their end");
 }
@@ -922,15 +936,18 @@ test_sizes(void)
 int
 main(void)
 {
+	/* So that what failed is printed before a sanitizer ends this. */
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("# seed %u\n", seed);
 	test_lists();
 	test_fit();
 	test_kva_panics();
 	test_untouched();
+	test_red_zones();
+	test_large_red_zones();
 	test_random_ops();
 	test_many();
 	test_sizes();
-	test_red_zones();
 	test_page_poison();
 	test_kmem_panics();
 	test_lowmem();

@@ -637,6 +637,16 @@ test_counts(void)
 		    1u + (z != 0) + (z == VM_ZONE_HIGH);
 	ok(good && vm_page_wired_count() == 1 + 2 + 3 + 4,
 	    "each zone's pages are counted apart");
+	for (u_int z = 0; z < VM_NZONES; z++)
+		for (u_int i = 0; i <= z; i++) {
+			vm_page_wire(&array[first[z] + z + 2 + i]);
+			vm_page_unwire(&array[first[z] + z + 2 + i], 0);
+			good &= vm_page_zone_wired(z) == z + 1 - i;
+			vm_page_unwire(&array[first[z] + z + 2 + i], 0);
+			good &= vm_page_zone_wired(z) == z - i;
+		}
+	ok(good && vm_page_wired_count() == 0,
+	    "the last unwiring of a page is counted, and no other");
 	PANICS((void)vm_page_zone_total(VM_NZONES), "bad zone 4",
 	    "bad zone's total");
 	PANICS((void)vm_page_zone_wired(VM_NZONES), "bad zone 4",
@@ -646,6 +656,8 @@ test_counts(void)
 int
 main(void)
 {
+	/* So that what failed is printed before a sanitizer ends this. */
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	avail = malloc(NFRAMES);
 	owned = malloc(NFRAMES);
 	seen = malloc(NFRAMES);
