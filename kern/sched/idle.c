@@ -35,7 +35,7 @@ sched_idle(void)
 			sched_yield();
 			continue;
 		}
-		sf_buf_tick();		/* the stopped clock will not call it */
+		sf_buf_idle();		/* no tick will close its batch */
 		clock_stop(hardclock_next());
 		tlb_enter_idle();
 		cpu_idle();
