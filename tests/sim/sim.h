@@ -74,7 +74,7 @@ struct decisions {
 struct noise {
 	uint32_t gap;			/* an event every 1 to gap + 1 steps */
 	uint8_t weight[D_EVENTS];	/* of 256; each with those before it */
-	uint8_t hold, delay, place;	/* chances, of 256 */
+	uint8_t hold, delay, place, stall;	/* chances, of 256 */
 };
 
 enum sim_mode {
@@ -95,6 +95,9 @@ struct task {
 	const void *wchan;	/* the channel that it sleeps on, or NULL */
 	bool napping, busy, catches, done;
 	int error;		/* result of the sleep */
+	uint32_t sleeps;	/* begun */
+	u_int forces;		/* flushes of all CPUs that it waited for */
+	u_int queued;		/* times that it joined the queue for slots */
 };
 
 struct cpu {
@@ -103,7 +106,9 @@ struct cpu {
 	struct task *idle;
 	bool intr_on, halted;
 	bool asleep;		/* idle, and so must not touch any sf_buf */
+	bool serves;		/* took a request to flush, and is to do it */
 	uint32_t steps;
+	uint32_t stalled;	/* is not chosen to run before this step */
 	uint32_t pending;	/* interrupts: INTR_*, or 1 << verb */
 	uint32_t in_flight;	/* IPIs sent and not yet arrived: 1 << verb */
 	uint32_t arrives[IPI_NVERBS];	/* when they arrive */
@@ -129,10 +134,20 @@ struct live {
 	u_int private_to[NCPUS];	/* valid on one CPU */
 };
 
+/* For each slot, the access that dropped its last reference. */
+struct last_drop {
+	const struct task *by;		/* NULL: none that counts */
+	u_int depth;			/* of interrupts */
+	uint32_t removals;		/* of its entry, before */
+};
+
 /* machine.c */
 extern struct cpu cpus[NCPUS];
 extern struct cpu *cur;
 extern struct live live[NSLOTS];
+extern struct last_drop last_drops[NSLOTS];
+extern uint32_t sim_removals[NSLOTS];	/* entries of the slot removed */
+extern uint64_t sim_pte_writes;		/* entries entered or removed */
 /* The kernel's sf_ptes[], as 64-bit entries. */
 extern volatile uint64_t sim_ptes[NSLOTS] __asm__("sf_ptes");
 #define	SIM_PTES_SIZE	(NSLOTS * sizeof(uint64_t))
@@ -191,7 +206,8 @@ void	fiber_catch_crashes(void);
 /* work.c */
 enum op_kind {
 	OP_ALLOC, OP_READ, OP_FREE, OP_REF, OP_GIVE, OP_TAKE, OP_FLUSH,
-	OP_SIGNAL, OP_NAP, OP_RECYCLE, OP_MOVE, OP_AUDIT, OP_BUSY, OP_KINDS
+	OP_SIGNAL, OP_NAP, OP_RECYCLE, OP_MOVE, OP_AUDIT, OP_BUSY, OP_CHURN,
+	OP_KINDS
 };
 
 struct op {
