@@ -11,10 +11,10 @@
  * by one border; and the Accessed bit, read by the exchange that removes an
  * entry, says whether any TLB may cache it: a run that was never accessed needs
  * no flush.
- * Costs: at most about a quarter of the slots is mapped at any time.  A
- * removed slot still names its page, and goes back to it without a flush, for
- * one CMPXCHG8B and the stores of its entry and status (revive() in ref.c),
- * wherever in the ring it is.
+ * Costs: at most about a quarter of the slots is mapped at any time, of small
+ * pools half.  A removed slot still names its page, and goes back to it without
+ * a flush, for one CMPXCHG8B and the stores of its entry and status (revive()
+ * in ref.c), wherever in the ring it is.
  * Checked by: sf_buf.the_accessed_bit_tells_what_a_tlb_may_hold, the
  * simulation, tests/model/tlb.pml.
  *

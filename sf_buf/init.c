@@ -38,7 +38,7 @@ fill_pools(void)
 		pcpus[i]->pc_sf_ready.before_first = sf_addr(SF_SENTINEL);
 		pcpus[i]->pc_sf_pool = &sf_pools[sf_strict ? 0 : i];
 	}
-	sf_queue_max = nsfbufs / mp_ncpus / sf_mapped_share;
+	sf_queue_max = nsfbufs / mp_ncpus / QUEUE_SHARE;
 	if (sf_queue_max < QUEUE_MAX)
 		sf_queue_max = QUEUE_MAX;
 	SF_SENTINEL->next = sf_addr(SF_SENTINEL);
@@ -46,6 +46,9 @@ fill_pools(void)
 		hw_store32(&sf_slots[i].page, PAGE_NONE);
 		hw_store32(&sf_slots[i].status, SF_REMOVED);
 		p = &sf_pools[sf_strict ? 0 : i * mp_ncpus / nsfbufs];
+		if (p->ring.nslots == 0)
+			p->home = sf_addr(&sf_slots[i]);
+		p->home_size += sizeof(sf_slots[i]);
 		ring_put(&p->ring, FLUSHED, &sf_slots[i]);
 	}
 	for (u_int i = 0; i < mp_ncpus; i++)

@@ -22,6 +22,6 @@ bool sf_strict;
 TUNABLE_BOOL(sf_strict, "sf_buf.strict", sf_strict,
     "unmap at the last free, so that a use after it faults");
 
-u_int sf_mapped_share = 4;
+u_int sf_mapped_share = 2;
 u_int sf_search_max = 48;
 u_int sf_queue_max;

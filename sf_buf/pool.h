@@ -24,7 +24,8 @@
 
 #define	READY_MAX	240u	/* slots made ready at a time */
 #define	EVICT_MAX	240u	/* slots evicted in one go, interrupts off */
-#define	QUEUE_MAX	170u	/* or a part of the share: pool_set_bounds() */
+#define	QUEUE_MAX	192u	/* or a part of the share: pool_set_bounds() */
+#define	QUEUE_SHARE	4u	/* one slot in this many of that share */
 #define	RUN_MAX		120u	/* slots evicted as one run */
 #define	RUN_LOOKS	4u	/* slots of a run, which count as one look */
 #define	STEAL_MAX	256u	/* slots moved from pool to pool at a time */
@@ -38,6 +39,7 @@
 struct sf_pool {
 	struct ring ring;
 	struct pcpu *pc;		/* its CPU */
+	uint32_t home, home_size;	/* slots that it began with: steal.c */
 	u_int holder;			/* the CPU that has the lock */
 	uint32_t saved_flags;		/* that CPU's EFLAGS before */
 	u_int high, low;		/* bounds of the queue: evict.c */
@@ -61,9 +63,9 @@ extern u_int sf_search_max;	/* looks at slots before the lock is let go */
 /*
  * pool_set_bounds: sets the bounds of the queue by the size of the pool, which
  * changes when slots are stolen.  A CPU keeps a part of its pool mapped, one
- * slot in sf_mapped_share, but not more than that part of its share of all
- * slots or, where shares are small, than QUEUE_MAX: what is mapped is on no way
- * to be flushed, and a CPU that has most slots would run dry.  A queue of
+ * slot in sf_mapped_share, but not more than one in QUEUE_SHARE of its share of
+ * all slots or, where shares are small, than QUEUE_MAX: what is mapped is on no
+ * way to be flushed, and a CPU that has most slots would run dry.  A queue of
  * `high' slots is brought down to `low'; at most the slots between the two are
  * made ready at a time.
  */

@@ -14,8 +14,15 @@
  * between CPUs about once per use.  A pool counts as active if it made slots
  * ready within the last ACTIVE_FORCES forced flushes: not just since the last,
  * because its CPU may not have run for that long, as in a virtual machine.
- * Checked by: smp.a_cpu_that_maps_alone_has_all_slots, the benchmark
- * exact.miss-all-cpus, the simulation.
+ * Checked by: smp.a_cpu_that_maps_alone_has_all_slots,
+ * smp.slots_come_home_from_an_active_pool, the benchmarks exact.miss-all-cpus
+ * and ratio.throughput, the simulation.
+ *
+ * A pool has a home: the slots that it began with, neighbours in the array and
+ * in the page tables.  A CPU that worked alone has most of the slots of the
+ * others.  When such a CPU maps again, it takes its own ones back, also from an
+ * active pool.  Otherwise the slots of all CPUs get mixed, and then each miss
+ * fetches cache lines that another CPU has just written.
  *
  * A stolen run is in no ring while it changes pools, so a thread may look for
  * a slot in vain meanwhile and wait; callers must therefore look at
@@ -29,34 +36,102 @@
 #include <sf_buf/pool.h>
 #include <vm/tlb.h>
 
-/*
- * How many flushed slots the locked pool p can give: half of them.  From an
- * active pool none, if the thief can force a flush instead, unless the thief is
- * poor (at most a quarter of a CPU's share are `unflushed' in its pool,
- * which a flush would bring it) and p has more than what each CPU would get of
- * those.
- */
-static u_int
-can_spare(struct sf_pool *p, u_int unflushed, bool may_force)
+/* What a thief may take of the flushed slots of p at most: half of them. */
+static inline u_int
+half_flushed(const struct sf_pool *p)
 {
-	bool poor = unflushed <= nsfbufs / mp_ncpus / 4;
 	u_int n = (p->ring.len[FLUSHED] + 1) / 2;
 
-	if (may_force && p->active != 0 &&
-	    !(poor && p->ring.len[FLUSHED] > unflushed / mp_ncpus))
-		return (0);
 	return (n < STEAL_MAX ? n : STEAL_MAX);
 }
 
+/* A pool without flushed slots, as it was when it was unlocked. */
+struct thief {
+	const struct sf_pool *pool;
+	u_int unflushed;		/* slots that a flush would bring it */
+	bool away;			/* it lacks a quarter of its share */
+	bool may_force;			/* it can get a flush instead */
+};
+
 /*
- * Moves flushed slots from the first other pool that can spare some; false if
- * none can.  Releases the lock of `mine' meanwhile; interrupts stay off.
+ * How many flushed slots the locked pool p can give, wherever they are at home.
+ * From an active pool none, if the thief can force a flush instead, unless the
+ * thief is poor (at most a quarter of a CPU's share are unflushed in its pool)
+ * and p has more than what each CPU would get of those.
+ */
+static u_int
+can_spare(const struct sf_pool *p, const struct thief *t)
+{
+	bool poor = t->unflushed <= nsfbufs / mp_ncpus / 4;
+
+	if (t->may_force && p->active != 0 &&
+	    !(poor && p->ring.len[FLUSHED] > t->unflushed / mp_ncpus))
+		return (0);
+	return (half_flushed(p));
+}
+
+/*
+ * Takes the first flushed slots of r out, at most max of them, that are at home
+ * in p, or those that are not.
+ */
+static struct run
+cut_run(struct ring *r, const struct sf_pool *p, bool home, u_int max)
+{
+	struct sf_buf *sf = ring_first(r, FLUSHED), *last = NULL;
+	u_int n = 0;
+
+	for (; n < max && (sf_addr(sf) - p->home < p->home_size) == home; n++) {
+		last = sf;
+		sf = sf_next(sf);
+	}
+	return (n == 0 ? (struct run){ 0 } : ring_cut(r, FLUSHED, last, n));
+}
+
+/*
+ * Takes flushed slots of r out that are at home in p, those that lie together;
+ * an empty run if the first max slots have none.  What is passed goes to the
+ * end of the part, so that the next search looks further.
+ */
+static struct run
+cut_home(struct ring *r, const struct sf_pool *p, u_int max)
+{
+	struct run passed = cut_run(r, p, false, max);
+
+	if (passed.n != 0)
+		ring_append(r, FLUSHED, passed);
+	return (cut_run(r, p, true, max - passed.n));
+}
+
+/*
+ * Takes flushed slots from the locked pool p.  A pool that lacks a quarter of
+ * its share takes its own ones first; a bound nearer to the share would make
+ * it search in vain for the last few.
+ */
+static struct run
+take_for(const struct thief *t, struct sf_pool *p)
+{
+	struct run run = { 0 };
+	u_int n;
+
+	if (t->away)
+		run = cut_home(&p->ring, t->pool, half_flushed(p));
+	if (run.n == 0 && (n = can_spare(p, t)) != 0)
+		run = ring_cut_first(&p->ring, FLUSHED, n);
+	pool_set_bounds(p);
+	return (run);
+}
+
+/*
+ * Moves flushed slots from the first other pool that gives some; false if none
+ * does.  Releases the lock of `mine' meanwhile; interrupts stay off.
  */
 static bool
 steal(struct sf_pool *mine, bool may_force)
 {
+	struct thief t = { mine, pool_unflushed(mine),
+	    mine->ring.nslots < nsfbufs / mp_ncpus / 4 * 3, may_force };
+	u_int me = (u_int)(mine - sf_pools);
 	uint32_t flags = mine->saved_flags;
-	u_int unflushed = pool_unflushed(mine), me = (u_int)(mine - sf_pools);
 	struct run run = { 0 };
 	struct sf_pool *p;
 
@@ -66,11 +141,7 @@ steal(struct sf_pool *mine, bool may_force)
 		KDEBUG(p != mine, "sf_buf: CPU %u steals from itself", me);
 		pool_acquire(p);
 		sf_flush_promote(p);
-		run.n = can_spare(p, unflushed, may_force);
-		if (run.n != 0) {
-			run = ring_cut_first(&p->ring, FLUSHED, run.n);
-			pool_set_bounds(p);
-		}
+		run = take_for(&t, p);
 		pool_release(p);
 	}
 	pool_acquire(mine);

@@ -253,6 +253,89 @@ TEST(grew, "smp.a_pool_that_grew_keeps_more_mapped")
 	drop_pages();
 }
 
+/* --- slots at home --- */
+
+#define	TURN		32u		/* pages that a CPU maps in its turn */
+
+static volatile uint32_t turn;
+
+/* As touch(), and reads the page: its slot must be flushed when it goes. */
+static void
+touch_and_read(u_int i)
+{
+	struct sf_buf *sf = sf_buf_alloc(pages[i], SFB_DEFAULT);
+
+	(void)*(volatile uint32_t *)sf_buf_kva(sf);
+	sf_buf_free(sf);
+}
+
+/* Maps the pages of half h of all, TURN in each turn, for eight rounds. */
+static void
+take_turns(uint32_t h)
+{
+	u_int n = npages / 2;
+
+	for (u_int i = 0; i < 8 * n; i += TURN) {
+		while (turn % 2 != h)
+			cpu_spinwait();
+		for (u_int j = i; j < i + TURN; j++)
+			touch_and_read(h * n + j % n);
+		atomic_fetchadd_32(&turn, 1);
+	}
+}
+
+static void
+take_second_turns(void *arg)
+{
+	(void)arg;
+	take_turns(1);
+}
+
+/* How many slots of a CPU's pool are at home there. */
+static u_int
+at_home(u_int cpu)
+{
+	struct sf_pool *p = &sf_pools[cpu];
+	struct sf_buf *sf;
+	u_int n = 0;
+
+	pool_lock(p);
+	sf = ring_first(&p->ring, QUEUE);
+	for (u_int i = 0; i < p->ring.nslots; i++, sf = sf_next(sf))
+		n += sf_addr(sf) - p->home < p->home_size;
+	pool_unlock(p);
+	return (n);
+}
+
+/*
+ * The slots that a CPU took from the other one while it worked alone go back to
+ * their home when that one maps pages as well, although both are active.
+ */
+TEST(home, "smp.slots_come_home_from_an_active_pool")
+{
+	u_int other;
+	struct thread *td;
+
+	if (mp_ncpus != 2 || nsfbufs < 512 || nsfbufs > SLOTS_MAX ||
+	    nsfbufs % TURN != 0 || sf_strict) {
+		test_skip("not two CPUs, too many slots or too few, or strict");
+		return;
+	}
+	if (!take_pages(2 * nsfbufs))
+		return;
+	sched_pin();
+	grow();
+	other = 1 - curcpu_id();
+	turn = 0;
+	td = thread_create_on(other, take_second_turns, NULL, "second");
+	KASSERT(td != NULL, "test: no thread");
+	take_turns(0);
+	thread_join(td);
+	EXPECT(at_home(other) >= nsfbufs / 4);
+	sched_unpin();
+	drop_pages();
+}
+
 /* --- long searches --- */
 
 /* Frees that come from another CPU while threads look for a slot. */
