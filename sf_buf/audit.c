@@ -91,7 +91,9 @@ recount(struct sf_pool *p, struct sf_recount *c)
 		c->closed = sf == first;
 		p->looked++;
 		pool_let_go(p);
-		same = memcmp(&c->ring, &p->ring, sizeof(c->ring)) == 0;
+		if (p->looked == 0)		/* it did */
+			same = memcmp(&c->ring, &p->ring,
+			    sizeof(c->ring)) == 0;
 	}
 	return (same);
 }

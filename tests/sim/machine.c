@@ -53,6 +53,7 @@ uint64_t sim_pte_writes;
 volatile uint64_t sim_ptes[NSLOTS];
 uint32_t now;
 bool tracing;
+bool machine_runs;
 char sim_message[512];
 struct decisions taken;
 bool recording_full;
@@ -1020,5 +1021,7 @@ machine_reset(u_int ncpus, enum sim_mode m, const struct noise *n,
 void
 machine_run(void)
 {
+	machine_runs = true;
 	fiber_switch(&main_fiber, &cur->task->fiber);
+	machine_runs = false;
 }

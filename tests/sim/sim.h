@@ -153,6 +153,7 @@ extern volatile uint64_t sim_ptes[NSLOTS] __asm__("sf_ptes");
 #define	SIM_PTES_SIZE	(NSLOTS * sizeof(uint64_t))
 extern uint32_t now;
 extern bool tracing;
+extern bool machine_runs;		/* a run is under way */
 extern struct decisions taken;
 extern bool recording_full;
 void	machine_reset(u_int ncpus, enum sim_mode mode, const struct noise *n,
@@ -202,6 +203,7 @@ void	fiber_make(struct fiber *f, void (*entry)(void));
 void	fiber_switch(struct fiber *from, struct fiber *to);
 void	fiber_entered(void);
 void	fiber_catch_crashes(void);
+void	fiber_watch(void);
 
 /* work.c */
 enum op_kind {
