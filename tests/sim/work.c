@@ -474,11 +474,15 @@ op_ref(u_int thread, u_int i)
 {
 	struct handle *h = &held[thread][i];
 
-	if (nheld[thread] == MAXHANDLES || h->private)
+	if (nheld[thread] == MAXHANDLES)
 		return;
 	vm_page_wire(h->m);
 	sf_buf_ref(h->sf);
-	if (!is_direct(h->m))
+	if (h->private)
+		sched_pin();		/* as for each private handle */
+	if (!is_direct(h->m) && h->private)
+		live[sf_index(h->sf)].private_to[h->cpu]++;
+	else if (!is_direct(h->m))
 		live[sf_index(h->sf)].shared++;
 	held[thread][nheld[thread]++] = *h;
 }
