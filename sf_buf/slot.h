@@ -84,7 +84,7 @@ _Static_assert(sizeof(struct sf_buf) == SF_SLOT_SIZE, "struct sf_buf");
 #define	SF_HIT		0x00000001u
 #define	SF_REF		0x00000002u
 #define	SF_REF_MASK	0x0007fffeu
-/* To so many one more may be added: half, so all CPUs may add at once. */
+/* Up to this count another may be added: half, so that all CPUs may at once. */
 #define	SF_REF_MAX	0x0003fffeu
 #define	SF_REF_WRAPPED	0x00060000u	/* from here up it wrapped below 0 */
 #define	SF_PRIVATE	0x07f80000u
