@@ -15,8 +15,9 @@
 
 /*
  * A reference was dropped of a slot that may be in no ring; if it was the last
- * one the slot becomes a candidate for eviction, unless another CPU was faster.  Any context but NMI.  Interrupts are off from the exchange
- * to the ring, so that the slot is soon to be found.
+ * one the slot becomes a candidate for eviction, unless another CPU was faster.
+ * Any context but NMI.  Interrupts are off from the exchange to the ring, so
+ * that the slot is soon to be found.
  */
 static void
 list_freed(struct sf_buf *sf)

@@ -82,7 +82,8 @@ work_draw(struct work *w, uint64_t seed)
 	static const uint8_t often[OP_KINDS] = { [OP_ALLOC] = 60,
 	    [OP_READ] = 30, [OP_FREE] = 40, [OP_REF] = 8, [OP_GIVE] = 12,
 	    [OP_TAKE] = 8, [OP_FLUSH] = 4, [OP_SIGNAL] = 6, [OP_NAP] = 10,
-	    [OP_RECYCLE] = 4, [OP_MOVE] = 6, [OP_AUDIT] = 1, [OP_BUSY] = 8, [OP_CHURN] = 4 };
+	    [OP_RECYCLE] = 4, [OP_MOVE] = 6, [OP_AUDIT] = 1, [OP_BUSY] = 8,
+	    [OP_CHURN] = 4 };
 	static const uint8_t flags[] = { SFB_DEFAULT, SFB_DEFAULT, SFB_CATCH,
 	    SFB_NOWAIT, SFB_CPUPRIVATE, SFB_CPUPRIVATE | SFB_CATCH,
 	    SFB_CPUPRIVATE | SFB_NOWAIT, SFB_NOWAIT | SFB_CATCH };
