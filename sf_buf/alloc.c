@@ -8,6 +8,11 @@
  * serve: its slot is removed or in transition, or no slot is ready.  In order:
  * revive; refill the ready slots; map under the lock of the pool; force a
  * flush; wait.
+ *
+ * Invariant: an allocation forces at most ROUNDS flushes before it joins the
+ * queue of waiters.  A flush does not promise a slot: other CPUs may take or
+ * revive each slot that it brings, and leave none to steal, every time.  The
+ * queue does: while a thread waits in it, no other one gets a slot before it.
  */
 
 #include <sys/types.h>
@@ -16,42 +21,92 @@
 #include <sf_buf/pool.h>
 #include <vm/tlb.h>
 
+/* The shared mapping of m, or this CPU's private one; NULL if it has none. */
+static struct sf_buf *
+lookup(struct vm_page *m, bool private, const void *caller)
+{
+	struct sf_buf *sf = sf_ref_lookup(m, caller);
+
+	return (sf == NULL && private ? sf_private_lookup(m) : sf);
+}
+
+/*
+ * One round: maps m in a slot that can be had without a flush.  If there is
+ * none, NULL, and *again says that the next round may find one, or a mapping of
+ * m, because it forced a flush or another CPU mapped m.
+ */
+static struct sf_buf *
+map_or_flush(struct vm_page *m, bool private, const void *caller, bool *again)
+{
+	struct sf_buf *sf;
+
+	sf = private ? sf_private_map(m, caller) : sf_map(m, caller);
+	if (hw_load32(&sf_nwaiters) != 0)
+		sf_waiters_wake_for(m);
+	*again = sf == NULL && (hw_load32(&m->sf) != 0 ||
+	    (tlb_may_wait() && sf_flush_force()));
+	return (sf);
+}
+
+/*
+ * After all rounds, for a caller that cannot queue: maps m in any slot that is
+ * not referenced, as a waiter does.  NULL if there is none, or threads wait, or
+ * this context may not wait for a flush.
+ */
+static struct sf_buf *
+map_in_any(struct vm_page *m, const void *caller)
+{
+	struct sf_buf *sf;
+	bool needs_flush;
+
+	if (!tlb_may_wait() || hw_load32(&sf_nwaiters) != 0)
+		return (NULL);
+	sf = sf_take_any(&needs_flush);
+	if (sf != NULL)
+		sf = sf_map_in(sf, needs_flush, m, caller);
+	if (hw_load32(&sf_nwaiters) != 0)
+		sf_waiters_wake_for(m);
+	return (sf != NULL ? sf : sf_ref_lookup(m, caller));
+}
+
 /*
  * The slow path of an allocation from a slot.  Each turn of the loop returns a
- * mapping (its own or another CPU's), flushes slots and tries again, or gives
- * up.  While threads wait, later callers queue behind them.
+ * mapping (its own or another CPU's), is a round that ends with a flush, waits
+ * in the queue, or gives up.  While threads wait, later callers queue behind
+ * them, or fail if they cannot wait.
  */
 static struct sf_buf *
 alloc(struct vm_page *m, int flags, const void *caller)
 {
 	bool private = (flags & SFB_CPUPRIVATE) != 0 && !sf_strict;
-	bool interrupted = false;
-	struct sf_buf *sf;
+	bool interrupted = false, again;
+	struct sf_buf *sf = NULL;
+	u_int rounds = 0;
 
 	while (!interrupted) {
-		if ((sf = sf_ref_lookup(m, caller)) != NULL ||
-		    (private && (sf = sf_private_lookup(m)) != NULL))
+		if ((sf = lookup(m, private, caller)) != NULL)
 			return (sf);
-		if (hw_load32(&sf_nwaiters) == 0) {
-			sf = private ? sf_private_map(m, caller) :
-			    sf_map(m, caller);
-			if (hw_load32(&sf_nwaiters) != 0)
-				sf_waiters_wake_for(m);
+		KDEBUG(rounds <= ROUNDS, "sf_buf: round %u for frame 0x%x "
+		    "(called from %pC)", rounds, vm_page_index(m), caller);
+		if (rounds < ROUNDS && hw_load32(&sf_nwaiters) == 0) {
+			rounds++;
+			sf = map_or_flush(m, private, caller, &again);
 			if (sf != NULL)
 				return (sf);
-			if (hw_load32(&m->sf) != 0)
-				continue;
-			if (tlb_may_wait() && sf_flush_force())
+			if (again)
 				continue;
 		}
-		if ((flags & SFB_NOWAIT) != 0)
+		if ((flags & SFB_NOWAIT) != 0) {
+			sf = rounds == ROUNDS ? map_in_any(m, caller) : NULL;
 			break;
+		}
 		sf = sf_wait(m, flags, caller, &interrupted);
 		if (sf != NULL)
 			return (sf);
 	}
-	PCPU_COUNT(pc_sf.failures);
-	return (NULL);
+	if (sf == NULL)
+		PCPU_COUNT(pc_sf.failures);
+	return (sf);
 }
 
 /*

@@ -16,6 +16,7 @@
 #include <sf_buf/pool.h>
 
 #define	BAR		64u	/* characters of a drawn ring */
+#define	RECOUNTS	4u	/* tries to count one that changes */
 
 /*
  * sf_buf_audit: compares every slot's page-table entry with its state; prints
@@ -67,33 +68,52 @@ sf_buf_describe_fault(vm_offset_t va)
 
 FAULT_DESCRIBER(sf_buf_describe_fault);
 
-/* What a recount of one ring finds. */
-struct recount {
-	u_int slots, mapped, removed, referenced;
-	bool closed;			/* the links come back to the start */
-};
-
-/* Follows the links of a locked ring once around. */
-static struct recount
-recount(const struct ring *r)
+/*
+ * Follows the links of a locked ring once around.  Lets the lock go now and
+ * then; false if the ring was changed meanwhile.  (If every length and border
+ * is as before, after as many changes as it has slots, that goes unnoticed, and
+ * the count may be wrong.)
+ */
+static bool
+recount(struct sf_pool *p, struct sf_recount *c)
 {
-	struct recount c = { 0 };
-	struct sf_buf *first, *sf;
-	uint32_t status;
+	struct sf_buf *first = NULL, *sf = NULL;
+	bool same = true;
 
-	if (r->nslots == 0)
-		return ((struct recount){ .closed = true });
-	first = sf = ring_first(r, QUEUE);
-	do {
-		status = sf_status(sf);
-		c.slots++;
-		c.mapped += (status & SF_STATE) == 0;
-		c.removed += status == SF_REMOVED;
-		c.referenced += sf_is_referenced(status);
+	*c = (struct sf_recount){ .ring = p->ring };
+	c->closed = c->ring.nslots == 0;
+	if (!c->closed)
+		first = sf = ring_first(&p->ring, QUEUE);
+	while (same && !c->closed && c->slots <= c->ring.nslots) {
+		c->slots++;
+		c->referenced += sf_is_referenced(sf_status(sf));
 		sf = sf_next(sf);
-	} while (sf != first && c.slots <= r->nslots);
-	c.closed = sf == first;
-	return (c);
+		c->closed = sf == first;
+		p->looked++;
+		pool_let_go(p);
+		if (p->looked == 0)		/* it did */
+			same = memcmp(&c->ring, &p->ring,
+			    sizeof(c->ring)) == 0;
+	}
+	return (same);
+}
+
+/*
+ * sf_recount: counts the slots in the ring of a CPU's pool, link by link.
+ * False if other CPUs changed the ring each time that it was tried.  Thread
+ * context, interrupts on.
+ */
+bool
+sf_recount(u_int cpu, struct sf_recount *c)
+{
+	struct sf_pool *p = &sf_pools[cpu];
+	bool done = false;
+
+	pool_lock(p);
+	for (u_int i = 0; i < RECOUNTS && !done; i++)
+		done = recount(p, c);
+	pool_unlock(p);
+	return (done);
 }
 
 /* Draws the parts of a ring to scale, with a letter for each. */
@@ -120,22 +140,20 @@ draw(const struct ring *r, u_int nready)
 static void
 print_pool(u_int cpu)
 {
-	struct sf_pool *p = &sf_pools[cpu];
-	u_int nready = p->nready;	/* before the lock reclaims them */
-	struct recount c;
-	struct ring r;
+	u_int nready = sf_pools[cpu].nready; /* before the lock reclaims them */
+	struct sf_recount c;
+	bool done = sf_recount(cpu, &c);
+	const struct ring *r = &c.ring;
 
-	pool_lock(p);
-	r = p->ring;
-	c = recount(&p->ring);
-	pool_unlock(p);
-	printf("  %3u %8u %8u %8u %8u %8u %8u\n", cpu, r.nslots,
-	    r.len[QUEUE], r.len[FLUSHED], r.len[BATCH], r.len[OPEN],
+	printf("  %3u %8u %8u %8u %8u %8u %8u\n", cpu, r->nslots,
+	    r->len[QUEUE], r->len[FLUSHED], r->len[BATCH], r->len[OPEN],
 	    c.referenced);
-	if (c.slots != r.nslots || !c.closed)
+	if (!done)
+		printf("       it changes: %u slots were counted\n", c.slots);
+	else if (c.slots != r->nslots || !c.closed)
 		printf("       the links hold %u slots%s\n", c.slots,
 		    c.closed ? "" : ", and do not close");
-	draw(&r, nready);
+	draw(r, nready);
 }
 
 SAFE_COMMAND(command_pools, "pools", "", "the ring of each CPU, recounted")

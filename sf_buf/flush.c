@@ -113,10 +113,12 @@ sf_flush_force(void)
 /*
  * sf_flush_tick: called by the clock interrupt, before tlb_tick() flushes, and
  * before a CPU stops its clock to idle.  Interrupts off.  A batch that still
- * waits is left alone: to join it would put off its flush.
+ * waits is left alone: to join it would put off its flush.  But a CPU that
+ * idles closes all, for no later tick will: what it left open would stay
+ * unflushed as long as it idles.
  */
 void
-sf_flush_tick(void)
+sf_flush_tick(bool idles)
 {
 	struct sf_pool *p = pool_mine();
 
@@ -125,7 +127,7 @@ sf_flush_tick(void)
 		return;		/* at worst a tick late */
 	pool_lock(p);
 	sf_flush_promote(p);
-	if (p->ring.len[BATCH] == 0)
+	if (p->ring.len[BATCH] == 0 || (idles && p->ring.len[OPEN] != 0))
 		close_batch(p);
 	pool_unlock(p);
 }

@@ -14,10 +14,10 @@
 #include <sf_buf/pool.h>
 
 /*
- * A reference was dropped of a slot that may be in no ring; if
- * it was the last one the slot becomes a candidate for eviction, unless another
- * CPU was faster.  Any context but NMI.  Interrupts are off from the exchange
- * to the ring, so that the slot is soon to be found.
+ * A reference was dropped of a slot that may be in no ring; if it was the last
+ * one the slot becomes a candidate for eviction, unless another CPU was faster.
+ * Any context but NMI.  Interrupts are off from the exchange to the ring, so
+ * that the slot is soon to be found.
  */
 static void
 list_freed(struct sf_buf *sf)
@@ -41,36 +41,37 @@ list_freed(struct sf_buf *sf)
 	intr_restore(flags);
 }
 
-/* Ends a free of a slot that may be in no ring, if it was the last. */
-static void
-finish_unlisted(struct sf_buf *sf, const void *caller)
-{
-	if (sf_strict)
-		sf_strict_last_free(sf, caller);
-	else
-		list_freed(sf);
-	if (hw_load32(&sf_nwaiters) != 0)
-		sf_waiters_serve();
-}
-
 /*
- * sf_buf_free_slow: drops a reference of a slot that is CPU-private or in no
- * ring, or has none to drop.  Reads the page first: without references the slot
- * may map another at any time.
+ * Drops a reference of a slot that is CPU-private or in no ring, or has none to
+ * drop.  Reads the page first: without references the slot may map another at
+ * any time.
  */
-void
-sf_buf_free_slow(struct sf_buf *sf)
+static inline void
+drop(struct sf_buf *sf, const void *caller)
 {
 	page_off_t page = sf_page(sf);
 	uint32_t status = atomic_fetchadd_32(&sf->status, -SF_REF);
 
 	if (SF_UNLIKELY(!sf_is_referenced(status)))
-		sf_bad_handle(sf, "sf_buf_free", __caller());
+		sf_bad_handle(sf, "sf_buf_free", caller);
 	if ((status & SF_PRIVATE) != 0)
 		(void)atomic_dec_32(&sf_page_at(page)->sf_refs);
 	if (SF_UNLIKELY((status & SF_UNLISTED) != 0))
-		finish_unlisted(sf, __caller());
-	else if (SF_UNLIKELY(hw_load32(&sf_nwaiters) != 0))
+		list_freed(sf);
+}
+
+/*
+ * sf_buf_free_slow: a free that found FREE_SLOW set.  In strict mode each free
+ * does.
+ */
+void
+sf_buf_free_slow(struct sf_buf *sf)
+{
+	if (SF_UNLIKELY(sf_strict))
+		sf_strict_free(sf, __caller());
+	else
+		drop(sf, __caller());
+	if (SF_UNLIKELY(hw_load32(&sf_nwaiters) != 0))
 		sf_waiters_serve();
 }
 
@@ -83,6 +84,8 @@ sf_buf_free_dropped(struct sf_buf *sf)
 {
 	if ((sf_status(sf) & SF_REF_MASK) >= SF_REF_WRAPPED)
 		sf_bad_handle(sf, "sf_buf_free", __caller());
-	finish_unlisted(sf, __caller());
+	list_freed(sf);
+	if (hw_load32(&sf_nwaiters) != 0)
+		sf_waiters_serve();
 }
 

@@ -35,6 +35,7 @@ sf_map_and_publish(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m,
 	sf_pte_enter(sf, page, SF_PTE_NEW);
 	hw_store32(&sf->page, page);
 	if (!atomic_cmpset_32(&m->sf, 0, sf_addr(sf))) {
+		PCPU_COUNT(pc_sf.races);
 		hw_store32(&sf->page, PAGE_NONE);
 		sf_put_removed(p, sf, sf_remove_mapping(sf));
 		return (NULL);
@@ -74,14 +75,19 @@ sf_map(struct vm_page *m, const void *caller)
 }
 
 /*
- * sf_map_in: maps m in a slot that sf_take_any() gave, and that is flushed by
- * now.  NULL if another CPU was faster; the slot is given back.
+ * sf_map_in: maps m in a slot that sf_take_any() gave, after a flush of all
+ * TLBs if that is needed.  NULL if another CPU was faster; the slot is given
+ * back.  Thread context, interrupts on, no spin lock held.
  */
 struct sf_buf *
-sf_map_in(struct sf_buf *sf, struct vm_page *m, const void *caller)
+sf_map_in(struct sf_buf *sf, bool needs_flush, struct vm_page *m,
+    const void *caller)
 {
-	struct sf_pool *p = pool_lock_mine();
+	struct sf_pool *p;
 
+	if (needs_flush)
+		tlb_flush_all_wait();
+	p = pool_lock_mine();
 	sf = sf_map_and_publish(p, sf, m, caller);
 	pool_unlock(p);
 	return (sf);

@@ -30,6 +30,7 @@
 #define	RUN_LOOKS	4u	/* slots of a run, which count as one look */
 #define	STEAL_MAX	256u	/* slots moved from pool to pool at a time */
 #define	ACTIVE_FORCES	4u	/* forced flushes; see steal.c */
+#define	ROUNDS		3u	/* of an allocation; see alloc.c */
 
 /*
  * Protected by the pool's lock, except `lost', which its CPU adds to while it
@@ -187,8 +188,8 @@ void	sf_bad_handle(const struct sf_buf *sf, const char *func,
 
 /* map.c */
 struct sf_buf *sf_map(struct vm_page *m, const void *caller);
-struct sf_buf *sf_map_in(struct sf_buf *sf, struct vm_page *m,
-	    const void *caller);
+struct sf_buf *sf_map_in(struct sf_buf *sf, bool needs_flush,
+	    struct vm_page *m, const void *caller);
 struct sf_buf *sf_map_and_publish(struct sf_pool *p, struct sf_buf *sf,
 	    struct vm_page *m, const void *caller);
 
@@ -214,7 +215,7 @@ enum sf_verdict sf_evict_claim(struct sf_pool *p, struct sf_buf *sf,
 /* flush.c */
 void	sf_flush_alone(struct sf_pool *p);
 bool	sf_flush_force(void);
-void	sf_flush_tick(void);
+void	sf_flush_tick(bool idles);
 
 /*
  * sf_flush_promote: makes BATCH the end of FLUSHED if every TLB was flushed
@@ -244,12 +245,20 @@ struct sf_buf *sf_private_lookup(struct vm_page *m);
 struct sf_buf *sf_private_map(struct vm_page *m, const void *caller);
 
 /* strict.c */
-void	sf_strict_last_free(struct sf_buf *sf, const void *caller);
+void	sf_strict_free(struct sf_buf *sf, const void *caller);
 
 /* waiters.c */
 struct sf_buf *sf_wait(struct vm_page *m, int flags, const void *caller,
 	    bool *interrupted);
 void	sf_waiters_wake_for(const struct vm_page *m);
+
+/* audit.c: what a recount of one ring finds. */
+struct sf_recount {
+	struct ring ring;		/* as it was at the start */
+	u_int slots, referenced;
+	bool closed;			/* the links come back to the start */
+};
+bool	sf_recount(u_int cpu, struct sf_recount *c);
 
 /* sample.c */
 void	sf_sample_one(struct sf_pool *p);

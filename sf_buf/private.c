@@ -38,7 +38,7 @@ sf_private_lookup(struct vm_page *m)
 
 	if ((status & (SF_STATE | SF_PRIVATE)) !=
 	    SF_PRIVATE_TO(curcpu_id()) || sf_page(sf) != sf_page_off(m) ||
-	    (status & SF_REF_MASK) >= SF_REF_MAX)
+	    (status & SF_REF_MASK) > SF_REF_MAX)
 		return (NULL);
 	/* Counted first: a page that is referenced must never look idle. */
 	(void)atomic_inc_32(&m->sf_refs);

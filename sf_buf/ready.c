@@ -313,6 +313,7 @@ unclaim(struct sf_buf *sf)
 static struct sf_buf * __attribute__((noinline))
 lost_race(struct sf_buf *sf)
 {
+	PCPU_COUNT(pc_sf.races);
 	(void)sf_remove_mapping(sf);
 	hw_store32(&sf->page, PAGE_NONE);
 	pool_mine()->lost++;

@@ -63,7 +63,7 @@ ref_or_revive(struct sf_buf *sf, struct vm_page *m, const void *caller)
 	if (status == SF_REMOVED && !sf_strict)
 		return (revive(sf, page));
 	KASSERT((status & SF_STATE) != 0 ||
-	    (status & SF_REF_MASK) < SF_REF_MAX, "sf_buf_alloc: too many "
+	    (status & SF_REF_MASK) <= SF_REF_MAX, "sf_buf_alloc: too many "
 	    "references to frame 0x%x (called from %pC)", vm_page_index(m),
 	    caller);
 	if (!sf_take_reference(sf, page))
@@ -145,7 +145,7 @@ sf_buf_ref(struct sf_buf *sf)
 	status = atomic_fetchadd_32(&sf->status, SF_REF);
 	if (!sf_is_referenced(status))
 		sf_bad_handle(sf, "sf_buf_ref", caller);
-	KASSERT((status & SF_REF_MASK) < SF_REF_MAX, "sf_buf_ref: too many "
+	KASSERT((status & SF_REF_MASK) <= SF_REF_MAX, "sf_buf_ref: too many "
 	    "references to sf_buf %u (called from %pC)", sf_index(sf), caller);
 	if ((status & SF_PRIVATE) != 0)
 		(void)atomic_inc_32(&sf_page_at(sf_page(sf))->sf_refs);

@@ -27,8 +27,8 @@
  *			tests the sign
  *
  *	MAPPED	 -> CLAIMED	by the holder of the lock of its pool, when it
- *				has no reference; in strict mode by its last
- *				free
+ *				has no reference; in strict mode by the free of
+ *				its last reference
  *	CLAIMED	 -> REMOVED	the entry is gone; the slot is in a ring
  *	REMOVED	 -> CLAIMED	by the holder of the pool's lock, or by the CPU
  *				for which the slot is ready, to map another
@@ -84,7 +84,8 @@ _Static_assert(sizeof(struct sf_buf) == SF_SLOT_SIZE, "struct sf_buf");
 #define	SF_HIT		0x00000001u
 #define	SF_REF		0x00000002u
 #define	SF_REF_MASK	0x0007fffeu
-#define	SF_REF_MAX	0x0003fffeu	/* half: adding at once cannot carry */
+/* Up to this count another may be added: half, so that all CPUs may at once. */
+#define	SF_REF_MAX	0x0003fffeu
 #define	SF_REF_WRAPPED	0x00060000u	/* from here up it wrapped below 0 */
 #define	SF_PRIVATE	0x07f80000u
 #define	SF_PRIVATE_TO(cpu) (((cpu) + 1) << 19)

@@ -17,7 +17,7 @@
 #include <sf_buf/pool.h>
 
 /* A new counter needs a row in sf_buf_print_stats(). */
-_Static_assert(sizeof(struct sf_buf_stats) == 13 * sizeof(uint64_t),
+_Static_assert(sizeof(struct sf_buf_stats) == 14 * sizeof(uint64_t),
     "sf_buf_stats");
 
 /*
@@ -34,15 +34,20 @@ carry_hits(struct pcpu *pc)
 	pc->pc_sf_hits_seen = low;
 }
 
-/*
- * sf_buf_tick: called by the clock interrupt, and by a CPU before it stops its
- * clock to idle.  Interrupts off.
- */
+/* sf_buf_tick: called by the clock interrupt.  Interrupts off. */
 void
 sf_buf_tick(void)
 {
 	carry_hits(curpcpu());
-	sf_flush_tick();
+	sf_flush_tick(false);
+}
+
+/* sf_buf_idle: called by a CPU before it stops its clock.  Interrupts off. */
+void
+sf_buf_idle(void)
+{
+	carry_hits(curpcpu());
+	sf_flush_tick(true);
 }
 
 /* Contract in <sys/sf_buf.h>. */
@@ -60,6 +65,7 @@ sf_buf_stats_read(struct sf_buf_stats *sum)
 		sum->revived += s->revived;
 		sum->removals += s->removals;
 		sum->privates += s->privates;
+		sum->races += s->races;
 		sum->invlpgs += s->privates;
 		sum->forced += s->forced;
 		sum->sleeps += s->sleeps;
@@ -68,7 +74,8 @@ sf_buf_stats_read(struct sf_buf_stats *sum)
 		sum->ipis_sent += pcpus[i]->pc_ipis_sent[IPI_FLUSH];
 		sum->interrupted += pcpus[i]->pc_ipis_taken[IPI_FLUSH];
 	}
-	sum->pte_writes = sum->misses + sum->revived + sum->removals;
+	sum->pte_writes = sum->misses + sum->races + sum->revived +
+	    sum->removals;
 }
 
 static void
@@ -89,6 +96,7 @@ sf_buf_print_stats(void)
 	print_row("misses", s.misses);
 	print_row("  of them CPU-private", s.privates);
 	print_row("mappings revived", s.revived);
+	print_row("races lost", s.races);
 	print_row("PTE writes", s.pte_writes);
 	print_row("local invalidations", s.invlpgs);
 	print_row("forced flushes", s.forced);

@@ -113,6 +113,9 @@ take_for(const struct thief *t, struct sf_pool *p)
 	struct run run = { 0 };
 	u_int n;
 
+	/* In strict mode the other pools never had a slot. */
+	if (p->ring.len[FLUSHED] == 0)
+		return (run);
 	if (t->away)
 		run = cut_home(&p->ring, t->pool, half_flushed(p));
 	if (run.n == 0 && (n = can_spare(p, t)) != 0)

@@ -208,9 +208,7 @@ sf_wait(struct vm_page *m, int flags, const void *caller, bool *interrupted)
 	*interrupted = sf == NULL && w.slot == NULL;
 	if (w.slot == NULL)
 		return (sf);
-	if (w.needs_flush)
-		tlb_flush_all_wait();
-	sf = sf_map_in(w.slot, m, caller);
+	sf = sf_map_in(w.slot, w.needs_flush, m, caller);
 	if (hw_load32(&sf_nwaiters) != 0)
 		sf_waiters_wake_for(m);
 	return (sf);

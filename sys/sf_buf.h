@@ -31,10 +31,11 @@ struct vm_page;
  * SFB_NOWAIT, where it would have to sleep; or with SFB_CATCH, if a signal was
  * pending where it would have to sleep, or came while it slept.  With
  * interrupts off SFB_NOWAIT cannot force a flush, so it may return NULL while
- * unreferenced slots are left.  With SFB_CPUPRIVATE the caller must be pinned
- * to its CPU, and the address is only for that CPU.  Thread context, interrupts
- * on, no spin lock, no critical section; with SFB_NOWAIT any context but NMI.
- * Panics on a page that is not wired, on NULL and on unknown flags.
+ * unreferenced slots are left; and it does while threads wait for a slot, for
+ * those come first.  With SFB_CPUPRIVATE the caller must be pinned to its CPU,
+ * and the address is only for that CPU.  Thread context, interrupts on, no spin
+ * lock, no critical section; with SFB_NOWAIT any context but NMI.  Panics on a
+ * page that is not wired, on NULL and on unknown flags.
  */
 static inline struct sf_buf *sf_buf_alloc(struct vm_page *m, int flags);
 
@@ -74,10 +75,11 @@ bool	sf_buf_page_referenced(struct vm_page *m);
  */
 bool	sf_buf_set_direct_map(bool on);
 
-/* For the kernel's start-up and clock. */
+/* For the kernel's start-up, clock and idle loop. */
 void	sf_buf_size_pool(vm_paddr_t ram);
 void	sf_buf_init(void);
 void	sf_buf_tick(void);
+void	sf_buf_idle(void);
 extern uint32_t nsfbufs;	/* slots of all pools; fixed at start */
 extern bool sf_strict;		/* sf_buf.strict=1 */
 

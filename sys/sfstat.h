@@ -19,6 +19,7 @@ struct sf_buf_stats {
 	uint64_t revived;	/* restored the page's removed mapping */
 	uint64_t removals;	/* mappings removed */
 	uint64_t privates;	/* misses that took a CPU-private slot */
+	uint64_t races;		/* entries of a page that another CPU mapped */
 	uint64_t invlpgs;	/* local invalidations */
 	uint64_t forced;	/* forced flushes */
 	uint64_t sleeps;

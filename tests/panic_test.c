@@ -219,6 +219,17 @@ PANIC_TEST(in_transition, "panic.sf_buf_that_stays_in_transition")
 	(void)sf_buf_alloc(m, SFB_DEFAULT);
 }
 
+PANIC_TEST(references_alloc, "panic.sf_buf_alloc_overflows")
+{
+	struct vm_page *m = wired_page(0);
+
+	for (u_int i = 0; i < 131072; i++)
+		(void)sf_buf_alloc(m, SFB_NOWAIT);
+	printf("# 131072 references\n");
+	(void)sf_buf_alloc(m, SFB_NOWAIT);
+	printf("# one more\n");
+}
+
 PANIC_TEST(references_direct, "panic.sf_buf_alloc_overflows_direct_map")
 {
 	struct vm_page *m = wired_page(VM_ALLOC_DIRECT);

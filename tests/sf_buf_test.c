@@ -22,8 +22,9 @@
 #include <machine/intr.h>
 #include <machine/ipi.h>
 #include <machine/pmap.h>
-#include <vm/kmem.h>
+#include <sf_buf/pool.h>
 #include <tests/sf_evict.h>
+#include <vm/kmem.h>
 #include <vm/tlb.h>
 
 #define	SIGNATURE	0x6d617966u
@@ -357,14 +358,17 @@ TEST(audit, "sf_buf.the_audit_finds_a_wrong_entry")
 	struct vm_page *m = slot_page();
 	volatile uint32_t *pte;
 	struct sf_buf *sf;
-	static const uint32_t low[] = { PG_G, PG_U, PG_RW, PG_V, 0x1000 };
+	/* And PWT, PCD, PAT and one that software may use: all must be 0. */
+	static const uint32_t low[] = { PG_G, PG_U, PG_RW, PG_V, 0x1000, 0x008,
+	    0x010, 0x080, 0x800 };
+	static const uint32_t harmless[] = { PG_A, PG_M };
 
 	if (m == NULL)
 		return;
 	sf = sf_buf_alloc(m, SFB_DEFAULT);
 	pte = sf_pte_halves(sf);
 	EXPECT_EQ(sf_buf_audit(), 0);
-	printf("# the audit is to find six faults now:\n");
+	printf("# the audit is to find 11 faults now:\n");
 	/* The mapping is not touched while its entry is wrong. */
 	for (u_int i = 0; i < nitems(low); i++) {
 		pte[0] ^= low[i];
@@ -374,9 +378,45 @@ TEST(audit, "sf_buf.the_audit_finds_a_wrong_entry")
 	pte[1] ^= 1;			/* 4 GiB off */
 	EXPECT_EQ(sf_buf_audit(), 1);
 	pte[1] ^= 1;
+	pte[1] ^= 1u << (52 - 32);	/* above every address */
+	EXPECT_EQ(sf_buf_audit(), 1);
+	pte[1] ^= 1u << (52 - 32);
+	for (u_int i = 0; i < nitems(harmless); i++) {
+		pte[0] ^= harmless[i];
+		EXPECT_EQ(sf_buf_audit(), 0);
+		pte[0] ^= harmless[i];
+	}
 	EXPECT_EQ(sf_buf_audit(), 0);
 	tlb_flush_all_wait();
 	sf_buf_free(sf);
+	drop_page(m);
+}
+
+/* The entry of a removed slot must not be present; A and D may appear in it. */
+TEST(audit_removed, "sf_buf.the_audit_finds_the_entry_of_a_removed_slot")
+{
+	struct vm_page *m = slot_page();
+	volatile uint32_t *pte;
+	struct sf_buf *sf;
+
+	if (m == NULL)
+		return;
+	sched_pin();
+	sf = sf_buf_alloc(m, SFB_DEFAULT);
+	pte = sf_pte_halves(sf);
+	sf_buf_free(sf);
+	if (!sf_strict)
+		EXPECT(sf_evict_page(m));
+	EXPECT_EQ(sf_status(sf), SF_REMOVED);
+	pte[0] = PG_A | PG_M;
+	EXPECT_EQ(sf_buf_audit(), 0);
+	printf("# the audit is to find an entry now:\n");
+	pte[0] = (uint32_t)VM_PAGE_TO_PHYS(m) | PG_V | PG_RW;
+	EXPECT_EQ(sf_buf_audit(), 1);
+	pte[0] = 0;
+	EXPECT_EQ(sf_buf_audit(), 0);
+	tlb_flush_all_wait();
+	sched_unpin();
 	drop_page(m);
 }
 
@@ -1045,6 +1085,24 @@ deaf(void *arg)
 	enable_intr();
 }
 
+/* Counts the CPUs that find a private mapping; wrong if not where it is. */
+static void
+look_for_private(void *arg)
+{
+	struct shared *s = arg;
+	struct sf_buf *sf;
+
+	sched_pin();
+	sf = sf_private_lookup(s->pages[0]);
+	if (sf != NULL) {
+		atomic_fetchadd_32(&s->live, 1);
+		if (curcpu_id() != 0 || sf != s->sf)
+			atomic_fetchadd_32(&s->wrong, 1);
+		sf_buf_free(sf);
+	}
+	sched_unpin();
+}
+
 /*
  * With another CPU deaf no slot that was read can become clean.  Private
  * requests then take removed ones, without an interrupt; a shared request for
@@ -1080,6 +1138,11 @@ private_while_deaf(struct vm_page **pages, uint32_t n)
 	EXPECT_EQ(words(again)[7], SIGNATURE + i);
 	sf_buf_free(again);
 	EXPECT(sf_buf_page_referenced(pages[i]));
+	/* It is this CPU's; one with a number that looks alike has none. */
+	shared = (struct shared){ .sf = sf, .pages = &pages[i] };
+	run_on_all_cpus(look_for_private, &shared);
+	EXPECT_EQ(shared.live, 1);
+	EXPECT_EQ(shared.wrong, 0);
 	sf_buf_free(sf);
 	EXPECT(!sf_buf_page_referenced(pages[i]));
 }

@@ -24,7 +24,7 @@
 void
 sched_enter_idle(void)
 {
-	sf_buf_tick();			/* the stopped clock will not call it */
+	sf_buf_idle();			/* no tick will close its batch */
 	clock_stop(hardclock_next());
 	tlb_enter_idle();
 }

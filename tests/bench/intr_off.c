@@ -24,6 +24,7 @@
 #include <machine/clock.h>
 #include <machine/intr.h>
 #include <machine/lapic.h>
+#include <sf_buf/pool.h>
 #include <tests/bench/bench.h>
 #include <tests/bench/stretch.h>
 #include <vm/kmem.h>
@@ -146,6 +147,16 @@ static void
 call_audit(void *arg)
 {
 	*(u_int *)arg = sf_buf_audit();
+}
+
+static void
+call_recount(void *arg)
+{
+	struct sf_recount c;
+
+	(void)arg;
+	for (u_int cpu = 0; cpu < mp_ncpus; cpu++)
+		(void)sf_recount(cpu, &c);
 }
 
 static void
@@ -313,6 +324,7 @@ measure_short(void)
 	measure("off-inuse", call_inuse, &n);
 	measure("off-audit", call_audit, &n);
 	expect(n == 0, "every entry is right");
+	measure("off-recount", call_recount, NULL);
 	for (u_int i = 0; i < AROUND; i++)
 		miss(0);
 	measure("off-tick", call_tick, NULL);

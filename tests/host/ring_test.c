@@ -356,7 +356,7 @@ check_mapped(uint32_t private, uint32_t unlisted)
 	uint32_t slow = private != 0 || unlisted != 0 ? SF_FREE_SLOW : 0;
 	u_int n = 0;
 
-	for (uint32_t refs = 0; refs <= SF_REF_MAX && wrong == NULL;
+	for (uint32_t refs = 0; refs <= SF_REF_MAX + SF_REF && wrong == NULL;
 	    refs += private == 0 || refs < 64 * SF_REF ? SF_REF :
 	    4093 * SF_REF)
 		for (uint32_t hit = 0; hit <= SF_HIT; hit++)

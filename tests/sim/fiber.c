@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 
 #include "sim.h"
 
@@ -35,6 +36,7 @@ static size_t main_size;
 #endif
 
 #define	STACK_SIZE	(64u << 10)
+#define	WATCH_S		2u
 
 void	fiber_swap(void **save, void *sp);
 
@@ -127,6 +129,19 @@ crashed(int sig)
 	/* The stack does not matter: the next run makes the fibers again. */
 	sim_fail("crash: signal %d", sig);
 }
+
+/* Fails a run that has made no step since the last time that this looked. */
+static void
+look(int sig)
+{
+	static uint64_t last;
+	uint64_t steps = total_steps + now;
+
+	(void)sig;
+	if (machine_runs && steps == last)
+		sim_fail("loop: no step in %u s", WATCH_S);
+	last = steps;
+}
 #endif
 
 /*
@@ -147,6 +162,24 @@ fiber_catch_crashes(void)
 	    sigaction(SIGSEGV, &sa, NULL) != 0 ||
 	    sigaction(SIGBUS, &sa, NULL) != 0 ||
 	    sigaction(SIGFPE, &sa, NULL) != 0)
+		abort();
+#endif
+}
+
+/*
+ * fiber_watch: from now on a loop without a step fails the run, too, after
+ * WATCH_S seconds of this process.  For each process: fork() ends it.
+ */
+void
+fiber_watch(void)
+{
+#ifndef ASAN
+	struct sigaction sa = { .sa_handler = look,
+	    .sa_flags = SA_ONSTACK | SA_NODEFER };
+	struct itimerval t = { { WATCH_S, 0 }, { WATCH_S, 0 } };
+
+	if (sigaction(SIGVTALRM, &sa, NULL) != 0 ||
+	    setitimer(ITIMER_VIRTUAL, &t, NULL) != 0)
 		abort();
 #endif
 }

@@ -4,11 +4,24 @@
  */
 
 /*
- * The kernel's epochs, and a function that lets them start just before they
- * wrap.
+ * The kernel's epochs; a function that lets them start just before they wrap;
+ * and one that counts the flushes for which a thread waits.
  */
 
+#define	tlb_force	kern_tlb_force
 #include "../../vm/tlb.c"
+#undef tlb_force
+
+void	tlb_force(uint32_t stamp);
+void	sim_count_force(void);
+
+/* As the kernel's, which is called by another name here. */
+void
+tlb_force(uint32_t stamp)
+{
+	sim_count_force();
+	kern_tlb_force(stamp);
+}
 
 void	sim_set_epoch(uint32_t epoch, bool sleeper);
 

@@ -35,6 +35,7 @@
 #include <machine/intr.h>
 #include <machine/ipi.h>
 #include <machine/pmap.h>
+#include <sf_buf/pool.h>
 #include <vm/tlb.h>
 #include "sim.h"
 
@@ -46,9 +47,13 @@ struct cpu cpus[NCPUS];
 struct cpu *cur;
 struct pcpu *sim_pcpu;
 struct live live[NSLOTS];
+struct last_drop last_drops[NSLOTS];
+uint32_t sim_removals[NSLOTS];
+uint64_t sim_pte_writes;
 volatile uint64_t sim_ptes[NSLOTS];
 uint32_t now;
 bool tracing;
+bool machine_runs;
 char sim_message[512];
 struct decisions taken;
 bool recording_full;
@@ -206,6 +211,25 @@ check_pte(u_int slot, uint64_t old, uint64_t new)
 	if ((old & PG_V) != 0 && (new & PG_V) == 0 && refs != 0)
 		sim_fail("the entry of slot %u is removed under %u references",
 		    slot, refs);
+	if ((old & PG_V) != (new & PG_V)) {
+		sim_pte_writes++;
+		sim_removals[slot] += (old & PG_V) != 0;
+	}
+}
+
+/* Notes a change of a slot's status that drops the last reference. */
+static void
+note_drop(const volatile uint32_t *p, uint32_t old, uint32_t new)
+{
+	uintptr_t off = (uintptr_t)p - (uintptr_t)sf_slots;
+	u_int slot = (u_int)(off / SF_SLOT_SIZE);
+
+	if (slot >= nsfbufs || off % SF_SLOT_SIZE !=
+	    offsetof(struct sf_buf, status) || sf_references(old) != 1 ||
+	    !sf_is_referenced(old) || sf_is_referenced(new))
+		return;
+	last_drops[slot] = (struct last_drop){ cur->task,
+	    cur->pc->pc_intr_depth, sim_removals[slot] };
 }
 
 static void
@@ -215,6 +239,7 @@ commit(volatile uint32_t *p, uint32_t v)
 	uint64_t old;
 
 	if (!is_pte(p)) {
+		note_drop(p, *p, v);
 		*p = v;
 		return;
 	}
@@ -408,6 +433,35 @@ sim_switch_task(struct task *to)
 	fiber_switch(&from->fiber, &to->fiber);
 }
 
+/* A random schedule stalls a CPU for long, as a virtual machine's host may. */
+static void
+stall(struct cpu *c)
+{
+	static const uint16_t steps[] = { 30, 100, 300, 1000 };
+
+	if (sim_chance(noise.stall))
+		c->stalled = now + steps[sim_draw(nitems(steps))];
+}
+
+static inline bool
+is_stalled(const struct cpu *c)
+{
+	return (c->stalled > now);
+}
+
+/* Draws one of n CPUs that can run: one that is not stalled, if there is. */
+static struct cpu *
+draw_cpu(struct cpu *const can[], u_int n)
+{
+	struct cpu *fit[NCPUS];
+	u_int nfit = 0;
+
+	for (u_int i = 0; i < n; i++)
+		if (!is_stalled(can[i]))
+			fit[nfit++] = can[i];
+	return (nfit == 0 ? can[sim_draw(n)] : fit[sim_draw(nfit)]);
+}
+
 /* sim_give_way: lets another CPU run, if one can, because this one waits. */
 void
 sim_give_way(void)
@@ -423,7 +477,7 @@ sim_give_way(void)
 	if (n == 0)
 		return;
 	arg = sim_choose(D_NEXT, mode == SIM_RANDOM && n > 1 ?
-	    (uint32_t)(can[sim_draw(n)] - cpus) + 1 : 0);
+	    (uint32_t)(draw_cpu(can, n) - cpus) + 1 : 0);
 	c = arg == 0 || arg > mp_ncpus ? can[0] : &cpus[arg - 1];
 	switch_cpu(runnable(c) ? c : can[0]);
 }
@@ -489,8 +543,11 @@ random_event(void)
 	/* With more interrupts, no thread might make progress. */
 	if ((k == D_DEVICE || k == D_TICK) && ninterrupts++ >= MAXINTERRUPTS)
 		return;
-	if (k == D_SWITCH && (&cpus[cpu] == cur || !runnable(&cpus[cpu])))
+	if (k == D_SWITCH && (&cpus[cpu] == cur || !runnable(&cpus[cpu]) ||
+	    is_stalled(&cpus[cpu])))
 		return;
+	if (k == D_SWITCH)
+		stall(cur);
 	record(k, arg);
 	event(k, arg);
 }
@@ -660,6 +717,8 @@ hw_xchg32(volatile uint32_t *p, uint32_t v)
 	sim_drain(cur);
 	old = *p;
 	commit(p, v);
+	if (p == &cur->pc->pc_flush_wanted && old != 0 && v == 0)
+		cur->serves = true;
 	return (old);
 }
 
@@ -696,6 +755,7 @@ atomic_fetchadd_32(volatile uint32_t *p, uint32_t v)
 	sim_drain(cur);
 	old = *p;
 	commit(p, old + v);
+	cur->task->queued += p == &sf_nwaiters && v == 1;
 	return (old);
 }
 
@@ -767,6 +827,7 @@ hw_flush_tlb(void)
 	STEP("mov cr3", NULL, 0);
 	sim_drain(cur);
 	tlb_flush(cur);
+	cur->serves = false;
 }
 
 void
@@ -946,6 +1007,9 @@ machine_reset(u_int ncpus, enum sim_mode m, const struct noise *n,
 	mp_ncpus = ncpus;
 	memset(cpus, 0, sizeof(cpus));
 	memset(live, 0, sizeof(live));
+	memset(last_drops, 0, sizeof(last_drops));
+	memset(sim_removals, 0, sizeof(sim_removals));
+	sim_pte_writes = 0;
 	memset((void *)(uintptr_t)sim_ptes, 0, SIM_PTES_SIZE);
 	for (u_int i = 0; i < ncpus; i++) {
 		pcpus[i] = cpus[i].pc = &pcpu_space[i];
@@ -963,5 +1027,7 @@ machine_reset(u_int ncpus, enum sim_mode m, const struct noise *n,
 void
 machine_run(void)
 {
+	machine_runs = true;
 	fiber_switch(&main_fiber, &cur->task->fiber);
+	machine_runs = false;
 }

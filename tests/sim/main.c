@@ -127,6 +127,8 @@ new_process(void)
 		perror("simulate");
 		exit(2);
 	}
+	if (pid == 0)
+		fiber_watch();
 	return (pid);
 }
 

@@ -229,6 +229,7 @@ run_noise(struct noise *n, uint64_t seed)
 	n->hold = (uint8_t[]){ 0, 40, 120, 230 }[r >> 11 & 3];
 	n->delay = (uint8_t[]){ 0, 128 }[r >> 13 & 1];
 	n->place = (uint8_t[]){ 0, 128 }[r >> 14 & 1];
+	n->stall = (uint8_t[]){ 0, 0, 40, 160 }[r >> 15 & 3];
 	n->fall = (uint8_t[]){ 0, 96 }[r >> 17 & 1];
 }
 

@@ -75,7 +75,7 @@ struct decisions {
 struct noise {
 	uint32_t gap;			/* an event every 1 to gap + 1 steps */
 	uint8_t weight[D_EVENTS];	/* of 256; each with those before it */
-	uint8_t hold, delay, place, fall;	/* chances, of 256 */
+	uint8_t hold, delay, place, stall, fall;	/* chances, of 256 */
 };
 
 enum sim_mode {
@@ -96,6 +96,9 @@ struct task {
 	const void *wchan;	/* the channel that it sleeps on, or NULL */
 	bool napping, busy, catches, done;
 	int error;		/* result of the sleep */
+	uint32_t sleeps;	/* begun */
+	u_int forces;		/* flushes of all CPUs that it waited for */
+	u_int queued;		/* times that it joined the queue for slots */
 };
 
 struct cpu {
@@ -104,7 +107,9 @@ struct cpu {
 	struct task *idle;
 	bool intr_on, halted;
 	bool asleep;		/* idle: has no clock, touches no sf_buf */
+	bool serves;		/* took a request to flush, and is to do it */
 	uint32_t steps;
+	uint32_t stalled;	/* is not chosen to run before this step */
 	uint32_t pending;	/* interrupts: INTR_*, or 1 << verb */
 	uint32_t in_flight;	/* IPIs sent and not yet arrived: 1 << verb */
 	uint32_t arrives[IPI_NVERBS];	/* when they arrive */
@@ -130,15 +135,26 @@ struct live {
 	u_int private_to[NCPUS];	/* valid on one CPU */
 };
 
+/* For each slot, the access that dropped its last reference. */
+struct last_drop {
+	const struct task *by;		/* NULL: none that counts */
+	u_int depth;			/* of interrupts */
+	uint32_t removals;		/* of its entry, before */
+};
+
 /* machine.c */
 extern struct cpu cpus[NCPUS];
 extern struct cpu *cur;
 extern struct live live[NSLOTS];
+extern struct last_drop last_drops[NSLOTS];
+extern uint32_t sim_removals[NSLOTS];	/* entries of the slot removed */
+extern uint64_t sim_pte_writes;		/* entries entered or removed */
 /* The kernel's sf_ptes[], as 64-bit entries. */
 extern volatile uint64_t sim_ptes[NSLOTS] __asm__("sf_ptes");
 #define	SIM_PTES_SIZE	(NSLOTS * sizeof(uint64_t))
 extern uint32_t now;
 extern bool tracing;
+extern bool machine_runs;		/* a run is under way */
 extern struct decisions taken;
 extern bool recording_full;
 void	machine_reset(u_int ncpus, enum sim_mode mode, const struct noise *n,
@@ -188,11 +204,13 @@ void	fiber_make(struct fiber *f, void (*entry)(void));
 void	fiber_switch(struct fiber *from, struct fiber *to);
 void	fiber_entered(void);
 void	fiber_catch_crashes(void);
+void	fiber_watch(void);
 
 /* work.c */
 enum op_kind {
 	OP_ALLOC, OP_READ, OP_FREE, OP_REF, OP_GIVE, OP_TAKE, OP_FLUSH,
-	OP_SIGNAL, OP_NAP, OP_RECYCLE, OP_MOVE, OP_AUDIT, OP_BUSY, OP_KINDS
+	OP_SIGNAL, OP_NAP, OP_RECYCLE, OP_MOVE, OP_AUDIT, OP_BUSY, OP_CHURN,
+	OP_KINDS
 };
 
 struct op {

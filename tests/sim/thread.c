@@ -30,6 +30,7 @@
 #include <machine/hw.h>
 #include <machine/intr.h>
 #include <machine/ipi.h>
+#include <sf_buf/pool.h>
 #include <vm/tlb.h>
 #include "sim.h"
 
@@ -157,6 +158,7 @@ sleepq_wait_spin(const void *wchan, struct spinlock *l, const char *wmesg,
 		return (EINTR);
 	}
 	t->wchan = wchan;
+	t->sleeps++;
 	/* Even if it is woken now, it must not run elsewhere before it left. */
 	t->td.td_critnest++;
 	spin_unlock(l);
@@ -191,6 +193,14 @@ void
 sleepq_wakeup_one(const void *wchan)
 {
 	wake_some(wchan, false);
+}
+
+/* sim_count_force: the running thread is about to wait for all CPUs' flush. */
+void	sim_count_force(void);
+void
+sim_count_force(void)
+{
+	cur->task->forces++;
 }
 
 /* thread_signal_sim: sends a signal; ends the thread's sleep if it catches. */
@@ -392,6 +402,9 @@ void
 clock_stop(uint64_t next)
 {
 	(void)next;
+	if (cur->pc->pc_sf_pool->ring.len[OPEN] != 0)
+		sim_fail("CPU %d idles with an open batch",
+		    (int)(cur - cpus));
 	cur->asleep = true;
 }
 

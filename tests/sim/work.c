@@ -26,6 +26,7 @@
 #include "sim.h"
 
 #define	MAXHANDLES		3u	/* handles of a thread */
+#define	CHURNS		16u	/* pages mapped in a row */
 #define	MAXSHARED	3u	/* handles that any thread may free */
 #define	SPARE		0x100040u	/* first of two frames to be recycled */
 #define	SPARES		2u
@@ -81,7 +82,8 @@ work_draw(struct work *w, uint64_t seed)
 	static const uint8_t often[OP_KINDS] = { [OP_ALLOC] = 60,
 	    [OP_READ] = 30, [OP_FREE] = 40, [OP_REF] = 8, [OP_GIVE] = 12,
 	    [OP_TAKE] = 8, [OP_FLUSH] = 4, [OP_SIGNAL] = 6, [OP_NAP] = 10,
-	    [OP_RECYCLE] = 4, [OP_MOVE] = 6, [OP_AUDIT] = 1, [OP_BUSY] = 8 };
+	    [OP_RECYCLE] = 4, [OP_MOVE] = 6, [OP_AUDIT] = 1, [OP_BUSY] = 8,
+	    [OP_CHURN] = 4 };
 	static const uint8_t flags[] = { SFB_DEFAULT, SFB_DEFAULT, SFB_CATCH,
 	    SFB_NOWAIT, SFB_CPUPRIVATE, SFB_CPUPRIVATE | SFB_CATCH,
 	    SFB_CPUPRIVATE | SFB_NOWAIT, SFB_NOWAIT | SFB_CATCH };
@@ -142,7 +144,7 @@ work_print(const struct work *w)
 {
 	static const char *const names[OP_KINDS] = { "alloc", "read", "free",
 	    "ref", "give", "take", "flush", "signal", "nap", "recycle",
-	    "move", "audit", "busy" };
+	    "move", "audit", "busy", "churn" };
 	const struct op *op;
 
 	printf("%u CPUs, %u slots, 1 of %u queued, %u pages%s%s%s%s, "
@@ -255,18 +257,74 @@ check_failed(int flags)
 		    nsfbufs);
 }
 
+/*
+ * An allocation forces at most ROUNDS flushes by itself, and one more for each
+ * time that it queues or, with SFB_NOWAIT, at the end.
+ */
+static void
+check_forces(const struct task *t, u_int forces, u_int queued, int flags)
+{
+	u_int searches = (flags & SFB_NOWAIT) != 0 ? 1 : 0;
+
+	forces = t->forces - forces;
+	queued = t->queued - queued;
+	if (forces > ROUNDS + queued + searches)
+		sim_fail("an allocation forced %u flushes, and queued %u times",
+		    forces, queued);
+}
+
+/* The threads that wait for a slot now, and in which of their sleeps. */
+struct waits {
+	uint32_t sleeps[NTHREADS];	/* 0: the thread does not wait */
+	uint64_t hits;			/* of this CPU, and revived */
+};
+
+static void
+note_waits(struct waits *w)
+{
+	const struct task *t = tasks;
+
+	for (u_int i = 0; i < nthreads; i++, t++)
+		w->sleeps[i] = asks[i].m != NULL && t->wchan != NULL &&
+		    !t->napping ? t->sleeps : 0;
+	w->hits = cur->pc->pc_sf.hits + cur->pc->pc_sf.revived;
+}
+
+/* A slot was taken without a wait; no thread must have waited all the time. */
+static void
+check_waits(const struct waits *before)
+{
+	struct waits after;
+
+	note_waits(&after);
+	if (after.hits != before->hits)
+		return;
+	for (u_int i = 0; i < nthreads; i++)
+		if (before->sleeps[i] != 0 &&
+		    after.sleeps[i] == before->sleeps[i])
+			sim_fail("SFB_NOWAIT took a slot past thread %u, which "
+			    "waits for one", i);
+}
+
 /* With a wiring of its own, which release() drops. */
 static bool
 take(struct handle *h, struct vm_page *m, int flags)
 {
+	const struct task *t = cur->task;
+	u_int forces = t->forces, queued = t->queued;
+	struct waits waits;
 	uint32_t began;
 	bool undisturbed;
 
 	vm_page_wire(m);
 	*h = (struct handle){ NULL, m, (flags & SFB_CPUPRIVATE) != 0, 0 };
+	note_waits(&waits);
 	began = begin_call();
 	h->sf = sf_buf_alloc(m, flags);
 	undisturbed = end_call(began);
+	check_forces(t, forces, queued, flags);
+	if (h->sf != NULL && (flags & SFB_NOWAIT) != 0 && !is_direct(m))
+		check_waits(&waits);
 	h->cpu = curcpu_id();
 	if (h->sf != NULL) {
 		check_new(h);
@@ -290,35 +348,63 @@ use(const struct handle *h)
 	sim_read(sf_buf_kva(h->sf), vm_page_index(h->m));
 }
 
+/* Whether a CPU does not use what its TLB caches before it has flushed it. */
+static bool
+will_flush(const struct cpu *c)
+{
+	return (c != cur && (c->asleep || c->serves ||
+	    c->pc->pc_flush_wanted != 0));
+}
+
+/* Whether the calling context dropped the last reference of a slot. */
+static bool
+dropped_last(u_int slot)
+{
+	return (last_drops[slot].by == cur->task &&
+	    last_drops[slot].depth == cur->pc->pc_intr_depth);
+}
+
 /*
- * In strict mode, after a free that had the pool to itself: if the mapping is
- * gone, this CPU cannot use it any more.
+ * In strict mode, when the free that dropped the last reference returns: the
+ * mapping is gone, and with it this TLB's translation; every other CPU has lost
+ * it, too, or is asked to flush.
  */
 static void
-check_gone(u_int slot)
+check_gone(u_int slot, uint32_t frame)
 {
-	if ((sim_pte_here(slot) & PG_V) == 0 && cur->tlb[slot] != 0)
-		sim_fail("strict, but after the free CPU %u still has page %x "
-		    "for slot %u", curcpu_id(), cur->tlb[slot] - 1, slot);
+	uint32_t removed = sim_removals[slot] - last_drops[slot].removals;
+
+	if (removed == 0)
+		sim_fail("strict, but slot %u still maps page %x after its "
+		    "last free", slot, frame);
+	if (removed != 1 || (sim_pte_here(slot) & PG_V) != 0)
+		return;			/* used again meanwhile */
+	for (u_int i = 0; i < mp_ncpus; i++)
+		if (cpus[i].tlb[slot] == frame + 1 && !will_flush(&cpus[i]))
+			sim_fail("strict, but after the last free CPU %u still "
+			    "has page %x for slot %u", i, frame, slot);
 }
 
 static void
 release(const struct handle *h)
 {
-	struct live *l;
+	u_int slot = 0;
 	uint32_t began;
 
 	if (!is_direct(h->m)) {
-		l = &live[sf_index(h->sf)];
+		slot = sf_index(h->sf);
 		if (h->private)
-			l->private_to[h->cpu]--;
+			live[slot].private_to[h->cpu]--;
 		else
-			l->shared--;
+			live[slot].shared--;
+		if (dropped_last(slot))
+			last_drops[slot].by = NULL;	/* an earlier one */
 	}
 	began = begin_call();
 	sf_buf_free(h->sf);
-	if (end_call(began) && work->strict && !is_direct(h->m))
-		check_gone(sf_index(h->sf));
+	(void)end_call(began);
+	if (work->strict && !is_direct(h->m) && dropped_last(slot))
+		check_gone(slot, vm_page_index(h->m));
 	vm_page_unwire(h->m, 0);
 }
 
@@ -389,11 +475,15 @@ op_ref(u_int thread, u_int i)
 {
 	struct handle *h = &held[thread][i];
 
-	if (nheld[thread] == MAXHANDLES || h->private)
+	if (nheld[thread] == MAXHANDLES)
 		return;
 	vm_page_wire(h->m);
 	sf_buf_ref(h->sf);
-	if (!is_direct(h->m))
+	if (h->private)
+		sched_pin();		/* as for each private handle */
+	if (!is_direct(h->m) && h->private)
+		live[sf_index(h->sf)].private_to[h->cpu]++;
+	else if (!is_direct(h->m))
 		live[sf_index(h->sf)].shared++;
 	held[thread][nheld[thread]++] = *h;
 }
@@ -412,6 +502,19 @@ op_recycle(void)
 		release(&h);
 	}
 	vm_page_free(m);
+}
+
+/* Maps pages at full rate, which may leave other threads no slot to steal. */
+static void
+op_churn(u_int first)
+{
+	struct handle h;
+
+	for (u_int i = 0; i < CHURNS; i++) {
+		if (!take(&h, page_of((first + i) % work->npages), SFB_NOWAIT))
+			break;
+		release(&h);
+	}
 }
 
 static void
@@ -482,6 +585,9 @@ op_other(const struct op *op)
 		break;
 	case OP_BUSY:
 		thread_busy();
+		break;
+	case OP_CHURN:
+		op_churn(op->a);
 		break;
 	}
 }
@@ -590,6 +696,10 @@ check_counters(void)
 		    (unsigned long long)s.hits, (unsigned long long)s.misses,
 		    (unsigned long long)s.revived,
 		    (unsigned long long)s.failures, (unsigned long long)calls);
+	if (s.pte_writes != sim_pte_writes)
+		sim_fail("%llu entries were written or removed, not %llu",
+		    (unsigned long long)sim_pte_writes,
+		    (unsigned long long)s.pte_writes);
 }
 
 static void

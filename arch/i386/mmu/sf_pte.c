@@ -73,5 +73,8 @@ sf_pte_audit(const struct sf_buf *sf, bool mapped, uint32_t page)
 		return ("global");
 	if ((pte & PG_NX) != pg_nx)
 		return ("wrong NX bit");
+	if ((pte & ~(pt_entry_t)(PG_V | PG_RW | PG_A | PG_M | PG_FRAME)) !=
+	    pg_nx)
+		return ("a bit that must be 0");
 	return (NULL);
 }
