@@ -326,7 +326,7 @@ sub start_unread {
 	$pid = fork() // die "fork: $!\n";
 	if ($pid == 0) {
 		my %set = (SMP => 2, MEM => '64M', FILE => '', %$set);
-		@ENV{keys %set} = values %set;
+		@ENV{map { "MAYFLY_$_" } keys %set} = values %set;
 		open(STDIN, '<', '/dev/null');
 		open(STDOUT, '>&', $out);
 		exec(@qemu);
