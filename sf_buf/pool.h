@@ -24,7 +24,7 @@
 
 #define	READY_MAX	240u	/* slots made ready at a time */
 #define	EVICT_MAX	240u	/* slots evicted in one go, interrupts off */
-#define	QUEUE_MAX	192u	/* or a part of the share: pool_set_bounds() */
+#define	QUEUE_MAX	220u	/* or a part of the share: pool_set_bounds() */
 #define	QUEUE_SHARE	4u	/* one slot in this many of that share */
 #define	RUN_MAX		120u	/* slots evicted as one run */
 #define	RUN_LOOKS	4u	/* slots of a run, which count as one look */
