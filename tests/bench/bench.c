@@ -338,7 +338,7 @@ tsc_is_exact(u_int *shift)
 	}
 	for (*shift = 0; *shift <= MAX_SHIFT; ++*shift) {
 		insns = (t[1] - t[0]) >> *shift;
-		if (insns >= EXACT_NOPS && insns < EXACT_NOPS + 16)
+		if (insns >= EXACT_NOPS && insns < EXACT_NOPS + EXACT_NOPS / 2)
 			return (t[1] - t[0] == t[3] - t[2]);
 	}
 	*shift = 0;

@@ -177,8 +177,10 @@ measure(const char *name, const struct bench_scheme *s, bool hit,
 	 * Warms up.  In the pause between the two runs the CPUs' clock ticks
 	 * flush the slots that earlier benchmarks had left unflushed.
 	 */
-	run_loop(s, touch != TOUCH_NONE, flags, list);
-	DELAY(3 * 1000000 / HZ);
+	for (u_int i = 0; i < 2; i++) {
+		run_loop(s, touch != TOUCH_NONE, flags, list);
+		DELAY(3 * 1000000 / HZ);
+	}
 	run_loop(s, touch != TOUCH_NONE, flags, list);
 	s->stats(&before);
 	r.time = insns(s, touch != TOUCH_NONE, flags, list);
