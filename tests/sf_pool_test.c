@@ -313,7 +313,7 @@ at_home(u_int cpu)
  */
 TEST(home, "smp.slots_come_home_from_an_active_pool")
 {
-	u_int other;
+	u_int other, some = 0;
 	struct thread *td;
 
 	if (mp_ncpus != 2 || nsfbufs < 512 || nsfbufs > SLOTS_MAX ||
@@ -326,12 +326,16 @@ TEST(home, "smp.slots_come_home_from_an_active_pool")
 	sched_pin();
 	grow();
 	other = 1 - curcpu_id();
-	turn = 0;
-	td = thread_create_on(other, take_second_turns, NULL, "second");
-	KASSERT(td != NULL, "test: no thread");
-	take_turns(0);
-	thread_join(td);
-	EXPECT(at_home(other) >= nsfbufs / 4);
+	/* Usually the first time; more if the host stops a CPU for long. */
+	for (u_int i = 0; i < 4 && some < nsfbufs / 4; i++) {
+		turn = 0;
+		td = thread_create_on(other, take_second_turns, NULL, "second");
+		KASSERT(td != NULL, "test: no thread");
+		take_turns(0);
+		thread_join(td);
+		some = at_home(other);
+	}
+	EXPECT(some >= nsfbufs / 4);
 	sched_unpin();
 	drop_pages();
 }
