@@ -301,6 +301,8 @@ $(HOSTB)/host/sleep_test: HOSTCFLAGS += -O1 -fno-sanitize=all
 $(HOSTB)/host/console_test: HOSTINC = -Itests/host/include -I. -I$(I)
 $(HOSTB)/host/console_test: | $(I)/machine
 $(HOSTB)/host/lineedit_test: HOSTINC = -Itests/host/include -I.
+$(HOSTB)/host/deadline_test: HOSTINC = -Itests/host/include -I. -I$(I)
+$(HOSTB)/host/deadline_test: | $(I)/machine
 $(HOSTB)/host/printf_test: HOSTINC = -Itests/host/include -I. -I$(I)
 $(HOSTB)/host/printf_test: | $(I)/machine
 $(HOSTB)/host/acpi_test: HOSTINC = -Itests/host/include -I. -I$(I)

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 #include <sys/deadline.h>
 #include <sys/pcpu.h>
+#include <sys/sched.h>
 #include <sys/systm.h>
 #include <sys/tunable.h>
 #include <machine/atomic.h>
@@ -50,7 +51,12 @@ deadline_warning_due(struct deadline *w)
 	return (true);
 }
 
-/* One CPU warns at a time: many may wait, and none shall for the console. */
+/*
+ * One CPU warns at a time, so that many that wait do not also wait for the
+ * console.  In a critical section printf() does not sleep: a terminal that is
+ * not read must not keep the caller from its time limit, and a sleep within
+ * sleepq_wait() would change what that returns.
+ */
 static void
 warn_of_wait(const void *caller)
 {
@@ -58,8 +64,10 @@ warn_of_wait(const void *caller)
 
 	if (!atomic_cmpset_32(&warning, 0, 1))
 		return;
+	critical_enter();
 	printf("CPU %u waits for another for a second (called from %pC)\n",
 	    curcpu_id(), caller);
+	critical_exit();
 	atomic_store_rel_32(&warning, 0);
 }
 
