@@ -75,9 +75,8 @@ lapic_init(const struct madt_info *mi)
 		machine_exit(EXIT_NOTHING);
 	}
 	if (mi->error == NULL && mi->lapic_pa != pa)
-		printf("lapic: at 0x%llx, as IA32_APIC_BASE says; the MADT "
-		    "says 0x%llx\n", (unsigned long long)pa,
-		    (unsigned long long)mi->lapic_pa);
+		printf("lapic: used at 0x%llx; the MADT says 0x%llx\n",
+		    (unsigned long long)pa, (unsigned long long)mi->lapic_pa);
 	lapic = pmap_mapdev(pa, LAPIC_SIZE);
 	if (lapic == NULL)
 		panic("lapic: no room to map 0x%llx", (unsigned long long)pa);
@@ -96,7 +95,8 @@ lapic_present(void)
  * machine's NMI, and the timer is off.  The thermal monitor is left alone,
  * because its interrupt may be one of system management.  Vectors of exceptions
  * are held back for ever: a stub that expects an error code would misread the
- * stack.  Once on each CPU.
+ * stack.  LINT1 comes last: until the APIC is on, the mask of each LVT entry
+ * stays set (SDM vol. 3A 10.4.7.2).  Once on each CPU.
  */
 void
 lapic_enable(void)
@@ -106,12 +106,12 @@ lapic_enable(void)
 	lapic[LAPIC_TPR] = TPR_EXCEPTIONS;
 	lapic[LAPIC_LVT_TIMER] = LVT_MASKED;
 	lapic[LAPIC_LVT_LINT0] = LVT_MASKED;
-	lapic[LAPIC_LVT_LINT1] = LVT_NMI;
 	if (last_lvt >= 3)
 		lapic[LAPIC_LVT_ERROR] = LVT_MASKED;
 	if (last_lvt >= 4)
 		lapic[LAPIC_LVT_PMC] = LVT_MASKED;
 	lapic[LAPIC_SVR] = SVR_ENABLE | VECTOR_SPURIOUS;
+	lapic[LAPIC_LVT_LINT1] = LVT_NMI;
 }
 
 /*
@@ -206,7 +206,7 @@ lapic_timer_calibrate(void)
 		return;
 	printf("lapic: the timer cannot be used as a clock: it %s\n",
 	    result == CAL_UNSTEADY ? "has a different frequency each time" :
-	    "does not count, or too slowly");
+	    "does not count, or too slowly, or the TSC stands still");
 	machine_exit(EXIT_NOTHING);
 }
 
