@@ -114,8 +114,8 @@ measured_hz(void)
 		printf("clock: the 8254 does not count\n");
 		return (0);
 	case CAL_UNSTEADY:
-		printf("clock: the TSC against the 8254 gives a different "
-		    "frequency each time\n");
+		printf("clock: each measurement of the TSC against the "
+		    "8254 gives a different frequency\n");
 		return (0);
 	default:
 		return ((ratio * PIT_HZ) >> RATIO_SHIFT);
@@ -153,8 +153,9 @@ tsc_init(void)
 /*
  * stopwatch_lap: returns the TSC ticks since the call before, of the time that
  * the caller was given: 20 ms for any longer time, in which the CPU may have
- * been stopped or may have run another thread; 0 at the first call and when the
- * caller has changed its CPU.  Any context.
+ * been stopped or may have run another thread.  0 at the first call.  A change
+ * of the CPU takes longer than the microsecond that it counts for, so that a
+ * wait ends even if its thread changes its CPU in each turn.  Any context.
  */
 uint64_t
 stopwatch_lap(struct stopwatch *w)
@@ -165,7 +166,7 @@ stopwatch_lap(struct stopwatch *w)
 
 	intr_restore(flags);
 	if (w->cpu != cpu)
-		lap = 0;
+		lap = w->cpu == 0 ? 0 : ticks_per_ms / 1000;
 	w->cpu = cpu;
 	w->last = now;
 	return (lap > LAP_MS * ticks_per_ms ? LAP_MS * ticks_per_ms : lap);
