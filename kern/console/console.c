@@ -8,12 +8,14 @@
  * serial port.  The terminal gets printable ASCII, and the codes that
  * terminal_code() names; nothing that the kernel prints can send it others.
  *
- * Output.  The port is waited for as long as it goes on taking bytes.  A
- * virtual port takes none while its reader has stopped; what it has not taken
- * then stays in a ring, which is tried again by each later call.  So no caller
- * waits here for a reader for more than some milliseconds; printf.c waits for
- * callers that may sleep.  A text that does not fit the ring is lost as a
- * whole, and a line says so.  Lines stay whole.
+ * Output.  The port is waited for while it goes on taking bytes as fast as a
+ * line does, but one call sends 1 KB at most.  A virtual port takes none while
+ * its reader has stopped; what it has not taken then stays in a ring, which is
+ * tried again by each later call.  So a call waits here for a reader for less
+ * than a second; printf.c waits for callers that may sleep.  After a panic a
+ * call sends all, and all calls together wait for some seconds.  A text that
+ * does not fit the ring is lost as a whole, and a line says so.  Lines stay
+ * whole.
  *
  * Input goes through a ring with one writer and one reader.  The writer is
  * the interrupt handler, on the one CPU that the I/O APIC interrupts; where
@@ -38,13 +40,16 @@
 #define	IN_SIZE		1024u		/* powers of two */
 #define	OUT_SIZE	16384u
 #define	STALL_POLLS	10000u		/* 10 ms of port reads, or more */
+#define	LINE_POLLS	500u		/* a line takes a byte in 87 us */
+#define	SEND_MOST	1024u		/* bytes in a call, before a panic */
 #define	POLL_MS		10u
 #define	POLL_PAUSES	200u
 
 static struct {
 	char bytes[OUT_SIZE];
 	uint32_t in, out;		/* ever put in, ever taken out */
-	bool stalled;			/* the port took nothing at last */
+	bool stalled;			/* the last wait for the port failed */
+	u_int panic_looks;		/* at the port, since a panic */
 	u_int lost, told;		/* bytes; those that a line told of */
 } output;
 
@@ -127,22 +132,37 @@ keep(const char *s, size_t len)
 		output.lost += len;
 }
 
+/*
+ * Waits for the port: as long as a line takes for a byte, and then until *looks
+ * has grown to `most', which is the limit of more waits than this one.
+ */
+static bool
+wait_until_ready(u_int *looks, u_int most)
+{
+	bool ready = uart_ready(output.stalled ? 1 : LINE_POLLS);
+
+	for (; !ready && *looks < most && uart_present(); ++*looks)
+		ready = uart_ready(1);
+	output.stalled = !ready;
+	return (ready);
+}
+
 /* Contracts of the public functions are in <sys/cons.h>. */
 void
 cons_send(void)
 {
-	u_int polls = panicked() ? CONS_PANIC_POLLS : STALL_POLLS;
+	bool panic = panicked();
+	u_int looks = output.stalled ? STALL_POLLS : 0;
 
 	if (!uart_present()) {
 		output.lost += output.in - output.out;
 		output.out = output.in;
 	}
-	while (output.in != output.out) {
-		if (!uart_ready(output.stalled ? 1 : polls)) {
-			output.stalled = true;
+	for (u_int n = 0; output.in != output.out &&
+	    (panic || n < SEND_MOST); n++) {
+		if (!wait_until_ready(panic ? &output.panic_looks : &looks,
+		    panic ? CONS_PANIC_POLLS : STALL_POLLS))
 			return;
-		}
-		output.stalled = false;
 		uart_putc(output.bytes[output.out++ % OUT_SIZE]);
 	}
 }

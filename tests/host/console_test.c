@@ -45,6 +45,8 @@ static uint32_t thread_signals_take(void) { return (0); }
 static struct {
 	bool absent, stuck, deaf, no_loop, overruns;
 	bool unread;			/* the terminal is not read */
+	u_int pause;			/* looks that each byte takes */
+	u_int waited;			/* looks of them that are over */
 	uint8_t ier, lcr, fcr, mcr, scr;
 	char fifo[16];			/* received */
 	u_int nfifo;
@@ -97,7 +99,7 @@ transmit(void)
 	if ((port.mcr & 0x10) != 0) {
 		if (!port.deaf && port.nfifo < 16)
 			port.fifo[port.nfifo++] = (char)port.tsr;
-	} else if (port.unread)
+	} else if (port.unread || port.waited++ < port.pause)
 		return;
 	else
 		sent[nsent++] = (char)port.tsr;
@@ -158,6 +160,7 @@ outb(uint16_t at, uint8_t v)
 			exit(1);
 		}
 		port.tsr = v;
+		port.waited = 0;
 		port.sending = true;
 		return;
 	case 1:
@@ -275,6 +278,13 @@ write_text(const char *s)
 	cons_write(s, strlen(s));
 }
 
+static void
+send_all(void)
+{
+	while (!cons_idle())
+		cons_send();
+}
+
 static bool
 sent_is(const char *s)
 {
@@ -365,7 +375,7 @@ test_stalls(void)
 	ok(!cons_idle() && port.looks - looks < STALL_POLLS + 1000,
 	    "a reader that has stopped is waited for once, not for each line");
 	port.unread = false;
-	cons_send();
+	send_all();
 	ok(cons_idle() && cons_sent() && nsent == 100 * 19,
 	    "all of it is sent later");
 	ok(cons_sent() && cons_complete(), "and none is lost");
@@ -382,6 +392,7 @@ test_stalls(void)
 	for (u_int i = 0; i < 3000; i++)
 		write_text("123456789\n");
 	port.unread = false;
+	send_all();
 	write_text("after\n");
 	ok(!cons_complete(), "what does not fit is lost");
 	(void)cons_sent();
@@ -397,7 +408,7 @@ test_stalls(void)
 	output.in = output.out = 0xfffff000;
 	cons_write(numbered(9000), strlen(numbered(9000)));
 	port.unread = false;
-	cons_send();
+	send_all();
 	ok(cons_complete() || cons_sent(), "the counts of bytes wrap");
 
 	start();
@@ -408,6 +419,41 @@ test_stalls(void)
 	looks = port.looks - looks;
 	ok(looks >= CONS_PANIC_POLLS && looks < CONS_PANIC_POLLS + 1000,
 	    "after a panic the reader is waited for longer, once");
+}
+
+/* A reader that takes each byte after so many looks. */
+static void
+test_slow_readers(void)
+{
+	u_int looks;
+
+	start();
+	port.unread = true;
+	cons_write(numbered(15000), strlen(numbered(15000)));
+	port.unread = false;
+	port.pause = 5 * LINE_POLLS;
+	looks = port.looks;
+	cons_send();
+	ok(port.looks - looks < 2 * STALL_POLLS,
+	    "the waits of one call have one limit");
+	port.pause = LINE_POLLS / 5;
+	nsent = 0;
+	looks = port.looks;
+	output.stalled = false;
+	cons_send();
+	ok(nsent >= SEND_MOST - 1 && nsent <= SEND_MOST + 1 &&
+	    port.looks - looks < SEND_MOST * LINE_POLLS,
+	    "a call sends a part of what is kept");
+	after_panic = true;
+	cons_send();
+	ok(cons_idle() && output.panic_looks == 0,
+	    "after a panic all, as fast as a line takes it");
+	port.pause = 2 * LINE_POLLS;
+	looks = port.looks;
+	for (u_int i = 0; i < 1000; i++)
+		write_text("123456789\n");
+	ok(port.looks - looks < 2 * CONS_PANIC_POLLS,
+	    "and all calls wait for some seconds together");
 }
 
 static void
@@ -498,6 +544,7 @@ main(void)
 	test_ports();
 	test_text();
 	test_stalls();
+	test_slow_readers();
 	test_borders();
 	test_input();
 	printf("1..%u\n", ncases);
