@@ -261,6 +261,7 @@ cons_input_start(void)
 {
 	if (panicked())
 		return;
+	take_input();
 	polling = false;
 	if (!uart_listen(input_ready))
 		polling = true;

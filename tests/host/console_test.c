@@ -44,6 +44,7 @@ static uint32_t thread_signals_take(void) { return (0); }
 /* The model of the port. */
 static struct {
 	bool absent, stuck, deaf, no_loop, overruns;
+	bool full, noisy;		/* never empty, never without input */
 	bool unread;			/* the terminal is not read */
 	u_int pause;			/* looks that each byte takes */
 	u_int waited;			/* looks of them that are over */
@@ -114,7 +115,8 @@ line_status_of_model(void)
 	port.looks++;
 	feed();
 	transmit();
-	v = (uint8_t)((port.nfifo != 0) | (port.sending ? 0 : 0x60) |
+	v = (uint8_t)((port.nfifo != 0 || port.noisy) |
+	    (port.sending || port.full ? 0 : 0x60) |
 	    (port.oe ? 2 : 0));
 	port.oe = false;
 	return (v);
@@ -260,6 +262,7 @@ power_on(void)
 	typed = NULL;
 	handler = NULL;
 	irq_line = after_panic = overrun = false;
+	nearly = early_taken = 0;
 	polling = true;
 }
 
@@ -325,8 +328,24 @@ test_ports(void)
 	port.nfifo = 1;
 	port.fifo[0] = 'k';
 	cons_init();
-	ok(uart_present() && uart_getc() == 'k',
-	    "a byte that has come before is kept");
+	ok(uart_present() && port.fcr == FCR_ENABLE && uart_getc() == 'k' &&
+	    uart_getc() == -1, "a byte that has come before is kept");
+	power_on();
+	port.nfifo = 1;
+	port.fifo[0] = 'k';
+	cons_init();
+	cons_input_start();
+	ok(cons_getc() == 'k', "and the reader gets it");
+	power_on();
+	port.full = true;
+	cons_init();
+	ok(!uart_present() && nscreen > 20 && port.looks < 2 * PROBE_POLLS,
+	    "a port that never gets empty is not used");
+	power_on();
+	port.noisy = port.deaf = true;
+	cons_init();
+	ok(!uart_present() && nscreen > 20,
+	    "nor one that always has a byte, and does not receive");
 	start();
 	port.absent = true;
 	write_text("gone\n");

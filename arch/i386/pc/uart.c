@@ -6,11 +6,10 @@
 /*
  * The first serial port, a 16550 at COM1 (PC16550D data sheet, sections 8.1 to
  * 8.7).  Owns its registers.  A UART is used only if it keeps a byte in its
- * scratch register and receives what it sends to itself.  One that passes and
- * later takes no byte is not broken: its reader has stopped, and may go on.
- * So no wait in this file has an end that gives the port up; only a bus on
- * which nothing answers any more does that.  Contracts are in
- * <machine/uart.h>.
+ * scratch register, sends what the firmware wrote to it, and receives what it
+ * sends to itself.  One that passes and later takes no byte is not broken: its
+ * reader has stopped, and may go on.  So after the test a port is given up only
+ * if nothing answers any more on the bus.  Contracts are in <machine/uart.h>.
  */
 
 #include <sys/types.h>
@@ -41,9 +40,14 @@
 #define	PROBE		0x5a
 #define	FIFO_SIZE	16u
 #define	PROBE_POLLS	100000u		/* 16 bytes leave in 1.4 ms */
+#define	EARLY_SIZE	64u
 
 static volatile bool present;
 static volatile bool overrun;
+
+/* Bytes that came before the end of the test, and how many were taken. */
+static char early[EARLY_SIZE];
+static u_int nearly, early_taken;
 
 /* The line status; 0, and no port from then on, if nothing answers. */
 static uint8_t
@@ -70,6 +74,13 @@ wait_for(uint8_t bits, u_int polls)
 	return (false);
 }
 
+static void
+keep_early(char c)
+{
+	if (nearly < EARLY_SIZE)
+		early[nearly++] = c;
+}
+
 /*
  * Whether the port, in loopback, receives the byte that it sends.  Bytes that
  * came over the line just before may be received first.
@@ -77,11 +88,17 @@ wait_for(uint8_t bits, u_int polls)
 static bool
 loops_back(void)
 {
+	char c;
+
 	outb(COM_MCR, MCR_LOOP);
 	outb(COM1, PROBE);
-	for (u_int i = 0; i <= FIFO_SIZE && wait_for(LSR_DR, PROBE_POLLS); i++)
-		if (inb(COM1) == PROBE)
+	for (u_int i = 0; i <= FIFO_SIZE && wait_for(LSR_DR, PROBE_POLLS);
+	    i++) {
+		c = (char)inb(COM1);
+		if (c == PROBE)
 			return (true);
+		keep_early(c);
+	}
 	return (false);
 }
 
@@ -97,9 +114,9 @@ set_line(void)
 }
 
 /*
- * The firmware's last bytes are sent first.  To turn the FIFOs on empties
- * them, and so would the test lose a byte that has come; where one waits, or
- * the firmware's bytes do not leave, the port works: the line is in use.
+ * Waits until the firmware's last bytes have been sent.  Bytes that have come
+ * are taken out of the port before its FIFOs are turned on, because that
+ * empties them.
  */
 bool
 uart_init(void)
@@ -110,11 +127,11 @@ uart_init(void)
 		return (true);
 	outb(COM_MCR, MCR_DTR_RTS);
 	set_line();
-	if (wait_for(LSR_TEMT, PROBE_POLLS) &&
-	    (line_status() & LSR_DR) == 0) {
-		outb(COM_FCR, FCR_ENABLE);
-		present = loops_back();
-	}
+	present = wait_for(LSR_TEMT, PROBE_POLLS);
+	for (u_int i = 0; i < EARLY_SIZE && wait_for(LSR_DR, 1); i++)
+		keep_early((char)inb(COM1));
+	outb(COM_FCR, FCR_ENABLE);
+	present = present && loops_back();
 	outb(COM_MCR, MCR_DTR_RTS | MCR_OUT2);
 	return (present);
 }
@@ -146,6 +163,8 @@ uart_sent(void)
 int
 uart_getc(void)
 {
+	if (early_taken < nearly)
+		return ((uint8_t)early[early_taken++]);
 	return (wait_for(LSR_DR, 1) ? inb(COM1) : -1);
 }
 
