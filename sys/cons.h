@@ -21,12 +21,13 @@ void	cons_init(void);
  *
  * cons_write: hands a text to the serial port and to the screen.  Besides
  * printable ASCII it knows \n, \r, \b, \a, and \f, which clears the screen;
- * any other byte is shown as a question mark.  What the port does not take
- * within some milliseconds, or seconds after a panic, is kept for later; if it
- * does not fit, the whole text is lost.
- * cons_send: sends of what was kept all that the port takes.
- * cons_idle: whether nothing is kept.
- * cons_sent: whether nothing is kept, nor in the port.
+ * any other byte is shown as a question mark.  What the port does not take at
+ * once is kept for later; if it does not fit, the whole text is lost.
+ * cons_send: sends what was kept, until the port takes no more: 1 KB at most,
+ * or all of it after a panic.  Takes less than a second; after a panic, all
+ * calls together wait for some seconds.
+ * cons_idle: true if no output is kept.  Needs no exclusion.
+ * cons_sent: true if no output is kept and all bytes have left the port.
  * cons_complete: whether all output of this run was sent, and none was lost.
  */
 void	cons_write(const char *s, size_t len);

@@ -8,9 +8,10 @@
  * piece.
  *
  * A thread that may sleep waits, for as long as it takes, until the serial port
- * has taken its text; others wait for it only if they print, too.  A caller
- * that may not sleep leaves to later calls what the port does not take at once
- * (console.c), so that a terminal that is not read stops no CPU.
+ * has taken its text.  Another thread has to wait for that only if it prints,
+ * too.  A caller that may not sleep leaves to later calls what the port does
+ * not take at once (console.c), so that a terminal that is not read stops no
+ * CPU.
  */
 
 #include <sys/types.h>
@@ -97,17 +98,28 @@ printf(const char *fmt, ...)
 	return (len);
 }
 
+/* Waits until all has been sent; false if that took too long after a panic. */
+static bool
+wait_until_sent(bool sleep)
+{
+	for (u_int i = 0; !cons_sent(); i++) {
+		if (panicked() && i == CONS_PANIC_POLLS)
+			return (false);
+		wait_for_port(sleep);
+	}
+	return (true);
+}
+
+/* A line about lost output may have room only when the rest has been sent. */
 bool
 printf_flush(void)
 {
 	bool sleep = may_sleep(), complete;
 
 	spin_lock(&cons_lock);
-	cons_write("", 0);
-	for (u_int i = 0; !cons_sent(); i++) {
-		if (panicked() && i == CONS_PANIC_POLLS)
-			break;
-		wait_for_port(sleep);
+	if (wait_until_sent(sleep)) {
+		cons_write("", 0);
+		(void)wait_until_sent(sleep);
 	}
 	complete = cons_complete();
 	spin_unlock(&cons_lock);

@@ -94,7 +94,8 @@ mapped(const void *p)
 
 /*
  * Prints without the console's lock, because a CPU that was stopped may hold
- * it.
+ * it.  After a panic it does not wait without end for a terminal that is not
+ * read.
  */
 static void __printflike(1, 2)
 print(const char *fmt, ...)
@@ -104,8 +105,11 @@ print(const char *fmt, ...)
 
 	va_start(ap, fmt);
 	cons_write(line, (size_t)vsnprintf(line, sizeof(line), fmt, ap));
-	while (!cons_sent())
+	for (u_int i = 0; !cons_sent(); i++) {
+		if (panicked() && i == CONS_PANIC_POLLS)
+			break;
 		cons_send();
+	}
 	va_end(ap);
 }
 

@@ -42,7 +42,7 @@ int host_locks_held;
 
 static char text[4096];			/* all that was written */
 static size_t len;
-static bool unread, after_panic, lost;
+static bool unread, after_panic, lost, told;
 static size_t kept;			/* bytes that the port has not taken */
 static u_int sleeps, spins, wakes_after;
 static u_int ncases, nfailed;
@@ -98,6 +98,7 @@ cons_write(const char *s, size_t n)
 	memcpy(text + len, s, n);
 	len += n;
 	kept += n;
+	told = told || (lost && !unread);
 	cons_send();
 }
 
@@ -142,7 +143,7 @@ start(u_int waits)
 	sleeps = spins = soft_masked = self.td_critnest = 0;
 	unread = waits != 0;
 	wakes_after = waits;
-	after_panic = lost = false;
+	after_panic = lost = told = false;
 	interrupts_on = true;
 }
 
@@ -191,6 +192,11 @@ test_flush(void)
 	start(0);
 	lost = true;
 	ok(!printf_flush(), "it knows that output was lost");
+	start(500);
+	kept = 7;
+	lost = true;
+	(void)printf_flush();
+	ok(told, "and tells of it when there is room");
 	start(UINT32_MAX);
 	after_panic = true;
 	ok(!printf_flush() && sleeps == 0 && spins == CONS_PANIC_POLLS,
