@@ -605,7 +605,7 @@ test_s5(void)
 static uint8_t low[BIOS_END - EBDA], memory[MEMORY];
 static size_t memory_used;
 static void *lent;
-static char notes[1024];
+static char notes[1 << 16];
 static struct reserved_list list;
 static struct acpi_info ai;
 
@@ -781,6 +781,36 @@ test_find(void)
 	    "an RSDP without lists");
 }
 
+/* Many lists that are not sound, and a list of many entries. */
+static void
+test_find_bounds(void)
+{
+	static uint64_t many[300];
+	uint64_t wrong;
+	u_int lines = 0;
+
+	begin_memory();
+	wrong = LIST("RSDT", 0);
+	memory[wrong - TABLES_PA + 9] ^= 1;
+	for (uint32_t pa = 0xe0000; pa < 0xe4000; pa += 0x40)
+		place_rsdp(pa, wrong, 0);
+	find();
+	for (const char *s = notes; *s != '\0'; s++)
+		lines += *s == '\n';
+	ok(lines > 1 && lines < 20, "some lines for many unsound lists");
+
+	begin_memory();
+	many[255] = place_madt(2);
+	place_rsdp(0xe0000, place_list("RSDT", 300, many), 0);
+	find();
+	ok(ai.madt.ncpus == 2, "the last entry that is looked at");
+	many[256] = many[255];
+	many[255] = 0;
+	place_rsdp(0xe0000, place_list("RSDT", 300, many), 0);
+	find();
+	ok(ai.madt.ncpus == 0, "and one after it");
+}
+
 /* Of the two lists one is sound, or one has the table. */
 static void
 test_find_lists(void)
@@ -877,8 +907,8 @@ test_find_dsdt(void)
 	other = place_dsdt(6);
 	place_rsdp(0xf0000, LIST("RSDT", place_fadt(good, bad)), 0);
 	find();
-	ok(ai.have_s5 && ai.s5_typ[0] == 5 && strstr(notes, "has no _S5: the "
-	    "one at 0x") != NULL, "an unsound X_DSDT does not hide the DSDT");
+	ok(ai.have_s5 && ai.s5_typ[0] == 5 && strstr(notes, "no sound DSDT "
+	    "with an _S5 is at 0x") != NULL, "an unsound X_DSDT does not hide the DSDT");
 	place_rsdp(0xf0000, LIST("RSDT", place_fadt(good, 1ull << 40)), 0);
 	find();
 	ok(ai.have_s5 && ai.s5_typ[0] == 5, "nor does one where nothing is");
@@ -904,6 +934,7 @@ main(void)
 	test_fadt();
 	test_s5();
 	test_find();
+	test_find_bounds();
 	test_find_lists();
 	test_find_rsdps();
 	test_find_dsdt();

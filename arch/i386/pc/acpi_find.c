@@ -23,7 +23,10 @@
 #define	BIOS_END	0x100000u
 #define	RSDP_ALIGN	16u
 #define	TABLE_MAX	0x100000u	/* bytes; larger is no table */
+/* More than firmware has; what it has by mistake must not take minutes. */
 #define	MAXLISTS	8u
+#define	MAXUNSOUND	16u		/* lists that are not sound */
+#define	MAXENTRIES	256u		/* of a list */
 #define	FACS_LEN	64u		/* 5.2.10; it has no checksum */
 #define	TABLES		"ACPI tables"
 
@@ -39,7 +42,7 @@ struct search {
 	phys_map_t *map;
 	struct reserved_list *reserved;
 	struct list lists[MAXLISTS];	/* the preferred one first */
-	u_int nlists;
+	u_int nlists, nunsound;
 	bool any_rsdp;
 };
 
@@ -74,7 +77,7 @@ add_list(struct search *s, const char *name, uint64_t pa, u_int entry)
 	const void *t;
 	uint32_t len;
 
-	if (pa == 0 || s->nlists == MAXLISTS)
+	if (pa == 0 || s->nlists == MAXLISTS || s->nunsound == MAXUNSOUND)
 		return;
 	for (u_int i = 0; i < s->nlists; i++)
 		if (s->lists[i].pa == pa)
@@ -83,6 +86,8 @@ add_list(struct search *s, const char *name, uint64_t pa, u_int entry)
 	if (t == NULL || !acpi_table_good(t, len, name)) {
 		printf("acpi: the %s at 0x%llx is not sound, ignored\n", name,
 		    (unsigned long long)pa);
+		if (++s->nunsound == MAXUNSOUND)
+			printf("acpi: no more RSDTs and XSDTs are looked at\n");
 		return;
 	}
 	s->lists[s->nlists++] = (struct list){ name, pa, len, entry };
@@ -111,7 +116,9 @@ scan_rsdp(struct search *s, vm_paddr_t start, vm_paddr_t end)
 static u_int
 entries(const struct list *l)
 {
-	return ((l->len - ACPI_HEADER_LEN) / l->entry);
+	u_int n = (l->len - ACPI_HEADER_LEN) / l->entry;
+
+	return (n < MAXENTRIES ? n : MAXENTRIES);
 }
 
 /* The address of a table that a list names. */
@@ -173,11 +180,13 @@ find_table(struct search *s, const char *signature, take_t *take,
 	for (l = first; l < end; l++)
 		if ((pa = search_list(s, l, signature, take, ai)) != 0)
 			break;
-	if (pa != 0 && l != first)
+	if (pa == 0)
+		return;
+	if (l != first)
 		printf("acpi: the %s at 0x%llx names no sound %s: the one of "
 		    "the %s is used\n", first->name, (unsigned long long)
 		    first->pa, signature, l->name);
-	for (const struct list *m = l + 1; pa != 0 && m < end; m++) {
+	for (const struct list *m = l + 1; m < end; m++) {
 		pa2 = search_list(s, m, signature, take, &other);
 		if (pa2 != 0 && pa2 != pa)
 			printf("acpi: the %s and the %s name different %ss: "
@@ -186,7 +195,7 @@ find_table(struct search *s, const char *signature, take_t *take,
 	}
 }
 
-/* Reads the DSDT by the first address that leads to a sound one. */
+/* Reads _S5 of the first DSDT that is sound and has one. */
 static void
 find_s5(struct search *s, struct acpi_info *ai)
 {
@@ -201,8 +210,8 @@ find_s5(struct search *s, struct acpi_info *ai)
 		keep(s, pa[i], len);
 		ai->have_s5 = s5_parse(t, len, ai->s5_typ);
 		if (ai->have_s5 && i == FADT_32 && pa[FADT_64] != 0)
-			printf("acpi: the DSDT at 0x%llx has no _S5: the one "
-			    "at 0x%llx is used\n", (unsigned long long)
+			printf("acpi: no sound DSDT with an _S5 is at 0x%llx: "
+			    "the one at 0x%llx is used\n", (unsigned long long)
 			    pa[FADT_64], (unsigned long long)pa[FADT_32]);
 	}
 }
