@@ -11,6 +11,7 @@
  */
 
 #include <sys/types.h>
+#include <sys/cons.h>
 #include <sys/job.h>
 #include <sys/lock.h>
 #include <sys/monitor.h>
@@ -345,8 +346,9 @@ run_fenced(const struct test *t)
 /*
  * Lists the threads and panics, which shows all CPUs, if a case still runs at
  * LOOKS looks in a row: a row that only runs out of time does not say which
- * case hangs.  Compares no times, because those of two CPUs may differ.  A
- * signal ends the thread.
+ * case hangs.  A look counts for nothing while the console has output that its
+ * reader has not taken, because the case may wait for that.  Compares no times,
+ * because those of two CPUs may differ.  A signal ends the thread.
  */
 static void
 watch_cases(void *arg)
@@ -358,7 +360,7 @@ watch_cases(void *arg)
 	(void)arg;
 	while (thread_sleep_ms(limit_s * 1000 / LOOKS, SLEEP_CATCH) == 0) {
 		t = case_running;
-		if (t == NULL || case_runs != seen)
+		if (t == NULL || case_runs != seen || !cons_idle())
 			looks = 0;
 		seen = case_runs;
 		if (t != NULL && looks++ == LOOKS) {
