@@ -133,7 +133,7 @@ answers(u_int cpu, void (*fn)(void *))
 
 /*
  * CPU 1 answers a request late, when the last CPU has been asked meanwhile:
- * each answer is its own CPU's, and none is an NMI that no CPU sent.
+ * each answer is its own CPU's, and none is an NMI that nothing waited for.
  */
 TEST(late, "nmi.a_late_answer_is_swallowed_and_is_for_its_own_cpu_only")
 {

@@ -178,8 +178,8 @@ explain(const struct bootinfo *bi, ram_needs_t *find_needs, char *err,
 		snprintf(err, errlen, "The module, %llu bytes at 0x%llx, is "
 		    "not in RAM.", size, (unsigned long long)bi->mod_start);
 	else
-		snprintf(err, errlen, "Of %u MiB of RAM no piece has room for "
-		    "the page tables and the page array.",
+		snprintf(err, errlen, "%u MiB of RAM have no room for the page "
+		    "tables, the page array and what must be free besides.",
 		    (u_int)(physmem_size(&bi->mem) >> 20));
 }
 

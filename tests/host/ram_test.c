@@ -155,10 +155,10 @@ reserved(void)
 	    "nor are the pages of the module and of other reserved ranges");
 
 	memset(&bi, 0, sizeof(bi));
-	ok(!init() && strcmp(err, "Of 0 MiB of RAM no piece has room for the "
-	    "page tables and the page array.") == 0, "no RAM");
+	ok(!init() && strcmp(err, "0 MiB of RAM have no room for the page "
+	    "tables, the page array and what must be free besides.") == 0, "no RAM");
 	physmem_add(&bi.mem, 0, 0x9f000);
-	ok(!init() && strstr(err, "no piece") != NULL, "only the first MiB");
+	ok(!init() && strstr(err, "no room") != NULL, "only the first MiB");
 }
 
 static void
@@ -275,7 +275,7 @@ pieces(void)
 	memset(&bi, 0, sizeof(bi));
 	for (u_int i = 3; i < 60; i++)
 		physmem_add(&bi.mem, i * MB, i * MB + MB - PAGE_SIZE);
-	ok(!init() && strstr(err, "Of 56 MiB of RAM no piece") != NULL,
+	ok(!init() && strstr(err, "56 MiB of RAM have no room") != NULL,
 	    "no piece is large enough for the tables");
 	tables -= PAGE_SIZE;
 	ok(init() && ram_alloc(tables) == 4 * MB, "one is just large enough");

@@ -9,9 +9,12 @@
  *
  * An NMI says neither what it is for nor which CPU sent it, and may come long
  * after it was sent, if the CPU that it is for does not run, as in a guest.  So
- * there is a state for each CPU, and at most one NMI for a back-trace is on its
- * way to each.  Invariant: that is so exactly while the state is WANTED or
- * GIVEN_UP.
+ * there is a state for each CPU.  Invariant: an NMI for a back-trace is sent to
+ * a CPU only if the state was neither WANTED nor GIVEN_UP.
+ *
+ * An NMI from elsewhere, as from a device, may answer the request instead.  The
+ * answer is as good, but the NMI that was sent may then find nothing to answer.
+ * So an NMI that nothing waited for may be one that another CPU sent.
  */
 
 #include <sys/types.h>
@@ -72,7 +75,7 @@ answer(struct request *r, const struct trapframe *tf)
 
 /*
  * nmi_handle: handles an NMI: stops this CPU for a panic (does not return), or
- * records its back-trace for nmi_backtrace().  False if no CPU sent it.  NMI
+ * records its back-trace for nmi_backtrace().  False if nothing waited for it.  NMI
  * context: takes no lock and prints nothing, for it may have come in the
  * middle of either.
  */
@@ -104,8 +107,9 @@ ask(u_int cpu)
 /*
  * nmi_backtrace: asks another CPU by NMI what it is doing: stores the addresses
  * of its calls, at most max.  Returns how many; 0 if it did not answer in
- * 100 ms, and then a late answer is for the next request to that CPU, or for
- * none.  Any context but NMI, one user at a time.
+ * 100 ms.  An answer that comes later is dropped, but if that CPU is asked
+ * again before it comes, it answers that request.  Any context but NMI, one
+ * user at a time.
  */
 u_int
 nmi_backtrace(u_int cpu, uintptr_t calls[], u_int max)

@@ -34,7 +34,7 @@ static const char *
 describe(u_int vector)
 {
 	if (vector == T_NMI)
-		return ("an NMI that no CPU sent");
+		return ("an NMI that nothing waited for");
 	if (vector == VECTOR_8259 + 7 || vector == VECTOR_8259 + 15)
 		return ("a spurious interrupt of an 8259");
 	if (vector == VECTOR_SPURIOUS)
