@@ -104,7 +104,10 @@ parse_boot(uint32_t magic, uint32_t info)
 	}
 }
 
-/* What the page tables, the slots and the arena's tags take; what is left. */
+/*
+ * Computes how much memory the page tables, the slots and the arena's tags
+ * take, and how much must be free besides.
+ */
 static void
 find_needs(vm_paddr_t end, struct ram_needs *needs)
 {
@@ -130,11 +133,15 @@ plan_memory(void)
 static void
 print_memory(void)
 {
-	printf("mayfly: pages free:");
-	for (int z = 0; z < VM_NZONES; z++)
-		printf(" %s %u", vm_page_zone_name((enum vm_zone)z),
+	char zones[128];
+	size_t len = 0;
+
+	for (int z = 0; z < VM_NZONES && len < sizeof(zones); z++)
+		len += (size_t)snprintf(zones + len, sizeof(zones) - len,
+		    " %s %u", vm_page_zone_name((enum vm_zone)z),
 		    vm_page_zone_free((enum vm_zone)z));
-	printf("; %u CPUs%s\n", mp_ncpus, pg_nx != 0 ? "" : "; no NX");
+	printf("mayfly: pages free:%s; %u CPUs%s\n", zones, mp_ncpus,
+	    pg_nx != 0 ? "" : "; no NX");
 }
 
 /* kern_main: called once, on the boot CPU's stack, by boot/start.asm. */

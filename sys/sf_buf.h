@@ -31,11 +31,11 @@ struct vm_page;
  * SFB_NOWAIT, where it would have to sleep; or with SFB_CATCH, if a signal was
  * pending where it would have to sleep, or came while it slept.  With
  * interrupts off SFB_NOWAIT cannot force a flush, so it may return NULL while
- * unreferenced slots are left; and it does while threads wait for a slot, for
- * those come first.  With SFB_CPUPRIVATE the caller must be pinned to its CPU,
- * and the address is only for that CPU.  Thread context, interrupts on, no spin
- * lock, no critical section; with SFB_NOWAIT any context but NMI.  Panics on a
- * page that is not wired, on NULL and on unknown flags.
+ * unreferenced slots are left.  While threads wait for a slot, SFB_NOWAIT takes
+ * none, because those come first.  With SFB_CPUPRIVATE the caller must be
+ * pinned to its CPU, and the address is only for that CPU.  Thread context,
+ * interrupts on, no spin lock, no critical section; with SFB_NOWAIT any context
+ * but NMI.  Panics on a page that is not wired, on NULL and on unknown flags.
  */
 static inline struct sf_buf *sf_buf_alloc(struct vm_page *m, int flags);
 

@@ -21,9 +21,10 @@
 
 /*
  * printf: formats onto the console.  Any context.  The text of one call is
- * never interleaved with another's; past 511 bytes it is cut.  Where the caller
- * may sleep, sleeps for as long as the serial port's reader takes.  Supports %c %s %d %i %u %x %X %p %% with
- * flags 0 and -, width, precision for %s, and the lengths h hh l ll z; and
+ * never interleaved with another's; past 511 bytes it is cut.  A caller that
+ * may sleep does so until the serial port has taken the text.  Supports %c %s
+ * %d %i %u %x %X %p %% with flags 0 and -, width, precision for %s, and the
+ * lengths h hh l ll z; and
  *
  *	%pS	an address of code, and its name: 0x80100a12 kern_main+0x12
  *	%pC	a return address, and the name of the code that made the call

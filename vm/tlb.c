@@ -245,8 +245,8 @@ tlb_enter_idle(void)
 }
 
 /*
- * tlb_leave_idle: [E7] and [E8].  Called by sched_leave_idle(), which whatever
- * ends idling calls before anything that may touch an sf_buf.  Interrupts off.
+ * tlb_leave_idle: [E7] and [E8].  sched_leave_idle() calls this each time that
+ * idling ends, before any code that may touch an sf_buf.  Interrupts off.
  */
 void
 tlb_leave_idle(void)

@@ -4,8 +4,8 @@
  */
 
 /*
- * The monitor's command that lists the CPUs, and the interrupts that none of
- * them expected.
+ * The monitor's command that lists the CPUs, and the interrupts that have no
+ * handler.
  */
 
 #include <sys/types.h>

@@ -43,7 +43,7 @@ uint32_t acpi_table_len(const void *header);
 
 /* Processors and interrupt controllers (5.2.12). */
 struct madt_info {
-	uint64_t lapic_pa;	/* as an override says (5.2.12.8), or not */
+	uint64_t lapic_pa;	/* an override replaces it (5.2.12.8) */
 	u_int ncpus;
 	uint8_t apicid[ACPI_MAXAPICID + 1];	/* each once, in table order */
 	u_int nunreachable;	/* enabled ones with an id above 254 */
@@ -58,7 +58,7 @@ struct madt_info {
 		bool level;	/* level-triggered */
 		bool overridden; /* by an entry of the table */
 	} isa[ACPI_ISA_IRQS];
-	const char *differs;	/* NULL, or what two entries contradict in */
+	const char *differs;	/* NULL, or a fact that entries contradict */
 	const char *error;	/* NULL, or why the table is unusable */
 };
 

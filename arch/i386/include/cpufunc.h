@@ -108,7 +108,7 @@ load_dr0(vm_offset_t va)
 	__asm__ volatile("movl %0, %%dr0" : : "r" (va));
 }
 
-/* Which breakpoints are on, and for what. */
+/* Sets which breakpoints are on, and which accesses they stop. */
 static inline void
 load_dr7(uint32_t v)
 {

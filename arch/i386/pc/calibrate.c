@@ -66,7 +66,7 @@ take_sample(const struct counter *c, u_int part, uint64_t *ratio)
 	return (true);
 }
 
-/* Adds a sample.  Those that agreed with a much larger one are forgotten. */
+/* Adds a sample.  One that is much smaller than all others replaces them. */
 static void
 add_sample(struct samples *s, uint64_t ratio)
 {
@@ -85,9 +85,9 @@ add_sample(struct samples *s, uint64_t ratio)
 /*
  * calibrate: measures the TSC ticks in a count of c: CAL_SOUND, with the ratio
  * times 2^RATIO_SHIFT in *ratio; CAL_STOPPED if the counter stands still;
- * CAL_UNSTEADY if too few samples agree.  The first sample is only waited for,
- * because a counter that was just set may not have begun.  Takes a few
- * milliseconds while the machine is not stopped.
+ * CAL_UNSTEADY if too few samples agree.  The first sample is not used, because
+ * a counter that was just set may not have begun.  Takes a few milliseconds
+ * while the machine is not stopped.
  */
 enum calibration
 calibrate(const struct counter *c, uint64_t *ratio)

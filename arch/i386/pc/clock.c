@@ -7,9 +7,9 @@
  * The clock of each CPU: the timer of its local APIC, which interrupts it HZ
  * times a second, but not while it is idle.  trap() calls hardclock() for it.
  *
- * And the seconds, a clock that all CPUs share, for times that one CPU notes
- * and another compares.  The CPU that first sees a second pass since the number
- * last changed, by its own TSC, adds 1.  Invariant: no TSC of one CPU is
+ * And the seconds, a clock that all CPUs share: a time that one CPU has stored
+ * may be compared on another.  The CPU that first sees a second pass since the
+ * number last changed, by its own TSC, adds 1.  Invariant: no TSC of one CPU is
  * compared with another's, and a TSC that jumps adds 1 at most; so a second is
  * never shorter than one by the TSC of the CPU that adds it.
  */
