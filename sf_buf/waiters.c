@@ -20,7 +20,6 @@
 #include <sys/types.h>
 #include <sys/errno.h>
 #include <sys/lock.h>
-#include <sys/sched.h>
 #include <sys/sleepq.h>
 #include <sys/systm.h>
 #include <sf_buf/pool.h>
@@ -150,22 +149,20 @@ dequeue_waiter(struct waiter *w)
 }
 
 /*
- * Names the slots' users, to debug threads that hold all and want more.  In a
- * critical section printf() does not sleep: the thread may get a slot at any
- * time, and while it slept for the console, it would keep it unused.
+ * Names the slots' users, to debug threads that hold all and want more.  Does
+ * not sleep for the console: the thread may get a slot at any time, and would
+ * keep it unused.
  */
 static void
 report_starvation(const struct waiter *w)
 {
-	critical_enter();
-	printf("sf_buf: thread %u, %s, waits for one of %u for frame 0x%x; "
-	    "they were mapped by:\n", curthread()->td_id,
+	printf_nosleep("sf_buf: thread %u, %s, waits for one of %u for frame "
+	    "0x%x; they were mapped by:\n", curthread()->td_id,
 	    curthread()->td_name, nsfbufs, vm_page_index(w->m));
 	for (u_int i = 0; i < nsfbufs && i < 16; i++)
-		printf("  sf_buf %u: frame 0x%x, references %u, %pC\n", i,
-		    sf_frame(&sf_slots[i]),
+		printf_nosleep("  sf_buf %u: frame 0x%x, references %u, %pC\n",
+		    i, sf_frame(&sf_slots[i]),
 		    sf_references(sf_status(&sf_slots[i])), sf_callers[i]);
-	critical_exit();
 }
 
 /*

@@ -36,6 +36,12 @@ int	printf(const char *fmt, ...) __printflike(1, 2);
 int	vprintf(const char *fmt, va_list ap) __printflike(1, 0);
 
 /*
+ * printf_nosleep: as printf(), but never sleeps, for a caller that must not be
+ * kept by a terminal that is not read.  Any context.
+ */
+int	printf_nosleep(const char *fmt, ...) __printflike(1, 2);
+
+/*
  * printf_flush: waits until all that was printed has left the serial port, for
  * as long as it takes; after a panic, for some seconds.  False if any of it was
  * lost since the start.  Any context; sleeps where the caller may.

@@ -57,10 +57,8 @@ wait_for_port(bool sleep)
 }
 
 static void
-print(const char *s, size_t len)
+print(const char *s, size_t len, bool sleep)
 {
-	bool sleep = may_sleep();
-
 	spin_lock(&cons_lock);
 	while (sleep && !cons_idle())
 		wait_for_port(true);
@@ -70,19 +68,37 @@ print(const char *s, size_t len)
 	spin_unlock(&cons_lock);
 }
 
-/* Contracts are in <sys/systm.h>. */
-int
-vprintf(const char *fmt, va_list ap)
+static int
+format(bool sleep, const char *fmt, va_list ap)
 {
 	char line[LINE_MAX];
 	int len = vsnprintf(line, sizeof(line), fmt, ap);
 
 	if ((size_t)len < sizeof(line)) {
-		print(line, (size_t)len);
+		print(line, (size_t)len, sleep);
 	} else {
 		memcpy(line + sizeof(line) - sizeof(CUT), CUT, sizeof(CUT));
-		print(line, sizeof(line) - 1);
+		print(line, sizeof(line) - 1, sleep);
 	}
+	return (len);
+}
+
+/* Contracts are in <sys/systm.h>. */
+int
+vprintf(const char *fmt, va_list ap)
+{
+	return (format(may_sleep(), fmt, ap));
+}
+
+int
+printf_nosleep(const char *fmt, ...)
+{
+	va_list ap;
+	int len;
+
+	va_start(ap, fmt);
+	len = format(false, fmt, ap);
+	va_end(ap);
 	return (len);
 }
 

@@ -15,7 +15,6 @@
 #include <sys/types.h>
 #include <sys/deadline.h>
 #include <sys/pcpu.h>
-#include <sys/sched.h>
 #include <sys/systm.h>
 #include <sys/tunable.h>
 #include <machine/atomic.h>
@@ -53,9 +52,9 @@ deadline_warning_due(struct deadline *w)
 
 /*
  * One CPU warns at a time, so that many that wait do not also wait for the
- * console.  In a critical section printf() does not sleep: a terminal that is
- * not read must not keep the caller from its time limit, and a sleep within
- * sleepq_wait() would change what that returns.
+ * console.  Does not sleep: a terminal that is not read must not keep the caller
+ * from its time limit, and a sleep within sleepq_wait() would change what that
+ * returns.
  */
 static void
 warn_of_wait(const void *caller)
@@ -64,10 +63,8 @@ warn_of_wait(const void *caller)
 
 	if (!atomic_cmpset_32(&warning, 0, 1))
 		return;
-	critical_enter();
-	printf("CPU %u waits for another for a second (called from %pC)\n",
-	    curcpu_id(), caller);
-	critical_exit();
+	printf_nosleep("CPU %u waits for another for a second (called from "
+	    "%pC)\n", curcpu_id(), caller);
 	atomic_store_rel_32(&warning, 0);
 }
 

@@ -33,6 +33,8 @@ static int thread_sleep_ms(u_int ms, int flags);
 
 #define	vprintf	k_vprintf
 #define	printf	k_printf
+#define	printf_nosleep	k_printf_nosleep
+int	k_printf_nosleep(const char *fmt, ...);
 int	k_printf(const char *fmt, ...);
 #include "kern/console/printf.c"
 #undef vprintf
@@ -169,6 +171,9 @@ test_waits(void)
 	self.td_critnest = 1;
 	k_printf("x");
 	ok(sleeps + spins == 0 && kept == 1, "nor in a critical section");
+	start(500);
+	k_printf_nosleep("x");
+	ok(sleeps + spins == 0 && kept == 1, "nor by printf_nosleep()");
 	start(500);
 	soft_masked = 1;
 	k_printf("x");
