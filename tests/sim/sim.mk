@@ -17,6 +17,7 @@ SIMKERN	= $(wildcard sf_buf/*.c) kern/sync/lock.c kern/sched/idle.c \
 SIMSRC	= $(filter-out tests/sim/kern_tlb.c,$(wildcard tests/sim/*.c))
 SIMFLAGS = -std=gnu11 -O2 -g -Wall -Wextra -fno-strict-aliasing \
 	  -fno-pie -fno-omit-frame-pointer -DDEBUG -Dprintf=sim_printf \
+	  -Dprintf_nosleep=sim_printf \
 	  -Itests/sim/include -I. -I$(I)
 SIMFLAGS += $(HOSTPLAIN) $(HOSTCFLAGS_$(VARIANT))
 SIMSAN	= -fsanitize=address,undefined -fno-sanitize-recover=undefined
