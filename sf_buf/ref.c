@@ -111,7 +111,7 @@ sf_bad_handle(const struct sf_buf *sf, const char *func, const void *caller)
 	    "from %pC)", func, sf_index(sf), sf_callers[sf_index(sf)], caller);
 }
 
-/* What sf_buf_free() or sf_buf_kva() was given has no reference. */
+/* Report a slot without a reference, given to sf_buf_free() or sf_buf_kva(). */
 void
 sf_buf_free_bad(struct sf_buf *sf)
 {

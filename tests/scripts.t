@@ -36,9 +36,9 @@ PATH=$dir/bin:$PATH
 echo a module >"$dir/module"
 cp "$dir/module" "$dir/module \$x #y"
 
-# same NAME COMMAND...: one test, which passes if COMMAND prints nothing that it
-# does not print here, where the variables named in the environment below have
-# other owners.  $foreign sets them.
+# same NAME COMMAND...: one test, which passes if COMMAND prints the same with
+# the variables of $foreign in the environment as without them.  There they have
+# values that are meant for other programs.
 mkdir -p "$dir/cd/scripts" "$dir/cd/tests" "$dir/cd/docs/performance"
 foreign="CPU=ia64 MACHINE=host SMP=x MEM=x FILE=/none LOG=/none BOOT=grub
     APPEND=x SERIAL=x ACCEL_THREAD=x KERNEL=/none LOGS=/none LIMIT=x V=1 CC=none
