@@ -6,8 +6,8 @@
 /*
  * Slots from other CPUs' pools.
  *
- * Takes away a cost of pools of a fixed size: a CPU would run out of slots while
- * others have slots to spare.
+ * Takes away a cost of pools of a fixed size: a CPU would run out of slots
+ * while others have slots to spare.
  * Costs: a slot that changes hands takes the cache lines of its status and its
  * entry along.  So a CPU that can force a flush leaves the slots of other
  * active CPUs alone: the flush serves both, and otherwise each slot would move
