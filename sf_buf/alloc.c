@@ -10,9 +10,10 @@
  * flush; wait.
  *
  * Invariant: an allocation forces at most ROUNDS flushes before it joins the
- * queue of waiters.  A flush does not promise a slot: other CPUs may take or
- * revive each slot that it brings, and leave none to steal, every time.  The
- * queue does: while a thread waits in it, no other one gets a slot before it.
+ * queue of waiters.  A flush does not promise a slot: after each one, other
+ * CPUs may take or revive every slot that it brings, so that none is left to
+ * steal.  The queue does promise one: while a thread waits in it, no other
+ * thread gets a slot before it.
  */
 
 #include <sys/types.h>
@@ -49,9 +50,11 @@ map_or_flush(struct vm_page *m, bool private, const void *caller, bool *again)
 }
 
 /*
- * After all rounds, for a caller that cannot queue: maps m in any slot that is
- * not referenced, as a waiter does.  NULL if there is none, or threads wait, or
- * this context may not wait for a flush.
+ * After its rounds, for a caller that cannot queue: maps m in any slot that is
+ * not referenced, as a waiter does.  Rounds end early if they find nothing to
+ * flush; but each looks at one pool after the other, and misses slots that
+ * change pools meanwhile.  NULL if there is no slot, or threads wait, or this
+ * context may not wait for a flush.
  */
 static struct sf_buf *
 map_in_any(struct vm_page *m, const void *caller)
@@ -86,8 +89,6 @@ alloc(struct vm_page *m, int flags, const void *caller)
 	while (!interrupted) {
 		if ((sf = lookup(m, private, caller)) != NULL)
 			return (sf);
-		KDEBUG(rounds <= ROUNDS, "sf_buf: round %u for frame 0x%x "
-		    "(called from %pC)", rounds, vm_page_index(m), caller);
 		if (rounds < ROUNDS && hw_load32(&sf_nwaiters) == 0) {
 			rounds++;
 			sf = map_or_flush(m, private, caller, &again);
@@ -97,7 +98,7 @@ alloc(struct vm_page *m, int flags, const void *caller)
 				continue;
 		}
 		if ((flags & SFB_NOWAIT) != 0) {
-			sf = rounds == ROUNDS ? map_in_any(m, caller) : NULL;
+			sf = map_in_any(m, caller);
 			break;
 		}
 		sf = sf_wait(m, flags, caller, &interrupted);

@@ -21,8 +21,8 @@
  * A slot joins the queue when it is mapped, referenced as it is then: so the
  * free of a short-lived reference touches no ring.  A slot that is still
  * referenced when its eviction is due is taken out of the ring; its last free
- * puts it back.  Each pass over a slot is paid for by a hit, or by the miss
- * that mapped it.
+ * puts it back.  So eviction passes over a slot about once for each miss that
+ * maps it, each hit of it, and each of its last frees.
  *
  * All functions are called with the pool locked.
  */

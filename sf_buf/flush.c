@@ -27,8 +27,8 @@
 #include <vm/tlb.h>
 
 /*
- * Closes what is open, into the batch.  The new stamp covers the slots that
- * were in it before as well.
+ * Closes OPEN: its slots join the batch, and the new stamp covers those that
+ * were in the batch before as well.
  */
 static void
 close_batch(struct sf_pool *p)
@@ -115,16 +115,21 @@ sf_flush_force(void)
  * before a CPU stops its clock to idle.  Interrupts off.  A batch that still
  * waits is left alone: to join it would put off its flush.  But a CPU that
  * idles closes all, for no later tick will: what it left open would stay
- * unflushed as long as it idles.
+ * unflushed as long as it idles.  Another CPU that searches the pool later may
+ * still put slots into OPEN; they wait until a forced flush, or until this CPU
+ * wakes and its clock ticks.
  */
 void
 sf_flush_tick(bool idles)
 {
 	struct sf_pool *p = pool_mine();
 
-	/* While CPUs are being started there is no pool yet. */
+	/*
+	 * While CPUs are being started there is no pool yet.  The look takes no
+	 * lock: what another CPU adds to the pool just then waits as above.
+	 */
 	if (p == NULL || pool_unflushed(p) == 0)
-		return;		/* at worst a tick late */
+		return;
 	pool_lock(p);
 	sf_flush_promote(p);
 	if (p->ring.len[BATCH] == 0 || (idles && p->ring.len[OPEN] != 0))

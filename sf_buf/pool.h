@@ -64,8 +64,9 @@ extern u_int sf_search_max;	/* looks at slots before the lock is let go */
  * pool_set_bounds: sets the bounds of the queue by the size of the pool, which
  * changes when slots are stolen.  A CPU keeps a part of its pool mapped, one
  * slot in sf_mapped_share, but not more than one in QUEUE_SHARE of its share of
- * all slots or, where shares are small, than QUEUE_MAX: what is mapped is on no
- * way to be flushed, and a CPU that has most slots would run dry.  A queue of
+ * all slots or, where shares are small, than QUEUE_MAX.  A mapped slot must be
+ * removed before it can be flushed; so a CPU that has most of the slots, and
+ * keeps too many of them mapped, would run out of flushed ones.  A queue of
  * `high' slots is brought down to `low'; at most the slots between the two are
  * made ready at a time.
  */

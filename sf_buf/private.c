@@ -100,9 +100,10 @@ map_first(struct sf_pool *p, struct vm_page *m)
 
 /*
  * Maps m privately in an unflushed slot of this CPU, if that is to be had
- * easily: not while threads wait, and not if this CPU was alone when it last
- * looked, for then a flush of its own TLB flushes all slots, which is for
- * sf_private_map() to do.  It looks each time that slots are evicted.
+ * easily: not while threads wait, and not if all other CPUs idled when this one
+ * last looked.  Then sf_private_map() does better: it flushes this TLB, and
+ * with that all slots are flushed.  The look is repeated each time that slots
+ * are evicted.
  */
 static inline struct sf_buf *
 map_next(struct vm_page *m, const void *caller)

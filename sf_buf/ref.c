@@ -111,7 +111,10 @@ sf_bad_handle(const struct sf_buf *sf, const char *func, const void *caller)
 	    "from %pC)", func, sf_index(sf), sf_callers[sf_index(sf)], caller);
 }
 
-/* What sf_buf_free() or sf_buf_kva() was given has no reference. */
+/*
+ * sf_buf_free_bad, sf_buf_kva_bad: panic because a caller of sf_buf_free() or
+ * sf_buf_kva() holds no reference to sf.
+ */
 void
 sf_buf_free_bad(struct sf_buf *sf)
 {

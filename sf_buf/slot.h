@@ -15,8 +15,9 @@
  * fields:
  *
  *	HIT		bit 0: hit since eviction last passed over the slot.  It
- *			lies below the references, so that a free too many
- *			borrows through all fields above and sets the top bit
+ *			lies below the references: a free subtracts SF_REF, and
+ *			one free too many makes the subtraction borrow from
+ *			every field above, which sets the top bit
  *	bits 1-18	references, each SF_REF
  *	bits 19-26	0, or 1 + the CPU to which the mapping is CPU-private
  *	state		MAPPED, CLAIMED, REMOVED, REVIVING

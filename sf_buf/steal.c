@@ -6,8 +6,8 @@
 /*
  * Slots from other CPUs' pools.
  *
- * Takes away from pools of a fixed size: that a CPU runs dry while others have
- * slots to spare.
+ * Takes away a cost of pools of a fixed size: a CPU would run out of slots
+ * while others have slots to spare.
  * Costs: a slot that changes hands takes the cache lines of its status and its
  * entry along.  So a CPU that can force a flush leaves the slots of other
  * active CPUs alone: the flush serves both, and otherwise each slot would move
@@ -126,7 +126,10 @@ take_for(const struct thief *t, struct sf_pool *p)
 
 /*
  * Moves flushed slots from the first other pool that gives some; false if none
- * does.  Releases the lock of `mine' meanwhile; interrupts stay off.
+ * does.  Releases the lock of `mine' meanwhile, and lets interrupts in after
+ * each pool that gives none, so that they are not off for longer because there
+ * are more CPUs.  Afterwards the caller may be on another CPU; `mine' stays
+ * locked for it all the same.
  */
 static bool
 steal(struct sf_pool *mine, bool may_force)
@@ -146,6 +149,10 @@ steal(struct sf_pool *mine, bool may_force)
 		sf_flush_promote(p);
 		run = take_for(&t, p);
 		pool_release(p);
+		if (run.n == 0) {
+			intr_restore(flags);
+			(void)intr_save();
+		}
 	}
 	pool_acquire(mine);
 	mine->saved_flags = flags;
@@ -161,7 +168,8 @@ steal(struct sf_pool *mine, bool may_force)
  * can be had without an interrupt; NULL if there is none.  All that is stolen
  * may turn out to be revived, and then there may be more.  Others' slots come
  * first: a CPU that maps alone is to have all slots, not to use its own over
- * and over.  The pool of this CPU is locked; may let the lock go.
+ * and over.  The pool of this CPU is locked; may let the lock go, and be on
+ * another CPU afterwards.
  */
 struct sf_buf *
 sf_steal_flushed(struct sf_pool *p)

@@ -45,9 +45,9 @@ remove_everywhere(struct sf_buf *sf, const void *caller)
  * sf_strict_free: as sf_buf_free().  One compare-and-swap drops the last
  * reference and claims the slot, so the free that drops it removes the mapping
  * itself: when it returns the entry is gone, this TLB is flushed and the others
- * are asked.  If it claimed the slot in a second step, another CPU's free could
- * do so between the two, and this one return before the work is done.  Any
- * context but NMI.
+ * are asked.  With two steps, first the drop and then the claim, another CPU's
+ * free could claim the slot between them; and this free would return before
+ * that CPU has removed the mapping.  Any context but NMI.
  */
 void
 sf_strict_free(struct sf_buf *sf, const void *caller)

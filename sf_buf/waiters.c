@@ -6,8 +6,8 @@
 /*
  * Threads that wait for a slot, in order.  Owns the queue of waiters.
  *
- * Adds to the rest: that an allocation sleeps only while every slot is
- * referenced, and that no free is missed.  sf_nwaiters is raised, locked,
+ * Adds a promise: an allocation sleeps only while every slot is referenced,
+ * and it misses no free.  sf_nwaiters is raised, locked,
  * before the waiter looks at the slots; a CPU that makes a slot available does
  * so by a locked instruction before it loads sf_nwaiters.  So one of the two
  * sees the other; with a plain store for either, both loads could pass the

@@ -36,9 +36,9 @@ PATH=$dir/bin:$PATH
 echo a module >"$dir/module"
 cp "$dir/module" "$dir/module \$x #y"
 
-# same NAME COMMAND...: one test, which passes if COMMAND prints nothing that it
-# does not print here, where the variables named in the environment below have
-# other owners.  $foreign sets them.
+# same NAME COMMAND...: one test, which passes if COMMAND prints the same with
+# the variables of $foreign in the environment as without them.  There they have
+# values that are meant for other programs.
 mkdir -p "$dir/cd/scripts" "$dir/cd/tests" "$dir/cd/docs/performance"
 foreign="CPU=ia64 MACHINE=host SMP=x MEM=x FILE=/none LOG=/none BOOT=grub
     APPEND=x SERIAL=x ACCEL_THREAD=x KERNEL=/none LOGS=/none LIMIT=x V=1 CC=none
@@ -119,6 +119,17 @@ check 'a log that is a pipe' 2 'neither a regular file nor' \
 check 'a log that is a directory' 2 'is a directory' $run_file LOG="$dir"
 check 'a log that is the module' 2 'would overwrite' \
     $run_file LOG="$dir/module"
+cp "$dir/module" "$dir/other"
+check 'a log that is the kernel' 2 'would overwrite' \
+    $run_file KERNEL="$dir/other" LOG="$dir/other"
+check 'a log of QEMU that is the module, by GRUB' 2 'would overwrite' \
+    sh scripts/qemu BOOT=iso FILE="$dir/other" LOG="$dir/other"
+for input in KERNEL FILE; do
+	check "an ISO image that is the $input" 2 'would overwrite' \
+	    sh scripts/iso $input="$dir/other" "$dir/other"
+done
+check 'a kernel and a module that are still there' 0 '' \
+    cmp "$dir/module" "$dir/other"
 check 'a log of QEMU that is a directory' 2 'is a directory' \
     sh scripts/qemu LOG="$dir"
 check 'a log of QEMU that is a pipe' 2 'neither a regular file nor' \

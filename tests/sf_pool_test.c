@@ -269,26 +269,51 @@ touch_and_read(u_int i)
 	sf_buf_free(sf);
 }
 
-/* Maps the pages of half h of all, TURN in each turn, for eight rounds. */
-static void
-take_turns(uint32_t h)
+/* Pages of its own that each CPU maps: more than it begins with, 3/8 of all. */
+static u_int
+turns_end(void)
 {
-	u_int n = npages / 2;
+	return (nsfbufs / 8 * 3 / TURN * TURN);
+}
 
-	for (u_int i = 0; i < 8 * n; i += TURN) {
-		while (turn % 2 != h)
-			cpu_spinwait();
+/* Waits for the turn of half h of the pages. */
+static void
+wait_turn(uint32_t h)
+{
+	while (turn % 2 != h)
+		cpu_spinwait();
+}
+
+static void
+take_first_turns(void)
+{
+	for (u_int i = 0; i < turns_end(); i += TURN) {
+		wait_turn(0);
 		for (u_int j = i; j < i + TURN; j++)
-			touch_and_read(h * n + j % n);
+			touch_and_read(j);
 		atomic_fetchadd_32(&turn, 1);
 	}
 }
 
+/*
+ * Keeps what it maps: then its pool runs out of slots, however many the clock
+ * has flushed meanwhile on a slow host.
+ */
 static void
 take_second_turns(void *arg)
 {
+	static struct sf_buf *held[SLOTS_MAX];
+
 	(void)arg;
-	take_turns(1);
+	for (u_int i = 0; i < turns_end(); i += TURN) {
+		wait_turn(1);
+		for (u_int j = i; j < i + TURN; j++)
+			held[j] = sf_buf_alloc(pages[npages / 2 + j],
+			    SFB_DEFAULT);
+		atomic_fetchadd_32(&turn, 1);
+	}
+	for (u_int i = 0; i < turns_end(); i++)
+		sf_buf_free(held[i]);
 }
 
 /* How many slots of a CPU's pool are at home there. */
@@ -313,7 +338,7 @@ at_home(u_int cpu)
  */
 TEST(home, "smp.slots_come_home_from_an_active_pool")
 {
-	u_int other, some = 0;
+	u_int other;
 	struct thread *td;
 
 	if (mp_ncpus != 2 || nsfbufs < 512 || nsfbufs > SLOTS_MAX ||
@@ -326,16 +351,12 @@ TEST(home, "smp.slots_come_home_from_an_active_pool")
 	sched_pin();
 	grow();
 	other = 1 - curcpu_id();
-	/* Usually the first time; more if the host stops a CPU for long. */
-	for (u_int i = 0; i < 4 && some < nsfbufs / 4; i++) {
-		turn = 0;
-		td = thread_create_on(other, take_second_turns, NULL, "second");
-		KASSERT(td != NULL, "test: no thread");
-		take_turns(0);
-		thread_join(td);
-		some = at_home(other);
-	}
-	EXPECT(some >= nsfbufs / 4);
+	turn = 0;
+	td = thread_create_on(other, take_second_turns, NULL, "second");
+	KASSERT(td != NULL, "test: no thread");
+	take_first_turns();
+	thread_join(td);
+	EXPECT(at_home(other) >= nsfbufs / 4);
 	sched_unpin();
 	drop_pages();
 }

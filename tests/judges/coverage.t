@@ -71,7 +71,7 @@ echo test >>tests/matrix.tsv
 cp build/mayfly.elf build/gcov/mayfly.elf
 sum=$(sha256sum <build/mayfly.elf | cut -d' ' -f1)
 for file in program build/gcov/sim/simulate; do
-	printf '#!/bin/sh\nexit $(cat %s)\n' "$tree/status" >$file
+	printf '#!/bin/sh\nexit "$(cat "%s")"\n' "$tree/status" >$file
 	chmod +x $file
 done
 echo 0 >status

@@ -73,8 +73,9 @@ list 'host fake' rule=kept 'echo "x.c:3: panic"; kill -KILL $$'
 run 'a check that is killed' 1 'NOT CAUGHT by host fake, only a time-out'
 list 'host fake' rule=kept 'echo "x.c:3:1: runtime error: shift"; exit 1'
 run "a sanitizer's report" 0 '^ok 1 .*runtime error: shift'
-sed 's/my $limit = 120;/my $limit = 1;/; s/$limit + 10/1/' tests/faults/run >run &&
-    mv run tests/faults/run
+sed 's/my $limit = 900;/my $limit = 1;/; s/$limit + 10/1/' \
+    tests/faults/run >cut &&
+    cat cut >tests/faults/run
 list 'host fake' rule=kept 'echo "not ok 1 - x"; sleep 99'
 run 'a time-out, although something is not ok' 1 \
     'NOT CAUGHT by host fake, only a time-out'
@@ -84,12 +85,24 @@ list 'host fake' rule=broken rule=kept
 run 'a text that does not occur' 1 '^not ok 1 .*its text occurs 0 times'
 list 'host fake' 'echo' 'echo'
 run 'a text that is no whole line' 1 '^not ok 1 .*occurs 0 times'
+exec 9>build/faults.lock
+flock 9
+run 'two runs at the same time' 2 'another run of it is at work'
+exec 9>&-
 echo 'rule=kept' >>source
 list 'host fake' rule=kept rule=broken
 run 'a text that occurs twice' 1 '^not ok 1 .*its text occurs 2 times'
 sed '$d' source >cut && cat cut >source
 list 'host fake' rule=kept 'no compiler takes this'
 run 'a fault that does not compile' 1 '^not ok 1 .*it does not compile'
+cp Makefile kept
+sed 's/^	! grep.*/& || sleep 99/' kept >Makefile
+sed 's/my $build_limit = 1800;/my $build_limit = 1;/' tests/faults/run >cut &&
+    cat cut >tests/faults/run
+list 'host fake' rule=kept 'no compiler takes this'
+run 'a build that takes too long' 1 '^not ok 1 .*it is not built in 1 s'
+cp kept Makefile
+cp "$top/tests/faults/run" tests/faults/
 list 'host fake' 'echo 1..1' rule=broken
 run 'a fault elsewhere, which breaks the rule too' 0 '^ok 1'
 sed 's/rule=kept/rule=broken/' source >cut && cat cut >source
@@ -97,6 +110,25 @@ list 'host fake' 'echo 1..1' 'echo 1..2'
 run 'a check that fails without the fault' 1 \
     '^not ok 1 .*its check does not pass without the fault'
 sed 's/rule=broken/rule=kept/' source >cut && cat cut >source
+
+# A run that is ended leaves no process behind: here one timeout in another.
+list 'host fake' rule=kept \
+    "timeout 99 sh -c \"echo \\\$\\\$ >'$tree/pid'; exec sleep 99\""
+for signal in INT TERM; do
+	rm -f pid
+	check "a run that gets a SIG$signal" 1 '' sh -c '
+	    perl -e "\$SIG{INT} = q(DEFAULT); exec @ARGV" \
+		perl tests/faults/run >/dev/null & run=$!
+	    until [ -s pid ]; do sleep 0.1; done
+	    kill -s "$0" "$run"
+	    wait "$run"
+	    status=$?
+	    for i in 1 2 3 4 5 6 7 8 9 10; do
+		    kill -0 "$(cat pid)" 2>/dev/null || exit "$status"
+		    sleep 0.5
+	    done
+	    kill "$(cat pid)"; echo "its child is left"' "$signal"
+done
 
 list 'host fake' rule=kept rule=broken 'says: the rule'
 run 'a check that must print a text, and does' 0 '^ok 1 .*not ok 1 - the rule'
@@ -115,7 +147,7 @@ check 'a name that is not there' 2 'no fault is called two' \
 kernel()
 {
 	list 'kernel a.*' rule=kept "$1"
-	echo ". $tree/build/faults/1/source" >end
+	echo ". '$tree/build/faults/1/source'" >end
 	: >log
 }
 sed 's/exit 1/exit 35/; $s/$/; exit 33/' source >cut && cat cut >source
@@ -131,6 +163,22 @@ list 'kernel a.*' rule=kept \
     'echo "panic: CPU 0: CPU 0 waits for CPU 1 to flush"; exit 37' \
     'says: waits for CPU 1 to flush'
 run 'the same, where the list says so' 0 '^ok 1 .*waits for CPU 1'
+# A row says which status QEMU ended with.
+row()
+{
+	list 'row here' rule=kept "$1"
+	[ -z "$2" ] || sed "s/^check:.*/&\\nsays: $2/" tests/faults/list >cut
+	[ -z "$2" ] || cat cut >tests/faults/list
+	echo 'KTAP version 1' >log
+}
+row 'exit 35' ''
+run 'a row that fails' 0 '^ok 1 .*the exit status is 35, not 33'
+for status in 0 1 2 127 134 139; do
+	row "exit $status" ''
+	run "a row with exit status $status" 1 'fails but does not say why'
+done
+row 'exit 0' 'the exit status is 0'
+run 'a row that must end with status 0' 0 '^ok 1 .*the exit status is 0, not'
 for status in 0 1 39; do
 	kernel "exit $status"
 	run "QEMU's exit status $status, and not a line" 1 \

@@ -66,6 +66,12 @@ digests "$sum" "$sum" "$sum" "$sum"
 sed 's/^digest: cpu 1/digest: cpu 0/' log >twice && mv twice log
 file 'the digests of one CPU, twice' 1 'not hold two digests of each CPU'
 digests "$sum" "$sum" "$sum" "$sum"
+echo "digest: cpu 1 private $wrong" >>log
+file 'a second digest of a CPU differs' 1 "^run: sha256sum prints $sum, the"
+digests "$sum" "$sum" "$sum" "$sum"
+echo "digest: cpu 1 private $sum" >>log
+file 'a second digest of a CPU is the same' 0 "$all"
+digests "$sum" "$sum" "$sum" "$sum"
 sed '/pages free/d' log >cut && mv cut log
 file 'the number of CPUs is missing' 1 'not hold two digests of each CPU'
 start
@@ -158,6 +164,10 @@ terminal()
 	    sed "s/$(printf "\033")\\[[0-9;?]*[a-z]//g" raw
 	    exit $status'
 }
+digests "$sum" "$sum" "$sum" "$sum"
+echo 'exit 0' >end
+terminal 'on a terminal, it ends with status 0 before the monitor' 1 \
+    'run: QEMU ended with status 0, which means nothing'
 digests "$sum" "$sum" "$sum" "$sum"
 printf 'mayfly> digest\ndigest: cpu 0 shared  %s\n' "$wrong" >>log
 echo 'exit 0' >end
