@@ -418,12 +418,17 @@ subtest 'the screen' => sub {
 	prompt();
 	type("\x01c");
 	expect(qr/\(qemu\) /, "QEMU's monitor");
-	type("pmemsave 0xb8000 4000 $file\r");
-	expect(qr/\n\(qemu\) /, 'has saved the screen');
-	open(my $f, '<:raw', $file) or diag("$file: $!");
-	my $cells = do { local $/; <$f> } // '';
-	unlink($file);
-	my $text = $cells =~ s/(.)./$1/gsr;
+	my $text = '';
+	# The prompt is on the screen a moment after it left the port.
+	for (my $i = 0; $i < 50 && $text !~ /mayfly> +$/; $i++) {
+		sleep(0.1);
+		type("pmemsave 0xb8000 4000 $file\r");
+		expect(qr/\n\(qemu\) /, 'has saved the screen');
+		open(my $f, '<:raw', $file) or diag("$file: $!");
+		my $cells = do { local $/; <$f> } // '';
+		unlink($file);
+		$text = $cells =~ s/(.)./$1/gsr;
+	}
 	like($text, qr/^mayfly: 4096 sf_bufs/, 'starts with our first line');
 	like($text, qr/mayfly> +$/, 'ends with the prompt');
 	unlike($text, qr/BIOS|Booting/, 'and has no other text');
