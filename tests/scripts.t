@@ -138,7 +138,12 @@ check 'a log of QEMU that is the kernel' 2 'would overwrite' \
     sh scripts/qemu LOG=build/mayfly.elf
 check 'an ISO image that is a directory' 2 'is a directory' \
     sh scripts/iso "$dir"
-check 'a log that is full' 1 'No space' $run_file LOG=/dev/full
+# Not the machine's own device: a fault in the script might replace it.
+if mknod "$dir/full" c 1 7 2>/dev/null && : 2>/dev/null >"$dir/full"; then
+	check 'a log that is full' 1 'No space' $run_file LOG="$dir/full"
+else
+	skip 'a log that is full' 'no device can be made'
+fi
 mkdir "$dir/plots"
 : >"$dir/plots/mine.svg"
 sh scripts/bench-plots "$dir/none" "$dir/plots" >/dev/null 2>&1
