@@ -23,7 +23,7 @@
 #: NASM=nasm		the assembler
 #: DEBUG=1		0 builds the release image, without -DDEBUG
 #: VARIANT=		ubsan: panics at undefined behaviour; gcov: counts lines
-#: LIMIT=600		seconds after which a row of tests/matrix.tsv fails
+#: LIMIT=600		seconds after which a row of tests/matrix.tsv fails; 3600 for run
 #: GDBPORT=1234		TCP port at which QEMU waits for gdb
 #: SECONDS=10		time of make fuzz for each parser; 60 in test-all
 #: BENCH=		what make performance makes: exact, time, report
@@ -38,6 +38,7 @@ GIVEN	:= $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v))
 GIVEN	:= $(filter-out MAKE% SHELL -%,$(GIVEN))
 KNOWN	:= $(shell sed -n 's/^[#]: \([A-Z_]*\)=.*/\1/p' Makefile \
 	  tests/sim/sim.mk)
+KNOWN	+= DEBUGINFO		# tests/mutate/run empties it
 ifneq ($(filter-out $(KNOWN),$(GIVEN)),)
 $(error $(filter-out $(KNOWN),$(GIVEN)): no such variable; make help lists them)
 endif

@@ -85,7 +85,7 @@ static void
 parse_boot(uint32_t magic, uint32_t info)
 {
 	vm_paddr_t ram;
-	char err[160];
+	char err[320];
 	bool good;
 
 	good = multiboot_parse(magic, info, boot_map,
@@ -123,7 +123,7 @@ find_needs(vm_paddr_t end, struct ram_needs *needs)
 static void
 plan_memory(void)
 {
-	char err[160];
+	char err[320];
 
 	sf_buf_size_pool(physmem_size(&bi.mem));
 	if (!ram_init(&bi, find_needs, err, sizeof(err)))

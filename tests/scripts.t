@@ -152,7 +152,7 @@ check 'a model of any name' 2 'not the number' sh tests/model/run ../../build
 
 # What is out of range.
 check 'MEM=1' 2 'less than 8M' sh scripts/qemu MEM=1
-check 'SMP=1000' 2 'not a number of CPUs' sh scripts/qemu SMP=1000
+check 'SMP=1000' 2 'not 1 to 255 CPUs' sh scripts/qemu SMP=1000
 check 'MACHINE=microvm' 2 'neither pc nor q35' sh scripts/qemu MACHINE=microvm
 check 'MACHINE=q35, and an option' 33 '^<q35,hpet=off,memory' \
     sh scripts/qemu MACHINE=q35,hpet=off

@@ -289,6 +289,10 @@ print_counters(void)
 	if (s.removals != 0)
 		explain_zero(s.revived, "mappings revived",
 		    "no page was read again before its slot was");
+	explain_zero(s.hits, "hits", "the file is empty");
+	explain_zero(s.misses, "misses", "the file is empty");
+	explain_zero(s.races, "races lost",
+	    "no two CPUs mapped a page at the same time");
 	explain_zero(s.forced, "forced flushes, IPIs",
 	    "flushed slots never ran out");
 	explain_zero(s.sleeps, "sleeps", "a slot was always free");
