@@ -139,7 +139,7 @@ bad 'an option that the kernel does not know' 1 \
 bad 'a panic without a terminal for the monitor' 1 \
     '^run: panic: CPU 0: planted in an interrupt' "$dir/small" \
     APPEND='panic=monitor test=panic.in_an_interrupt'
-bad 'no CPU' 2 'SMP=0: not a number' "$dir/small" SMP=0
+bad 'no CPU' 2 'SMP=0: not 1 to 255' "$dir/small" SMP=0
 bad 'more memory than a number holds' 2 'not a size' "$dir/small" \
     MEM=99999999999999999999G
 bad 'a log that cannot be written' 2 'cannot be written' "$dir/small" \
