@@ -7,11 +7,11 @@
  * Threads that wait for a slot, in order.  Owns the queue of waiters.
  *
  * Adds a promise: an allocation sleeps only while every slot is referenced,
- * and it misses no free.  sf_nwaiters is raised, locked,
- * before the waiter looks at the slots; a CPU that makes a slot available does
- * so by a locked instruction before it loads sf_nwaiters.  So one of the two
- * sees the other; with a plain store for either, both loads could pass the
- * stores, and the thread would sleep beside an idle slot.
+ * and it misses no free.  sf_nwaiters is raised, locked, before the waiter looks
+ * at the slots; a CPU that makes a slot available does so by a locked
+ * instruction before it loads sf_nwaiters.  So one of the two sees the other;
+ * with a plain store for either, both loads could pass the stores, and the
+ * thread would sleep beside an idle slot.
  * Costs: a load of sf_nwaiters in each free.
  * Checked by: tests/model/waiters.pml, the simulation, and
  * sf_buf.waiters_are_served_in_order and its neighbours.

@@ -16,6 +16,7 @@
 #include <sys/thread.h>
 #include <sys/timeout.h>
 #include <machine/cpufunc.h>
+#include <machine/intr.h>
 #include <machine/pcpu.h>
 #include <sf_buf/pool.h>
 #include <vm/vm_page.h>
@@ -357,6 +358,57 @@ TEST(home, "smp.slots_come_home_from_an_active_pool")
 	take_first_turns();
 	thread_join(td);
 	EXPECT(at_home(other) >= nsfbufs / 4);
+	sched_unpin();
+	drop_pages();
+}
+
+/* --- whose slots come first --- */
+
+/* Takes most slots, and evicts them again: its pool has many flushed ones. */
+static void
+have_many(void *arg)
+{
+	(void)arg;
+	grow();
+	for (u_int i = 0; i < npages; i++)
+		touch(i);
+}
+
+/*
+ * A CPU whose slots are all unflushed takes those of another pool before it
+ * flushes itself; else it would use its own over and over.  Interrupts are off
+ * so that no clock flushes them first.
+ */
+TEST(others_first, "smp.a_dry_pool_takes_others_slots_before_it_flushes")
+{
+	struct thread *td;
+	struct sf_buf *sf;
+	uint32_t flags;
+	u_int before;
+
+	if (mp_ncpus == 1 || nsfbufs < 64 || nsfbufs > SLOTS_MAX ||
+	    sf_strict) {
+		test_skip("one CPU, too many slots or too few, or strict");
+		return;
+	}
+	if (!take_pages(2 * nsfbufs))
+		return;
+	sched_pin();
+	td = thread_create_on((curcpu_id() + 1) % mp_ncpus, have_many, NULL,
+	    "many");
+	KASSERT(td != NULL, "test: no thread");
+	thread_join(td);
+	flags = intr_save();
+	before = pool_mine()->ring.nslots;
+	for (u_int i = 0; i < npages; i++) {
+		sf = sf_buf_alloc(pages[i], SFB_NOWAIT);
+		if (sf == NULL)
+			break;
+		(void)*(volatile uint32_t *)sf_buf_kva(sf);
+		sf_buf_free(sf);
+	}
+	EXPECT(pool_mine()->ring.nslots > before);
+	intr_restore(flags);
 	sched_unpin();
 	drop_pages();
 }
