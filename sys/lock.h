@@ -26,8 +26,16 @@
 enum lock_rank {
 	RANK_MUTEX,		/* mutexes of users and tests */
 	RANK_MUTEX_INNER,	/* taken by the holder of a RANK_MUTEX */
+	RANK_HANDLES,		/* mutex: a task's handles */
+	RANK_CHANNEL,		/* mutex: a channel */
+	RANK_MAP,		/* mutex: an address space */
+	RANK_OBJECT,		/* mutex: a memory object */
 	RANK_WATCHDOG,		/* what the watchdog saw */
+	RANK_TASKS,		/* the list of all tasks */
+	RANK_TASK,		/* a task */
+	RANK_FUTEX,		/* threads that wait for a word */
 	RANK_THREADS,		/* the list of all threads */
+	RANK_PMAP,		/* page tables of an address space */
 	RANK_SF_WAITERS,	/* the threads that wait for an sf_buf */
 	RANK_MALLOC,
 	RANK_KVA,		/* kernel address arenas */

@@ -71,6 +71,8 @@ struct thread {
 	void *td_arg;
 	struct thread *td_allnext;	/* (l) */
 	vm_offset_t td_stack;		/* its lowest address */
+	struct user_thread *td_user;	/* what a task's thread has; or NULL */
+	volatile uint32_t td_ast;	/* (a) not 0: ops->ast before ring 3 */
 };
 
 /*

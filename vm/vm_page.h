@@ -14,8 +14,14 @@
 #include <sys/types.h>
 
 struct vm_page {
-	uint32_t next;		/* free list: frame of the next block; */
-	uint32_t prev;		/*	both are the owner's if allocated */
+	union {
+		uint32_t next;	/* free list: frame of the next block; */
+		volatile uint32_t writers;	/* <vm/vm_state.h> */
+	};
+	union {
+		uint32_t prev;	/*	both are the owner's if allocated */
+		volatile uint32_t holders;	/* <vm/vm_state.h> */
+	};
 	union {
 		uint64_t wiring;	/* both words, for one exchange */
 		struct {
@@ -25,7 +31,10 @@ struct vm_page {
 	};
 	uint32_t sf;		/* its shared slot, sf_addr(), or 0; atomic */
 	uint16_t sf_private;	/* its last CPU-private slot, or stale */
-	uint8_t order;		/* of the free block that this page heads */
+	union {
+		uint8_t order;	/* of the free block that this page heads */
+		uint8_t state;	/* if allocated: <vm/vm_state.h> */
+	};
 	uint8_t zone : 2;	/* enum vm_zone, fixed at start */
 	uint8_t flags : 6;	/* VPF_* */
 	const void *caller;	/* of the last allocation or free */
