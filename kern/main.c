@@ -51,6 +51,18 @@ boot_info(void)
 	return (&bi);
 }
 
+/* The contract is in <sys/job.h>. */
+u_int
+boot_take_modules(struct boot_module *mods)
+{
+	u_int n = bi.nmods;
+
+	memcpy(mods, bi.mods, n * sizeof(*mods));
+	bi.nmods = 0;
+	bi.has_mod = false;
+	return (n);
+}
+
 static void __dead2
 refuse(const char *sentence)
 {

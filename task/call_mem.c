@@ -27,7 +27,8 @@ call_mem_create(struct userframe *uf, u_int handle)
 		return (-EINVAL);
 	if (ARG1(uf) > OBJECT_MAXPAGES)
 		return (-EFBIG);
-	ref.object = ob = vm_object_create(ARG1(uf));
+	ref.object = ob = vm_object_create(ARG1(uf),
+	    curtask()->t_map->vm_charge);
 	if (ob == NULL)
 		return (-ENOMEM);
 	error = handle_alloc(curtask(), &ref, &handle);

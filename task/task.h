@@ -26,7 +26,6 @@ struct vm_map;
 #define	TASK_NAMELEN	32
 #define	TASK_MAXTHREADS	256u
 #define	TASK_MAXHANDLES	4096u
-#define	TASK_MAXPAGES	(1u << 18)	/* 1 GiB of its own memory */
 
 /*
  * Bits of td_signals of a task's thread.  Each makes an interruptible sleep
@@ -62,6 +61,7 @@ struct task {
 	bool t_ending;			/* (k) exit was called, or a kill */
 	bool t_ended;			/* (k) no thread is left */
 	uint32_t t_status;		/* (k) STATUS_* */
+	uint32_t t_fault_eip;		/* where it faulted; for people */
 	uint32_t t_notes;		/* (k) pending */
 	struct waiter *t_waiters;	/* (k) */
 	struct mtx t_handles_lock;	/* RANK_HANDLES; guards the next ones */
@@ -69,7 +69,6 @@ struct task {
 	u_int t_nhandles, t_handles_room, t_handle_hint;
 	struct task *t_parent;		/* that forked it, until this ends */
 	struct task *t_allnext;		/* tasks_lock */
-	volatile uint32_t t_pages;	/* (a) charged */
 };
 
 extern const struct kobject_ops task_ops, vm_object_ops;
@@ -209,8 +208,11 @@ bool	upcall(struct userframe *uf, u_int reason, uint32_t arg);
  */
 void	uthread_poke(struct uthread *ut);
 
-/* trap.c: an exception in ring 3. */
+/*
+ * trap.c: an exception in ring 3; and the name of a vector, for messages.
+ */
 void	task_exception(struct userframe *uf, vm_offset_t va);
+const char *task_fault_name(u_int vector);
 
 /*
  * The handles of a task: task/handle.c.  Thread context, sleep, no lock of rank
