@@ -238,9 +238,9 @@ test_ranges(void)
 	for (i = n = 0; i < NFRAMES; i++)
 		n += array[i].sf == 0 && array[i].sf_private == 0 &&
 		    array[i].sf_refs == SF_REFS_UNWIRED &&
-		    array[i].wire_count == 0 && array[i].order == 0 &&
-		    array[i].next == VM_PAGE_NONE &&
-		    array[i].prev == VM_PAGE_NONE && array[i].caller != NULL;
+		    array[i].wire_count == 0 && array[i].state == VPS_OWNED &&
+		    array[i].writers == 0 && array[i].holders == 0 &&
+		    array[i].caller != NULL;
 	ok(n == NFRAMES && vm_page_count == NFRAMES,
 	    "startup: every frame unmapped and unwired");
 
