@@ -26,6 +26,7 @@ struct vm_region {
 	struct vm_object *r_object;	/* (m, o) holds a reference */
 	u_int r_first;			/* (m, o) the object's page at r_start */
 	uint8_t r_prot;			/* (m, o) PROT_* */
+	uint8_t r_was;			/* (m) r_prot, until it is changed */
 	uint8_t r_max_prot;		/* (m) what vm_map_protect() may give */
 	bool r_share;			/* (m) fork shares it */
 	bool r_private;			/* (m) of a file: copied before writes */
