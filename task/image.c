@@ -110,18 +110,23 @@ image_memory(struct task *t, vm_offset_t va, vm_size_t size, u_int prot,
 	return (error);
 }
 
-/* A segment that is not written to: an object of SEALED pages. */
+/*
+ * A segment that is not written to: an object of SEALED pages.  It begins with
+ * the page that has its first byte.
+ */
 static int
-load_text(struct task *t, const uint8_t *bytes, const struct elf_segment *s)
+load_text(struct task *t, const uint8_t *image, const struct elf_segment *s)
 {
 	u_int prot = PROT_READ | ((s->flags & PF_X) != 0 ? PROT_EXEC : 0);
-	vm_offset_t va = (vm_offset_t)trunc_page(s->vaddr);
-	struct vm_object *ob = new_file(s->filesz);
+	uint32_t before = s->vaddr & PAGE_MASK, size = before + s->filesz;
+	const uint8_t *bytes = image + s->offset - before;
+	vm_offset_t va = s->vaddr - before;
+	struct vm_object *ob = new_file(size);
 	uint32_t done, n;
 	int error = ob == NULL ? ENOMEM : 0;
 
-	for (done = 0; error == 0 && done < s->filesz; done += n) {
-		n = s->filesz - done;
+	for (done = 0; error == 0 && done < size; done += n) {
+		n = size - done;
 		if (n > PAGE_SIZE)
 			n = PAGE_SIZE;
 		error = add_page(ob, done / PAGE_SIZE, bytes + done, NULL, 0,
@@ -129,7 +134,7 @@ load_text(struct task *t, const uint8_t *bytes, const struct elf_segment *s)
 	}
 	if (error == 0)
 		error = vm_map_insert(t->t_map, ob, 0, &va,
-		    (vm_size_t)round_page(s->filesz), prot | MAP_SHARE |
+		    (vm_size_t)round_page(size), prot | MAP_SHARE |
 		    MAP_FIXED, prot);
 	if (ob != NULL)
 		vm_object_release(ob);
@@ -145,7 +150,8 @@ segment_good(const struct elf_segment *s, size_t size)
 	    s->vaddr < USER_END && s->memsz < USER_END - s->vaddr &&
 	    (s->flags & (PF_X | PF_W)) != (PF_X | PF_W) &&
 	    ((s->flags & PF_W) != 0 || s->memsz == s->filesz) &&
-	    (s->vaddr & PAGE_MASK) == 0);
+	    (s->vaddr & PAGE_MASK) <= s->offset &&
+	    ((s->flags & PF_W) == 0 || (s->vaddr & PAGE_MASK) == 0));
 }
 
 const char *
@@ -168,7 +174,7 @@ image_load(struct task *t, const uint8_t *image, size_t size,
 		if (!segment_good(s, size))
 			return ("a segment of the personality is bad");
 		error = (s->flags & PF_W) == 0 ?
-		    load_text(t, image + s->offset, s) :
+		    load_text(t, image, s) :
 		    image_memory(t, s->vaddr, s->memsz, PROT_READ | PROT_WRITE,
 		    image + s->offset, s->filesz);
 	}

@@ -41,6 +41,10 @@ static bool stats;
 TUNABLE_BOOL(stats, "stats", stats,
     "print the kernel's counters when the program has ended");
 
+static u_int seed;
+TUNABLE_UINT(prog_seed, "prog.seed", seed, 0, 0xffffffffu,
+    "where the addresses of a program's memory start; 0: by the clock");
+
 /* The personality's ELF image, by task/image.asm; none in some kernels. */
 extern const uint8_t user_image[] __attribute__((weak));
 extern const uint8_t user_image_end[] __attribute__((weak));
@@ -79,7 +83,7 @@ add_files(struct task *t, struct boot_block *bb)
 static void
 fill_seed(struct boot_block *bb)
 {
-	uint32_t state = boot_seed();
+	uint32_t state = seed != 0 ? seed : (uint32_t)cpu_ticks() | 1;
 
 	for (u_int i = 0; i < sizeof(bb->seed); i++) {
 		/* Xorshift (Marsaglia, 2003); its state is never 0. */

@@ -25,10 +25,9 @@
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <machine/atomic.h>
-#include <machine/cpufunc.h>
+#include <machine/desc.h>
 #include <machine/hw.h>
 #include <machine/ipi.h>
-#include <machine/pmap_user.h>
 #include <machine/user.h>
 #include <task/task.h>
 #include <vm/map/vm_map.h>
@@ -50,6 +49,7 @@ uthread_new(struct task *t, const struct userframe *uf, uint32_t tls,
 	ut->u_user.pmap = t->t_map->vm_pmap;
 	ut->u_user.tls_base = tls;
 	ut->u_user.block_base = block;
+	ut->u_user.gs = GSEL_TLS;
 	user_fpu_init(&ut->u_user);
 	ut->u_task = t;
 	ut->u_block = block;
@@ -80,7 +80,7 @@ start(void *arg)
 	note_recompute(t);
 	atomic_set_32(&td->td_ast, 1);
 	spin_unlock(&t->t_lock);
-	td->td_user = &ut->u_user;
+	user_attach(&ut->u_user);
 	user_enter(&ut->u_start);
 }
 
@@ -166,16 +166,6 @@ uthread_bury(void)
 	}
 }
 
-/* From here on the thread is one of the kernel, in the kernel's tables. */
-static void
-leave_address_space(void)
-{
-	disable_intr();
-	curthread()->td_user = NULL;
-	pmap_activate(NULL);
-	enable_intr();
-}
-
 /*
  * The thread is on the list of the dead before its task's end is told, so that
  * the waiter finds it there and joins it, which waits for thread_exit().
@@ -187,7 +177,8 @@ uthread_exit(void)
 	struct task *t = ut->u_task;
 	bool last;
 
-	leave_address_space();
+	/* From here on it is a thread of the kernel, in the kernel's tables. */
+	user_attach(NULL);
 	uthread_bury();
 	last = list_remove(ut);
 	if (last)
@@ -235,7 +226,6 @@ copy_state(struct uthread *from, struct uthread *to)
 	user_save();
 	memcpy(to->u_user.fpu, from->u_user.fpu, FPU_SIZE);
 	to->u_user.gs = from->u_user.gs;
-	to->u_user.fs = from->u_user.fs;
 	to->u_mask = from->u_mask;
 }
 
