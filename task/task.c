@@ -290,15 +290,9 @@ static void
 op_unpoll(void *object, struct waiter *w)
 {
 	struct task *t = object;
-	struct waiter **p;
 
 	spin_lock(&t->t_lock);
-	for (p = &t->t_waiters; *p != NULL; p = &(*p)->w_next) {
-		if (*p == w) {
-			*p = w->w_next;
-			break;
-		}
-	}
+	waiter_remove(&t->t_waiters, w);
 	spin_unlock(&t->t_lock);
 }
 
@@ -309,10 +303,8 @@ op_poll(void *object, struct waiter *w)
 	u_int events;
 
 	spin_lock(&t->t_lock);
-	if (w != NULL) {
-		w->w_next = t->t_waiters;
-		t->t_waiters = w;
-	}
+	if (w != NULL)
+		waiter_add(&t->t_waiters, w);
 	events = t->t_ended ? WAIT_EXIT : 0;
 	spin_unlock(&t->t_lock);
 	return (events);

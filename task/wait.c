@@ -162,7 +162,7 @@ call_wait(struct userframe *uf, u_int handle)
 	uint32_t at = ARG1(uf), n = ARG2(uf);
 	uint64_t deadline = arg_64(ARG3(uf), ARG4(uf));
 	struct wait *w;
-	u_int ready;
+	u_int ready = 0;
 	int error;
 
 	if (handle != 0 || n > WAIT_MAX)
