@@ -275,7 +275,8 @@ compile_commands.json: $(CSRC) $(B)/flags
 	    } END { print "\n]" }' >$@.tmp && mv $@.tmp $@
 
 $(HOSTB)/host/libk_test: HOSTCFLAGS += -fno-builtin -Wno-unknown-pragmas
-$(HOSTB)/host/%: tests/host/%.c $(wildcard $(DIRS:%=%/*.[ch]) sys/*.h) \
+$(HOSTB)/host/%: tests/host/%.c tests/host/harness.h \
+    $(wildcard $(DIRS:%=%/*.[ch]) sys/*.h) \
     | need-test
 	@mkdir -p $(@D)
 	@echo "HOSTCC $@"
