@@ -165,7 +165,7 @@ HOSTCFLAGS_gcov = -O0 --coverage -fdata-sections
 # The folders of the kernel, from the lowest storey up, and the tests.
 DIRS	= boot arch/i386/mmu arch/i386/trap arch/i386/smp arch/i386/pc \
 	  kern/lib kern/sync kern/sched kern/debug kern/console kern \
-	  vm sf_buf vm/map ipc task tests tests/digest tests/bench
+	  vm arch/i386/space sf_buf vm/map ipc task tests tests/digest tests/bench
 CSRC	= $(filter-out $(VARIANTSRC),$(wildcard $(DIRS:%=%/*.c)))
 # Sources of one variant only.
 VARIANTSRC = $(filter-out %/$(VARIANT).c %/$(VARIANT)_test.c, \
