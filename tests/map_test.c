@@ -1117,8 +1117,7 @@ random_step(uint32_t *rng, struct vm_object *ob)
 	}
 }
 
-/* Counts the owners of each page that is in an object of these maps. */
-TEST(random, "map.random_calls_match_a_model")
+TEST(model, "map.random_calls_match_a_model")
 {
 	struct vm_object *ob = vm_object_create(NPAGES, NULL);
 	uint32_t rng = test_seed();
