@@ -297,8 +297,8 @@ pmap_tables_size(vm_paddr_t ram_size, vm_paddr_t ram_end, vm_paddr_t dmap_end,
 
 /*
  * pmap_bootstrap: builds the kernel's own page tables and loads them; sets
- * dmap_limit, as ram_init() planned it, kva_end and kern_cr3.  Once, on the boot
- * CPU, interrupts off, after ram_init().  ram_size: bytes of usable RAM;
+ * dmap_limit, as ram_init() planned it, kva_end and kern_cr3.  Once, on the
+ * boot CPU, interrupts off, after ram_init().  ram_size: bytes of usable RAM;
  * nsfbufs: slots of the sf_buf window.
  */
 void
