@@ -30,6 +30,7 @@ enum lock_rank {
 	RANK_RIGHTS,		/* mutex: ends in messages: ipc/rights.c */
 	RANK_MAP,		/* mutex: an address space */
 	RANK_OBJECT,		/* mutex: a memory object */
+	RANK_SF_PAIR,		/* mutex: may sleep for an sf_buf with one in hand */
 	RANK_WATCHDOG,		/* what the watchdog saw */
 	RANK_CHANNELS,		/* the list of all channels */
 	RANK_CHANNEL,		/* a channel */
