@@ -134,17 +134,6 @@ find_byte(const struct mbuf *m, u_int *off, const void *caller)
 	return (m);
 }
 
-/* Cuts n bytes off the front of one mbuf, which has them. */
-static void
-cut_front(struct mbuf *m, u_int n)
-{
-	if ((m->m_flags & M_EXT) != 0)
-		m->m_off += n;
-	else
-		m->m_data += n;
-	m->m_len -= n;
-}
-
 /* A new mbuf with bytes [off, off + len) of m, which has them. */
 static struct mbuf *
 copy_part(const struct mbuf *m, u_int off, u_int len)
@@ -184,7 +173,7 @@ m_copym(const struct mbuf *m, u_int off, u_int len)
 	m = find_byte(m, &off, __caller());
 	for (; m != NULL && done < len; m = m->m_next, off = 0) {
 		check_not_lent(m, __caller());
-		n = min(m->m_len - off, len - done);
+		n = umin(m->m_len - off, len - done);
 		if (n == 0)
 			continue;
 		if ((*end = copy_part(m, off, n)) == NULL) {
@@ -209,8 +198,8 @@ adj_front(struct mbuf *m, u_int n)
 	u_int cut;
 
 	for (; m != NULL && n > 0; m = m->m_next) {
-		cut = min(n, m->m_len);
-		cut_front(m, cut);
+		cut = umin(n, m->m_len);
+		m_adj_one(m, cut);
 		n -= cut;
 	}
 }
@@ -220,7 +209,7 @@ static void
 adj_end(struct mbuf *m, u_int keep)
 {
 	for (; m != NULL; m = m->m_next) {
-		m->m_len = min(m->m_len, keep);
+		m->m_len = umin(m->m_len, keep);
 		keep -= m->m_len;
 	}
 }
@@ -229,7 +218,7 @@ void
 m_adj(struct mbuf *m, int n)
 {
 	u_int len = m_length(m);
-	u_int cut = min(len, n < 0 ? -(u_int)n : (u_int)n);
+	u_int cut = umin(len, n < 0 ? -(u_int)n : (u_int)n);
 
 	if (n < 0)
 		adj_end(m, len - cut);
@@ -336,7 +325,7 @@ m_copydata(const struct mbuf *m, u_int off, u_int len, void *buf)
 static struct mbuf *
 fill_mbuf(struct uio *uio, int *error)
 {
-	u_int n = min(uio->uio_resid, MLEN);
+	u_int n = umin(uio->uio_resid, MLEN);
 	struct mbuf *m = m_get();
 
 	if (m == NULL) {
@@ -355,7 +344,7 @@ fill_mbuf(struct uio *uio, int *error)
 static struct mbuf *
 fill_page(struct uio *uio, int *error)
 {
-	u_int n = min(uio->uio_resid, PAGE_SIZE);
+	u_int n = umin(uio->uio_resid, PAGE_SIZE);
 	struct vm_page *page = vm_page_alloc_held();
 	struct mbuf *m = NULL;
 

@@ -20,6 +20,7 @@ struct uio;
 struct vm_page;
 
 #define	MSIZE		256u
+#define	M_PAGEMIN	2048u	/* bytes for which m_uiotombuf() takes a page */
 #define	M_EXT		0x01	/* the bytes are in m_page */
 #define	M_PKTHDR	0x02	/* the first of a message: m_pktlen counts */
 #define	M_EOR		0x04	/* the last of a message */
@@ -51,6 +52,12 @@ struct mbuf {
 #define	m_pktlen	m_hdr.mh_pktlen
 #define	m_flags		m_hdr.mh_flags
 #define	m_nrights	m_hdr.mh_nrights
+
+static inline u_int
+umin(u_int a, u_int b)
+{
+	return (a < b ? a : b);
+}
 
 /*
  * m_get: an empty mbuf; m_getpage: one whose storage is [off, off + len) of a
@@ -86,6 +93,17 @@ struct mbuf *m_copym(const struct mbuf *m, u_int off, u_int len);
  * less; the mbufs stay, some of them empty.  Any context.
  */
 void	m_adj(struct mbuf *m, int n);
+
+/* As m_adj(), n bytes off the front of an mbuf that has them; no packet. */
+static inline void
+m_adj_one(struct mbuf *m, u_int n)
+{
+	if ((m->m_flags & M_EXT) != 0)
+		m->m_off += n;
+	else
+		m->m_data += n;
+	m->m_len -= n;
+}
 
 /*
  * m_split: cuts a chain in two at off, which is inside of it, and returns the
