@@ -102,7 +102,7 @@ image_memory(struct task *t, vm_offset_t va, vm_size_t size, u_int prot,
 	int error;
 
 	error = vm_map_insert(t->t_map, NULL, 0, &va, whole,
-	    PROT_READ | PROT_WRITE | MAP_FIXED, PROT_READ | PROT_WRITE);
+	    PROT_READ | PROT_WRITE | MAP_FIXED, PROT_READ | PROT_WRITE | prot);
 	if (error == 0)
 		error = uiomove((void *)(uintptr_t)bytes, n, &uio);
 	if (error == 0)

@@ -55,7 +55,7 @@ page_fault(const struct userframe *uf, vm_offset_t va)
 	u_int prot = (err & PF_FETCH) != 0 ? PROT_EXEC :
 	    (err & PF_WRITE) != 0 ? PROT_WRITE : PROT_READ;
 	int error = va < USER_END ? vm_fault(curtask()->t_map, va, prot) :
-	    EFAULT;
+	    EACCES;
 	char why[80];
 
 	if (error == 0)

@@ -163,6 +163,8 @@ user_switch(struct thread *old, struct thread *new)
 		save(old->td_user);
 	if (new->td_user != NULL)
 		load(new->td_user);
+	else
+		pmap_activate(NULL);
 }
 
 void
