@@ -30,6 +30,7 @@ enum lock_rank {
 	RANK_CHANNEL,		/* mutex: a channel */
 	RANK_MAP,		/* mutex: an address space */
 	RANK_OBJECT,		/* mutex: a memory object */
+	RANK_SF_PAIR,		/* mutex: may sleep for an sf_buf with one in hand */
 	RANK_WATCHDOG,		/* what the watchdog saw */
 	RANK_TASKS,		/* the list of all tasks */
 	RANK_TASK,		/* a task */
