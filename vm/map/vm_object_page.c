@@ -38,19 +38,25 @@
 
 /* Contracts of the public functions are in vm_object.h. */
 
+/* Seals a page that has one hold, which the caller has, or the caller's lock. */
+static void
+seal(struct vm_page *m)
+{
+	bool sealed = vm_page_seal(m);
+
+	KASSERT(sealed, "vm_object: frame 0x%x has holders 0x%x and cannot be "
+	    "sealed", vm_page_index(m), m->holders);
+}
+
 /* Puts a filled page, held by the caller, into an empty slot. */
 static void
 put_page(struct vm_object *ob, struct vm_page **slot, struct vm_page *m)
 {
-	bool owned;
-
 	if (ob->ob_readonly)
-		vm_page_seal(m);
+		seal(m);
 	else
 		vm_page_set_owned(m);
-	owned = vm_page_own(m);
-	KASSERT(owned, "vm_object: frame 0x%x has too many owners",
-	    vm_page_index(m));
+	vm_page_own(m);
 	*slot = m;
 	ob->ob_resident++;
 }
@@ -84,15 +90,12 @@ static struct vm_page *
 replace_page(struct vm_object *ob, u_int index, struct vm_page **slot)
 {
 	struct vm_page *old = *slot, *m = vm_page_alloc_held();
-	bool owned;
 
 	if (m == NULL)
 		return (NULL);
 	vm_object_remove_entries(ob, index, 1);
 	vm_page_fill(m, old);
-	owned = vm_page_own(m);
-	KASSERT(owned, "vm_object: frame 0x%x has too many owners",
-	    vm_page_index(m));
+	vm_page_own(m);
 	*slot = m;
 	vm_page_drop_owner(old);
 	return (m);
@@ -172,7 +175,7 @@ seal_page(struct vm_object *ob, u_int index, struct vm_page *m)
 	else
 		m = replace_page(ob, index, vm_object_slot(ob, index));
 	if (m != NULL)
-		vm_page_seal(m);
+		seal(m);
 	return (m);
 }
 
@@ -193,7 +196,7 @@ send_locked(struct vm_object *ob, u_int index, struct vm_page **mp)
 		m = vm_page_copied(m);
 		if (m == NULL)
 			return (ENOMEM);
-		vm_page_seal(m);
+		seal(m);
 		*mp = m;
 		return (0);
 	}
