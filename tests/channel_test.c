@@ -130,7 +130,7 @@ wrong_bytes(const uint8_t *p, u_int from, u_int n)
 /* --- a thread of a test --- */
 
 struct helper {
-	struct chan_end *end;
+	struct chan_end *end, *end2;
 	u_int n;
 	volatile int result;
 	struct thread *td;
@@ -792,14 +792,14 @@ wait_two(struct chan_end *ends[2], u_int wanted)
 	return (events);
 }
 
-#define	ROUNDS	3000u
+#define	ROUNDS	1000u
 
 /* For each byte that comes at either end, sends one back there. */
 static void
 thread_serve_two(void *arg)
 {
-	struct chan_end **ends = ((struct helper *)arg)->td != NULL ?
-	    (void *)((struct helper *)arg)->end : NULL;
+	struct helper *h = arg;
+	struct chan_end *ends[2] = { h->end, h->end2 };
 	uint8_t byte;
 
 	while ((wait_two(ends, WAIT_READ) & WAIT_HANGUP) == 0)
@@ -810,15 +810,15 @@ thread_serve_two(void *arg)
 
 TEST(wait, "channel.a_wait_for_two_misses_nothing")
 {
-	struct chan_end *a[2], *b[2], *served[2], **asked;
+	struct chan_end *a[2], *b[2], **asked;
 	struct helper server = { .n = 0 };
 	uint8_t byte = 0;
 
 	make(CHAN_STREAM, a);
 	make(CHAN_STREAM, b);
-	served[0] = a[1];
-	served[1] = b[1];
-	start(&server, thread_serve_two, (void *)served, 0);
+	server.end = a[1];
+	server.end2 = b[1];
+	server.td = thread_create(thread_serve_two, &server, "server");
 	for (u_int i = 0; i < ROUNDS; i++) {
 		asked = i % 3 == 0 ? b : a;
 		byte = (uint8_t)i;
@@ -915,19 +915,18 @@ thread_count_turns(void *arg)
 static void
 call_turns(void *arg)
 {
-	struct helper *server = arg, third = { .n = 0 };
+	struct helper *caller = arg, third = { .n = 0 };
 	uint8_t byte = 1;
 	u_int calls = 0, turns;
 	struct uio out, in;
 
 	third.td = thread_create_on(curcpu_id(), thread_count_turns, &third,
 	    "third");
-	until_sleeping(server, "channel data");
 	turns = third_ran;
 	for (; calls < 100; calls++) {
 		out = uio_of(&byte, 1, UIO_WRITE);
 		in = uio_of(&byte, 1, UIO_READ);
-		EXPECT_EQ(chan_call(server->end, &out, &in), 0);
+		EXPECT_EQ(chan_call(caller->end, &out, &in), 0);
 	}
 	turns = third_ran - turns;
 	third.done = 1;
@@ -939,16 +938,15 @@ call_turns(void *arg)
 TEST(handoff, "channel.a_call_hands_the_cpu_to_the_server")
 {
 	struct chan_end *ends[2];
-	struct helper server = { .n = 0 };
-	struct thread *caller;
+	struct helper server = { .n = 0 }, caller = { .n = 0 };
 
 	make(CHAN_STREAM, ends);
 	server.end = ends[1];
 	server.td = thread_create_on(0, thread_echo, &server, "server");
-	(void)thread_sleep_ms(5, 0);
-	server.end = ends[0];
-	caller = thread_create_on(0, call_turns, &server, "caller");
-	thread_join(caller);
+	until_sleeping(&server, "channel data");
+	caller.end = ends[0];
+	caller.td = thread_create_on(0, call_turns, &caller, "caller");
+	(void)finish(&caller);
 	chan_end_release(ends[0]);
 	(void)finish(&server);
 	chan_end_release(ends[1]);
