@@ -27,7 +27,9 @@
 #include <machine/desc.h>
 #include <machine/peek.h>
 #include <machine/pmap.h>
+#include <machine/pmap_user.h>
 #include <machine/tsc.h>
+#include <machine/user.h>
 #include <boot/multiboot.h>
 #include <vm/kmem.h>
 #include <vm/ram.h>
@@ -37,6 +39,7 @@
 /* What must be free for threads and pages, and for the stacks of each CPU. */
 #define	MIN_FREE	0x200000u
 #define	MIN_FREE_CPU	0x18000u
+#define	KERNEL_SHARE_MIN 0x2000000u
 
 extern char kern_start_pa[], kern_end[];
 
@@ -49,6 +52,18 @@ const struct bootinfo *
 boot_info(void)
 {
 	return (&bi);
+}
+
+/* The contract is in <sys/job.h>. */
+u_int
+boot_take_modules(struct boot_module *mods)
+{
+	u_int n = bi.nmods;
+
+	memcpy(mods, bi.mods, n * sizeof(*mods));
+	bi.nmods = 0;
+	bi.has_mod = false;
+	return (n);
 }
 
 static void __dead2
@@ -105,16 +120,34 @@ parse_boot(uint32_t magic, uint32_t info)
 }
 
 /*
+ * How much of the RAM that is free at start the direct map is to reach: what the
+ * kernel may need for itself, page tables and small objects.  Pages of tasks,
+ * caches and messages must have no mapping that can always be written, so they
+ * are never in it, and most of the RAM is left to them: a quarter is the
+ * kernel's, on machines of less than 128 MiB 32 MiB, but never more than half.
+ */
+static vm_paddr_t
+kernel_share(vm_paddr_t free)
+{
+	vm_paddr_t share = free / 4;
+
+	if (share < KERNEL_SHARE_MIN)
+		share = KERNEL_SHARE_MIN;
+	return (share < free / 2 ? share : free / 2);
+}
+
+/*
  * Computes how much memory the page tables, the slots and the arena's tags
- * take, and how much must be free besides.
+ * take, below which address they must lie, and how much must be free besides.
  */
 static void
-find_needs(vm_paddr_t end, struct ram_needs *needs)
+find_needs(const struct physmem *free, vm_paddr_t end, struct ram_needs *needs)
 {
 	vm_paddr_t ram = physmem_size(&bi.mem);
 
-	needs->limit = pmap_dmap_end(end);
-	needs->size = pmap_tables_size(ram, end, nsfbufs) +
+	needs->limit = pmap_dmap_end(physmem_reach(free,
+	    kernel_share(physmem_size(free))), end);
+	needs->size = pmap_tables_size(ram, end, needs->limit, nsfbufs) +
 	    kmem_tags_size(KVA_MIN, pmap_kva_end(ram));
 	needs->left = MIN_FREE + acpi_madt()->ncpus * MIN_FREE_CPU;
 }
@@ -160,8 +193,10 @@ kern_main(uint32_t magic, uint32_t info)
 	plan_memory();
 	pmap_bootstrap(physmem_size(&bi.mem), nsfbufs);
 	desc_set_cr3();
+	user_init_cpu();
 	vm_page_startup(atop(ram_end), dmap_limit);
 	kmem_init(KVA_MIN, kva_end);
+	pmap_user_init();
 	ram_release(vm_page_add_range);
 	tsc_init();
 	thread_init_idle();

@@ -10,7 +10,22 @@
 
 #include <sys/types.h>
 
-#define	NGDT		6		/* entries of a GDT */
+/*
+ * Selectors of a GDT.  SYSENTER and SYSEXIT find the first four by their order
+ * (SDM vol. 2, SYSENTER, SYSEXIT).  Those that ring 3 uses have RPL 3.
+ */
+#define	GSEL_CODE	0x08u
+#define	GSEL_DATA	0x10u
+#define	GSEL_UCODE	0x1bu
+#define	GSEL_UDATA	0x23u
+#define	GSEL_TSS	0x28u
+#define	GSEL_DFTSS	0x30u
+#define	GSEL_PCPU	0x38u
+#define	GSEL_TLS	0x43u		/* for %gs: the thread's tls_base */
+#define	GSEL_BLOCK	0x4bu		/* for %fs: the thread's block_base */
+#define	NGDT		10		/* entries of a GDT */
+#define	GDT_ENTRY(sel)	((sel) >> 3)
+#define	SEL_RPL		3u		/* the bits of a selector's privilege */
 
 struct tss {				/* SDM vol. 3A, figure 7-2 */
 	uint32_t link, esp0, ss0, esp1, ss1, esp2, ss2;
@@ -22,6 +37,7 @@ _Static_assert(sizeof(struct tss) == 104, "TSS");
 struct pcpu;
 
 void	desc_init_cpu(struct pcpu *pc);
+void	desc_set_base(u_int sel, uint32_t base);
 void	desc_set_cr3(void);
 
 #endif /* !_MACHINE_DESC_H_ */
