@@ -54,6 +54,19 @@ SHORT	:= $(filter-out --%,$(firstword -$(MAKEFLAGS)))
 ifneq ($(findstring e,$(SHORT))$(findstring i,$(SHORT)),)
 $(error make -$(SHORT:-%=%): neither -e nor -i works here (MAKEFLAGS))
 endif
+# Numbers are judged here, before anything is built for them.
+number	= $(shell printf '%s\n' '$(subst ','\'',$($1))' | \
+	  grep -x '[1-9][0-9]\{0,6\}')
+$(foreach v,$(filter SECONDS SEEDS,$(GIVEN)),$(if $(call number,$v),, \
+	$(error $v=$($v): not a number of 1 to 7 digits)))
+ifneq ($(if $(filter BENCH,$(GIVEN)),$(BENCH)),)
+ifeq ($(filter performance help,$(MAKECMDGOALS)),)
+$(error BENCH=$(BENCH): that is for make performance)
+endif
+ifneq ($(BENCH),$(filter full exact time report,$(BENCH)))
+$(error BENCH=$(BENCH): not full, exact, time or report)
+endif
+endif
 # A value is passed on as it was given: a $ in it is no reference.
 $(foreach v,$(GIVEN),$(eval export MAYFLY_$v := $$(value $v)))
 
@@ -161,7 +174,7 @@ include $(wildcard user/user.mk)
 # The folders of the kernel, from the lowest storey up, and the tests.
 DIRS	= boot arch/i386/mmu arch/i386/trap arch/i386/smp arch/i386/pc \
 	  kern/lib kern/sync kern/sched kern/debug kern/console kern \
-	  vm sf_buf vm/map ipc task tests tests/digest tests/bench
+	  vm arch/i386/space sf_buf vm/map ipc task tests tests/digest tests/bench
 CSRC	= $(filter-out $(VARIANTSRC),$(wildcard $(DIRS:%=%/*.c)))
 # Sources of one variant only.
 VARIANTSRC = $(filter-out %/$(VARIANT).c %/$(VARIANT)_test.c, \
@@ -311,7 +324,8 @@ compile_commands.json: $(CSRC) $(B)/flags
 	    } END { print "\n]" }' >$@.tmp && mv $@.tmp $@
 
 $(HOSTB)/host/libk_test: HOSTCFLAGS += -fno-builtin -Wno-unknown-pragmas
-$(HOSTB)/host/%: tests/host/%.c $(wildcard $(DIRS:%=%/*.[ch]) sys/*.h) \
+$(HOSTB)/host/%: tests/host/%.c tests/host/harness.h \
+    $(wildcard $(DIRS:%=%/*.[ch]) sys/*.h) \
     | need-test
 	@mkdir -p $(@D)
 	@echo "HOSTCC $@"
@@ -382,9 +396,9 @@ run: all			## runs PROG, or boots FILE as a module and judges: 5 s
 # Builds all images, whatever DEBUG= says: the table of machines has rows for
 # each.
 images:
-	$(Q)$(MAKE) $(PARALLEL) --no-print-directory DEBUG=1 all
-	$(Q)$(MAKE) $(PARALLEL) --no-print-directory DEBUG=0 all
-	$(Q)$(MAKE) $(PARALLEL) --no-print-directory DEBUG=1 VARIANT=ubsan all
+	$(Q)$(MAKE) $(PARALLEL) --no-print-directory BENCH= DEBUG=1 all
+	$(Q)$(MAKE) $(PARALLEL) --no-print-directory BENCH= DEBUG=0 all
+	$(Q)$(MAKE) $(PARALLEL) --no-print-directory BENCH= DEBUG=1 VARIANT=ubsan all
 
 # The programs of make test that run on the host.
 programs: | need-test
@@ -418,7 +432,6 @@ layers: all			## checks which folder uses which: 1 s
 	$(Q)MAYFLY_NM=$(CROSS)nm perl scripts/layers scripts/layers.tsv $(B)/objects
 
 bench: release			## runs some benchmarks; tables on the terminal: 3 min
-	$(if $(BENCH),$(error BENCH=$(BENCH): that is for make performance))
 	$(Q)perl scripts/progress build/bench/running sh scripts/bench BENCH=quick
 
 performance: images		## runs all benchmarks; writes docs/performance: 15 min

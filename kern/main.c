@@ -27,6 +27,7 @@
 #include <machine/desc.h>
 #include <machine/peek.h>
 #include <machine/pmap.h>
+#include <machine/pmap_user.h>
 #include <machine/tsc.h>
 #include <boot/multiboot.h>
 #include <vm/kmem.h>
@@ -162,6 +163,7 @@ kern_main(uint32_t magic, uint32_t info)
 	desc_set_cr3();
 	vm_page_startup(atop(ram_end), dmap_limit);
 	kmem_init(KVA_MIN, kva_end);
+	pmap_user_init();
 	ram_release(vm_page_add_range);
 	tsc_init();
 	thread_init_idle();

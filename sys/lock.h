@@ -39,6 +39,7 @@ enum lock_rank {
 	RANK_SF_WAITERS,	/* the threads that wait for an sf_buf */
 	RANK_MALLOC,
 	RANK_KVA,		/* kernel address arenas */
+	RANK_TABLES,		/* page tables that wait for a flush */
 	RANK_PAGE,		/* free pages */
 	RANK_SLEEPQ,		/* a chain of sleep queues */
 	RANK_TIMEOUT,		/* a CPU's timeouts */

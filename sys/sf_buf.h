@@ -69,10 +69,11 @@ u_int	sf_buf_audit(void);
 bool	sf_buf_page_referenced(struct vm_page *m);
 
 /*
- * sf_buf_seal: removes the cached mapping of m, if it has one, without a wait:
- * the next allocation enters the page anew, with what its state allows.  No
- * mapping of m is referenced, and none is allocated meanwhile.  Any context
- * but NMI.  For vm/vm_state.c, where a page becomes SEALED or ends to be.
+ * sf_buf_seal: makes m SEALED and removes its cached mapping, if it has one,
+ * without a wait: the next allocation enters the page anew, with what its state
+ * allows then.  No mapping of m is referenced, and none is allocated meanwhile.
+ * Any context but NMI.  For vm/vm_state.c, where a page becomes SEALED, or ends
+ * to be because it is freed.
  */
 void	sf_buf_seal(struct vm_page *m);
 

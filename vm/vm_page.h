@@ -16,11 +16,11 @@
 struct vm_page {
 	union {
 		uint32_t next;	/* free list: frame of the next block; */
-		volatile uint32_t writers;	/* <vm/vm_state.h> */
+		volatile uint32_t writers;	/* or <vm/vm_state.h> */
 	};
 	union {
-		uint32_t prev;	/*	both are the owner's if allocated */
-		volatile uint32_t holders;	/* <vm/vm_state.h> */
+		uint32_t prev;	/*	both are the owner's if allocated, */
+		volatile uint32_t holders;	/*	has them */
 	};
 	union {
 		uint64_t wiring;	/* both words, for one exchange */
@@ -77,6 +77,7 @@ enum vm_zone {
 #define	VM_ALLOC_DIRECT	0x01	/* must be in the direct map */
 #define	VM_ALLOC_HIGH	0x02	/* must be at 4 GiB or above */
 #define	VM_ALLOC_LOW	0x04	/* must be below 16 MiB */
+#define	VM_ALLOC_USER	0x08	/* must not be in the direct map */
 #define	VM_ALLOC_WIRED	0x10	/* comes with one wiring */
 
 /*
@@ -88,7 +89,8 @@ extern uint32_t vm_page_count;		/* frames covered by the array */
 
 /*
  * Called when an allocation finds no page.  Returns true if it freed pages, so
- * that another try may succeed.  vm/kmem.c sets it once, at start-up.
+ * that another try may succeed.  vm/kmem.c sets it at start-up,
+ * and arch/i386/space/pmap_wait.c then puts itself before that.
  */
 extern bool (*vm_lowmem)(void);
 

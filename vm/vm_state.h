@@ -21,12 +21,13 @@
 #include <vm/vm_page.h>
 
 /*
- * The states, in m->state.  The low two bits are what sf_buf(9) puts into the
- * low bits of the entry: P, and RW unless SEALED.
+ * The states, in m->state.  VPS_RIGHTS of it are the low bits of an entry that
+ * sf_buf(9) enters: P, and RW unless SEALED.
  */
 #define	VPS_SEALED	0x01	/* in a cache or message: nobody writes */
 #define	VPS_OWNED	0x03	/* memory of tasks, or of the kernel */
 #define	VPS_FILLING	0x07	/* one filler writes, nobody else sees it */
+#define	VPS_RIGHTS	0x03
 
 #define	HOLD_OWNER	0x00000001u
 #define	HOLD_OTHER	0x00010000u
@@ -49,8 +50,9 @@ bool	vm_page_hold(struct vm_page *m);
 void	vm_page_drop(struct vm_page *m);
 
 /*
- * vm_page_own: makes the caller's hold an owner's, or back.  vm_page_add_owner,
- * vm_page_drop_owner: as hold and drop, of an owner.
+ * vm_page_own: makes the caller's hold an owner's.  vm_page_add_owner,
+ * vm_page_drop_owner: as hold and drop, of an owner.  A page with writers gets
+ * no other owner.
  */
 void	vm_page_own(struct vm_page *m);
 bool	vm_page_add_owner(struct vm_page *m);
@@ -67,13 +69,18 @@ void	vm_page_writer_drop(struct vm_page *m);
 u_int	vm_page_writers(const struct vm_page *m);
 
 /*
- * vm_page_set_owned: FILLING to OWNED.  vm_page_seal: FILLING or OWNED to
- * SEALED: takes the kernel's own mapping away (sf_buf_seal()), without a wait.
- * No mapping of the page is referenced, no user entry can write to it, and it
- * has no writers; the caller's lock keeps it so.
+ * vm_page_set_owned: FILLING to OWNED.  The caller is the filler.
+ *
+ * vm_page_seal: FILLING or OWNED to SEALED: takes the kernel's own mapping away
+ * (sf_buf_seal()), without a wait.  False, and does nothing, if the page has
+ * more than one hold: another holder may have it mapped, or be about to map it,
+ * with the right to write; the caller then sends a copy.  The one hold is the
+ * caller's own, or that of an object whose lock the caller holds, so that no
+ * other comes meanwhile; the caller has no mapping of it.  No user entry can
+ * write to it, and it has no writers.
  */
 void	vm_page_set_owned(struct vm_page *m);
-void	vm_page_seal(struct vm_page *m);
+bool	vm_page_seal(struct vm_page *m);
 
 static inline bool
 vm_page_is_sealed(const struct vm_page *m)
