@@ -477,7 +477,6 @@ help:				## prints this list
 	@echo 'Variables and their defaults:'
 	@sed -n 's/^#: \([^	]*\)	*/    \1	/p' Makefile $(wildcard tests/*/*.mk) | expand -t 32
 
-include user/user.mk
 include tests/sim/sim.mk
 include tests/coverage/coverage.mk
 
