@@ -29,6 +29,7 @@
 #include <machine/pmap.h>
 #include <machine/pmap_user.h>
 #include <machine/tsc.h>
+#include <machine/user.h>
 #include <boot/multiboot.h>
 #include <vm/kmem.h>
 #include <vm/ram.h>
@@ -180,6 +181,7 @@ kern_main(uint32_t magic, uint32_t info)
 	plan_memory();
 	pmap_bootstrap(physmem_size(&bi.mem), nsfbufs);
 	desc_set_cr3();
+	user_init_cpu();
 	vm_page_startup(atop(ram_end), dmap_limit);
 	kmem_init(KVA_MIN, kva_end);
 	pmap_user_init();

@@ -28,6 +28,7 @@
 #include <machine/hw.h>
 #include <machine/intr.h>
 #include <machine/ipi.h>
+#include <machine/user.h>
 
 static struct runq {
 	struct spinlock lock;
@@ -278,6 +279,8 @@ sched_switch(void)
 	if (new != old) {
 		pc->pc_switches++;
 		pc->pc_curthread = new;
+		if (old->td_user != NULL || new->td_user != NULL)
+			user_switch(old, new);
 		cpu_switch(&old->td_sp, new->td_sp);
 	}
 	curpcpu()->pc_saved_flags = flags;
