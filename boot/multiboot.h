@@ -95,6 +95,8 @@ struct bootinfo {
 	char		sentence[96];		/* where error may point */
 };
 
+extern struct bootinfo boot_bi;	/* for kern_main(); boot_info() */
+
 bool	multiboot_parse(uint32_t magic, vm_paddr_t info, phys_map_t *map,
 	    vm_paddr_t kern_start, vm_paddr_t kern_end, vm_paddr_t limit,
 	    struct bootinfo *bi);

@@ -453,6 +453,8 @@ TEST(unmap, "map.unmap_cuts_regions_in_two")
 	EXPECT_EQ(user_read(map, PG(1)), 51);
 	EXPECT_EQ(user_read(map, PG(6)), 56);
 	EXPECT_EQ(map->vm_pages, 3);
+	/* What no address shows any more is given back. */
+	EXPECT_EQ(map->vm_charge->vc_pages, 3);
 	check_and_destroy(map);
 }
 
@@ -535,7 +537,7 @@ TEST(wrap, "map.ranges_that_wrap_or_leave_user_space_are_refused")
 			    PROT_READ, pages, 4), -EFAULT);
 	}
 	va = 0;
-	EXPECT_EQ(vm_map_insert(map, NULL, 0, &va, USER_END, RW, RW), ENOMEM);
+	EXPECT_EQ(vm_map_insert(map, NULL, 0, &va, USER_END, RW, RW), EINVAL);
 	EXPECT_EQ(vm_map_insert(map, NULL, 0, &va, PAGE_SIZE, 0x80, RW),
 	    EINVAL);
 	EXPECT_EQ(vm_map_insert(map, NULL, 0, &va, PAGE_SIZE, RW, 0xf), EINVAL);
@@ -1145,43 +1147,33 @@ TEST(model, "map.random_calls_match_a_model")
 
 /* Takes all pages of one kind, as a chain. */
 static struct vm_page *
-take_pages(int req, u_int but)
+take_pages(int req)
 {
-	struct vm_page *m, *chain = NULL, *next;
+	struct vm_page *m, *chain = NULL;
 
 	while ((m = vm_page_alloc(req)) != NULL) {
 		m->next = chain == NULL ? VM_PAGE_NONE : vm_page_index(chain);
 		chain = m;
 	}
-	for (; but > 0 && chain != NULL; but--, chain = next) {
-		next = chain->next == VM_PAGE_NONE ? NULL :
-		    &vm_page_array[chain->next];
-		vm_page_free(chain);
-	}
 	return (chain);
 }
 
-static void
-give_pages(struct vm_page *m)
+/* Frees one; returns the rest. */
+static struct vm_page *
+give_page(struct vm_page *m)
 {
-	struct vm_page *next;
+	uint32_t next = m->next;
 
-	for (; m != NULL; m = next) {
-		next = m->next == VM_PAGE_NONE ? NULL :
-		    &vm_page_array[m->next];
-		vm_page_free(m);
-	}
+	vm_page_free(m);
+	return (next == VM_PAGE_NONE ? NULL : &vm_page_array[next]);
 }
 
-/*
- * With only `but' pages left of a kind, everything is tried, and the errors must
- * leave all as it was.
- */
+/* Everything is tried; errors must leave all as it was. */
 static void
-try_with(struct vm_map *a, int req, u_int but)
+try_all(struct vm_map *a)
 {
-	struct vm_page *taken = take_pages(req, but), *pages[4];
 	struct vm_map *b = vm_map_fork(a);
+	struct vm_page *pages[4];
 	struct vm_object *ob;
 	vm_offset_t va = 0;
 	uint32_t word = 9;
@@ -1192,17 +1184,22 @@ try_with(struct vm_map *a, int req, u_int but)
 		EXPECT(error == 0 || error == ENOMEM);
 		error = user_access(b, PG(5), false, &word);
 		EXPECT(error == 0 || error == ENOMEM);
+		check_and_destroy(b);
 	}
 	error = vm_map_insert(a, NULL, 0, &va, 1u << 30, RW, RW);
 	EXPECT(error == 0 || error == ENOMEM);
 	if (error == 0)
 		EXPECT_EQ(vm_map_remove(a, va, 1u << 30), 0);
-	error = vm_map_remove(a, PG(100), PAGE_SIZE);
+	error = vm_map_protect(a, PG(100), PAGE_SIZE, PROT_READ);
 	EXPECT(error == 0 || error == ENOMEM);
 	error = vm_borrow(a, PG(4), 4 * PAGE_SIZE, PROT_WRITE, pages, 4);
 	EXPECT(error > 0 || error == -ENOMEM);
 	if (error > 0)
 		vm_return(pages, (u_int)error, PROT_WRITE);
+	/* New memory in place of the old, or the old. */
+	error = insert(a, NULL, 0, PG(4), 4, RW, RW);
+	EXPECT(error == 0 || error == ENOMEM);
+	EXPECT(region_find(a, PG(4)) != NULL);
 	ob = vm_object_create(1, NULL);
 	if (ob != NULL) {
 		error = vm_object_send_page(ob, 0, pages);
@@ -1213,9 +1210,20 @@ try_with(struct vm_map *a, int req, u_int but)
 	}
 	EXPECT_EQ(user_read(a, PG(1)), 2);
 	EXPECT_EQ(vm_map_audit(a), 0);
-	give_pages(taken);
-	if (b != NULL)
-		check_and_destroy(b);
+}
+
+/* With no page of a kind, then with one, and so on. */
+static void
+try_without(struct vm_map *a, int req, u_int most)
+{
+	struct vm_page *taken = take_pages(req);
+
+	for (u_int n = 0; n < most && taken != NULL; n++) {
+		try_all(a);
+		taken = give_page(taken);
+	}
+	while (taken != NULL)
+		taken = give_page(taken);
 }
 
 TEST(no_memory, "map.out_of_memory_is_an_error_that_leaves_all_as_it_was")
@@ -1232,10 +1240,10 @@ TEST(no_memory, "map.out_of_memory_is_an_error_that_leaves_all_as_it_was")
 	a = map_with(200, RW);
 	for (u_int i = 0; i < 4; i++)
 		user_write(a, PG(i), i + 1);
-	for (u_int but = 0; but < 4; but++)
-		try_with(a, 0, but);
+	EXPECT_EQ(vm_map_remove(a, PG(4), 4 * PAGE_SIZE), 0);
+	EXPECT_EQ(insert(a, NULL, 0, PG(4), 4, RW, RW), 0);
+	try_without(a, 0, 8);
 	/* Tables and slabs alone. */
-	for (u_int but = 0; but < 6; but++)
-		try_with(a, VM_ALLOC_DIRECT, but);
+	try_without(a, VM_ALLOC_DIRECT, 8);
 	check_and_destroy(a);
 }

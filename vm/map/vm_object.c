@@ -229,6 +229,47 @@ region_shows(const struct vm_region *r, u_int first, u_int pages,
 	return (true);
 }
 
+/* Drops pages [first, last); no entry shows them. */
+static void
+drop_pages(struct vm_object *ob, u_int first, u_int last)
+{
+	struct vm_page **chunk;
+	u_int n = 0;
+
+	for (u_int i = first; i < last; i++) {
+		chunk = ob->ob_chunks[i / OBJECT_CHUNK];
+		if (chunk == NULL) {
+			i |= OBJECT_CHUNK - 1;
+		} else if (chunk[i % OBJECT_CHUNK] != NULL) {
+			vm_page_drop_owner(chunk[i % OBJECT_CHUNK]);
+			chunk[i % OBJECT_CHUNK] = NULL;
+			n++;
+		}
+	}
+	ob->ob_resident -= n;
+	vm_object_uncharge(ob, n);
+}
+
+/*
+ * A reference beyond those of the regions is a handle's, or of a region that is
+ * about to be put on the list.  A reference that comes after the look at ob_refs
+ * is made from a region that is on the list, by fork or a cut, and shows what
+ * that region shows.
+ */
+void
+vm_object_trim(struct vm_object *ob, const struct vm_region *r)
+{
+	u_int first = r->r_first, pages = atop(r->r_end - r->r_start);
+	vm_offset_t start, end;
+	u_int refs = 1;
+
+	for (r = ob->ob_regions; r != NULL; r = r->r_next, refs++)
+		if (region_shows(r, first, pages, &start, &end))
+			return;
+	if (refs > 1 && atomic_load_acq_32(&ob->ob_refs) == refs)
+		drop_pages(ob, first, first + pages);
+}
+
 void
 vm_object_remove_entries(struct vm_object *ob, u_int first, u_int pages)
 {

@@ -161,6 +161,13 @@ void	vm_object_map(struct vm_object *ob, struct vm_region *r);
 void	vm_object_unmap(struct vm_object *ob, struct vm_region *r);
 
 /*
+ * vm_object_trim: drops the pages of a region that has just been taken off the
+ * list, and still has its reference, if nothing can show them again: only
+ * regions refer to the object, and none of them shows these pages.  ob_lock.
+ */
+void	vm_object_trim(struct vm_object *ob, const struct vm_region *r);
+
+/*
  * vm_object_remove_entries: removes the user entries of pages [first, first +
  * pages) in all address spaces.  vm_object_protect_entries: takes away from them
  * the right to write.  Both flush.  Thread context; ob_lock.

@@ -134,6 +134,7 @@ region_detach(struct vm_region *r)
 	if (pmap_remove(pm, r->r_start, r->r_end))
 		pmap_flush(pm);
 	vm_object_unmap(ob, r);
+	vm_object_trim(ob, r);
 	mtx_unlock(&ob->ob_lock);
 }
 

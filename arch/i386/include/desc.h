@@ -30,14 +30,27 @@
 struct tss {				/* SDM vol. 3A, figure 7-2 */
 	uint32_t link, esp0, ss0, esp1, ss1, esp2, ss2;
 	uint32_t cr3, eip, eflags, eax, ecx, edx, ebx, esp, ebp, esi, edi;
-	uint32_t es, cs, ss, ds, fs, gs, ldt, iomap;
+	uint32_t es, cs, ss, ds, fs, gs, ldt;
+	uint16_t trap;			/* bit 0: a #DB at a switch to it */
+	uint16_t iomap;			/* where the map of I/O ports begins */
 };
 _Static_assert(sizeof(struct tss) == 104, "TSS");
 
 struct pcpu;
 
 void	desc_init_cpu(struct pcpu *pc);
-void	desc_set_base(u_int sel, uint32_t base);
 void	desc_set_cr3(void);
+
+/*
+ * desc_set_base: makes a descriptor one of data for ring 3, which begins at
+ * base and has 4 GiB: what is below base is behind its end.  Marked as
+ * accessed, so that no CPU writes to it.
+ */
+static inline void
+desc_set_base(uint64_t *d, uint32_t base)
+{
+	*d = (uint64_t)((base & 0xff000000u) | 0x00cff300u |
+	    (base >> 16 & 0xff)) << 32 | (base << 16 | 0xffff);
+}
 
 #endif /* !_MACHINE_DESC_H_ */

@@ -51,17 +51,9 @@ set(struct machine_pcpu *m, u_int sel, const void *start, uint32_t access)
 }
 
 /*
- * desc_set_base: sets where a segment of ring 3, GSEL_TLS or GSEL_BLOCK, begins
- * on this CPU.  A segment register that has the selector keeps the old base
- * until it is loaded again.  Interrupts off.
+ * There is no LDT: as a reset leaves it, that would be at address 0, which a
+ * task may map (SDM vol. 3A, table 9-1).
  */
-void
-desc_set_base(u_int sel, uint32_t base)
-{
-	set(&curpcpu()->pc_machine, sel, (const void *)(vm_offset_t)base,
-	    SEG_DATA | SEG_USER);
-}
-
 static void
 load_gdt(struct pcpu *pc)
 {
@@ -76,12 +68,12 @@ load_gdt(struct pcpu *pc)
 	set(m, GSEL_TSS, &m->main_tss, SEG_TSS);
 	set(m, GSEL_DFTSS, &m->df_tss, SEG_TSS);
 	set(m, GSEL_PCPU, pc, SEG_DATA);
-	set(m, GSEL_TLS, NULL, SEG_DATA | SEG_USER);
-	set(m, GSEL_BLOCK, NULL, SEG_DATA | SEG_USER);
+	desc_set_base(&m->gdt[GDT_ENTRY(GSEL_TLS)], 0);
+	desc_set_base(&m->gdt[GDT_ENTRY(GSEL_BLOCK)], 0);
 	__asm__ volatile("lgdt %0; ljmp %1, $1f; 1: movl %2, %%ds; "
 	    "movl %2, %%es; movl %2, %%ss; movl %2, %%gs; movl %4, %%fs; "
-	    "ltr %w3" : : "m" (r), "i" (GSEL_CODE), "r" (GSEL_DATA),
-	    "r" (GSEL_TSS), "r" (GSEL_PCPU) : "memory");
+	    "ltr %w3; lldt %w5" : : "m" (r), "i" (GSEL_CODE), "r" (GSEL_DATA),
+	    "r" (GSEL_TSS), "r" (GSEL_PCPU), "r" (0) : "memory");
 }
 
 /*
