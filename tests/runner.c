@@ -28,6 +28,7 @@
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
+#include <machine/pmap_user.h>
 #include <machine/tsc.h>
 #include <vm/kmem.h>
 #include <vm/vm_page.h>
@@ -282,6 +283,7 @@ read_resources(uint32_t v[NFENCE])
 	v[THREADS] = thread_count();
 	v[SF_BUFS] = sf_buf_inuse() + direct_references();
 	(void)kmem_reclaim();
+	(void)pmap_reclaim();
 	v[FREE_PAGES] = 0;
 	for (int z = 0; z < VM_NZONES; z++)
 		v[FREE_PAGES] += vm_page_zone_free((enum vm_zone)z);

@@ -81,6 +81,14 @@ check 'make passes FILE= on as it is' 0 'all digests agree' \
     make run FILE="$dir/module \$x #y" LOG="$dir/log"
 check 'make refuses a variable that it does not know' 2 'SPM: no such' \
     make SPM=3 help
+check 'make refuses a bad SECONDS before it builds' 2 \
+    'SECONDS=1s: not a number' make SECONDS=1s fuzz
+check 'make refuses a bad SEEDS before it builds' 2 \
+    'SEEDS=0: not a number' make SEEDS=0 simulate
+check 'make refuses a bad BENCH before it builds' 2 \
+    'BENCH=zz: not full' make BENCH=zz performance
+check 'make refuses BENCH for another target' 2 \
+    'that is for make performance' make BENCH=full bench-budget
 check 'make -e is refused' 2 'neither -e nor -i' env MAKEFLAGS=-e make help
 check 'make -i is refused' 2 'neither -e nor -i' make -ki help
 check 'make -kj2 is not' 0 '^Targets' make -kj2 --no-print-directory help

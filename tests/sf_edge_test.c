@@ -25,7 +25,7 @@
 #include <vm/vm_page.h>
 
 #define	REFERENCES	131072u		/* of a slot, at most: CAVEATS.md */
-#define	WAIT_MS		5000u
+#define	WAIT_MS		20000u
 
 static struct vm_page *
 wired_page(void)
@@ -361,15 +361,30 @@ idles(u_int cpu)
 	return ((pcpus[cpu]->pc_tlb & TLB_IDLE) != 0);
 }
 
-/* Whether a flush of all TLBs, asked for now, would disturb that CPU. */
+/*
+ * Whether a flush of all TLBs, asked for now, would disturb that CPU, which
+ * idles.  Its clock may wake it meanwhile, at the end of a second; that flushes,
+ * and then there is another try.
+ */
 static bool
 is_asked(u_int cpu)
 {
-	uint64_t taken = pcpus[cpu]->pc_ipis_taken[IPI_FLUSH];
+	const struct pcpu *pc = pcpus[cpu];
+	uint64_t taken, flushes, end = cpu_ticks() + WAIT_MS * ticks_per_ms;
+	bool asked;
 
-	tlb_force_nowait(tlb_close());
-	return (pcpus[cpu]->pc_flush_wanted != 0 ||
-	    pcpus[cpu]->pc_ipis_taken[IPI_FLUSH] != taken);
+	do {
+		flushes = pc->pc_flushes;
+		taken = pc->pc_ipis_taken[IPI_FLUSH];
+		asked = !idles(cpu);
+		if (!asked) {
+			tlb_force_nowait(tlb_close());
+			asked = pc->pc_flush_wanted != 0 ||
+			    pc->pc_ipis_taken[IPI_FLUSH] != taken;
+		}
+	} while (asked && (pc->pc_flushes != flushes || !idles(cpu)) &&
+	    cpu_ticks() < end);
+	return (asked);
 }
 
 /*
@@ -381,16 +396,20 @@ open_after(u_int cpu)
 {
 	uint64_t end = cpu_ticks() + WAIT_MS * ticks_per_ms;
 	struct sf_pool *p = pcpus[cpu]->pc_sf_pool;
+	uint64_t flushes;
+	bool idled;
 	u_int open;
 
 	disable_intr();
 	last_work.go = 1;
-	while (!idles(cpu) && cpu_ticks() < end)
+	while (!(idled = idles(cpu)) && cpu_ticks() < end)
 		cpu_spinwait();
-	EXPECT(idles(cpu));
+	EXPECT(idled);
+	flushes = pcpus[cpu]->pc_flushes;
 	pool_acquire(p);
 	open = p->ring.len[OPEN];
-	EXPECT(p->ring.len[BATCH] != 0);
+	/* Unless the end of a second has woken it, and it has flushed. */
+	EXPECT(p->ring.len[BATCH] != 0 || pcpus[cpu]->pc_flushes != flushes);
 	pool_release(p);
 	EXPECT(!is_asked(cpu));
 	enable_intr();

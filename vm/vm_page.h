@@ -89,7 +89,8 @@ extern uint32_t vm_page_count;		/* frames covered by the array */
 
 /*
  * Called when an allocation finds no page.  Returns true if it freed pages, so
- * that another try may succeed.  vm/kmem.c sets it once, at start-up.
+ * that another try may succeed.  vm/kmem.c sets it at start-up,
+ * and arch/i386/space/pmap_wait.c then puts itself before that.
  */
 extern bool (*vm_lowmem)(void);
 

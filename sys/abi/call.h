@@ -29,7 +29,10 @@
 enum call {
 	/* EAX: the thread's number; EBX: the task's. */
 	CALL_THREAD_SELF,
-	/* EBX: status.  Ends the task.  Does not return. */
+	/*
+	 * EBX: 0 to 255, or STATUS_NOTE(1 to 31): its status.  Ends the task.
+	 * Does not return.
+	 */
 	CALL_EXIT,
 	/* Ends the thread; the last one ends the task with status 0. */
 	CALL_THREAD_EXIT,
@@ -55,10 +58,11 @@ enum call {
 	CALL_MEM_CREATE,
 	/*
 	 * handle: an object, or 0: new memory, all zeros.  EBX: address, 0: any;
-	 * ESI: bytes; EDI: first page of the object; EBP: MAP_*.  EAX: address.
+	 * ESI: bytes; EDI: first page of the object; EBP: PROT_* | MAP_*.
+	 * EAX: address.
 	 */
 	CALL_MEM_MAP,
-	/* EBX: address, ESI: bytes. */
+	/* EBX: address, ESI: bytes; parts of it may have nothing mapped. */
 	CALL_MEM_UNMAP,
 	/* EBX: address, ESI: bytes, EDI: PROT_*. */
 	CALL_MEM_PROTECT,
@@ -88,9 +92,9 @@ enum call {
 	CALL_HANDLE_DUP,
 	CALL_HANDLE_CLOSE,
 	/*
-	 * EBX: address of struct wait_item[], ESI: how many; EDI, EBP: the time
-	 * in ns since start at which the wait ends; 0: at once, all ones:
-	 * never.  EAX: how many are ready.
+	 * EBX: address of struct wait_item[], ESI: how many, 0: a sleep; EDI,
+	 * EBP: the time in ns since start at which the wait ends; 0: at once,
+	 * all ones: never.  EAX: how many are ready, 0 after that time.
 	 */
 	CALL_WAIT,
 	/* EBX: address of a word, ESI: value; EDI, EBP: as CALL_WAIT. */
@@ -106,7 +110,8 @@ enum thread_op {
 	THREAD_TLS,		/* base of %gs */
 	THREAD_BLOCK,		/* its struct thread_block, and upcall entry */
 	THREAD_MASK,		/* notes that do not interrupt it; EAX: old */
-	THREAD_INTERRUPT	/* number of a thread: ends its sleep */
+	THREAD_INTERRUPT,	/* number of a thread: note 0 for it alone */
+	THREAD_NOTES		/* takes the notes that came: EAX: the set */
 };
 
 /* Handles that every task has. */
@@ -156,7 +161,9 @@ struct wait_item {
 	unsigned short ready;	/* that are there; WAIT_HANGUP */
 };
 
+#define	NOTE_INTERRUPT	2	/* from the console, to every task */
 #define	NOTE_KILL	9	/* the note that cannot be masked */
+#define	NOTE_CHILD	17	/* a task that it has forked has ended */
 
 /* What CALL_TASK_STATUS returns: 8 bits of a status, or why it was ended. */
 #define	STATUS_EXIT(code)	((code) & 0xff)
@@ -165,18 +172,29 @@ struct wait_item {
 
 /*
  * A thread's block: memory of the task that the kernel writes when it makes an
- * upcall.  %fs is a segment that begins there.  An upcall goes to the entry
- * that THREAD_BLOCK named, with the registers as they were but for EIP:
- * the thread's own EIP and EFLAGS are in the block.  Reasons: INT 0x80; or a
- * note that is pending and not masked, when the thread is about to return to
- * ring 3, unless `busy' is not 0.
+ * upcall.  %fs selects a segment that begins there, and %gs one that begins at
+ * the base of THREAD_TLS: a thread starts with both selectors loaded.
+ *
+ * An upcall goes to the entry that THREAD_BLOCK named, with the registers as
+ * they were but for EIP: the thread's own EIP and EFLAGS are in the block, and
+ * `busy' is 1: the kernel sets it, so that no second upcall comes before the
+ * task has read the first.  Reasons: INT 0x80, whatever `busy' is; or notes,
+ * when the thread is about to return to ring 3 and `busy' is 0: `arg' is the
+ * set, bit n for note n.
+ *
+ * A note stays pending at the task until a thread takes it, by such an upcall or
+ * by THREAD_NOTES.  While one is pending that the thread does not mask, its
+ * sleeps end in EINTR at once, so that none is missed between a look and a
+ * sleep; and on each return to ring 3 with `busy' not 0 the kernel sets
+ * `pending' to 1.  The task sets `busy' and `pending' back to 0.  Note 0 is of
+ * one thread, from THREAD_INTERRUPT, and else like the others.
  */
 #define	UPCALL_INT80	1
 #define	UPCALL_NOTE	2
 struct thread_block {
 	struct thread_block *self;
 	volatile unsigned int busy;	/* the task's: no UPCALL_NOTE now */
-	volatile unsigned int pending;	/* the kernel's: notes that came */
+	volatile unsigned int pending;	/* notes came while it was busy */
 	unsigned int reason, eip, eflags, arg;	/* of the upcall */
 };
 

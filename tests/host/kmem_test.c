@@ -19,11 +19,11 @@
 #define	_GNU_SOURCE
 #define	DEBUG
 #include <assert.h>
-#include <setjmp.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <sys/mman.h>
 
+#include "harness.h"
 #include "../../vm/vm_page.c"
 #include "../../vm/vm_zone.c"
 #include "../../vm/vm_wire.c"
@@ -42,7 +42,6 @@
 #define	NLIVE		200u
 #define	NOPS		25000u
 
-int host_locks_held;
 vm_paddr_t dmap_limit = ptoa(DMAP_FRAMES);
 struct vm_page vm_page_array[NFRAMES];
 
@@ -52,11 +51,6 @@ static uint32_t mapped[NKVA];		/* frame plus 1, or 0 */
 static uint64_t now, flushed[NCPU], kva_gone[NKVA], frame_gone[NFRAMES];
 static uint32_t epoch, seen[NCPU];
 static bool touched = true, may_wait = true;
-
-static jmp_buf panic_env;
-static bool panic_armed;
-static char panic_msg[512];
-static int ncases, nfailed;
 static uint32_t seed = 20260202;
 
 /* The frames from 1 on have the tags of the arena. */
@@ -81,33 +75,6 @@ give_up(const char *why, size_t value)
 	exit(1);
 }
 
-void
-panic(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(panic_msg, sizeof(panic_msg), fmt, ap);
-	va_end(ap);
-	if (!panic_armed) {
-		printf("not ok %d - panic: %s\nBail out!\n", ++ncases,
-		    panic_msg);
-		exit(1);
-	}
-	panic_armed = false;
-	longjmp(panic_env, 1);
-}
-
-static void
-ok(bool good, const char *name)
-{
-	if (host_locks_held != 0)
-		good = false;
-	printf("%sok %d - %s\n", good ? "" : "not ", ++ncases, name);
-	if (!good)
-		nfailed++;
-}
-
 /* After a panic the kernel waits for no lock; here they are released. */
 static void
 drop_locks(void)
@@ -117,38 +84,6 @@ drop_locks(void)
 	for (u_int i = 0; i < nitems(classes); i++)
 		classes[i].lock.held = 0;
 }
-
-/* Expects stmt to panic with a message that has `want' and the caller. */
-#define	PANICS(stmt, want, name) do {					\
-	panic_msg[0] = '\0';						\
-	if (setjmp(panic_env) == 0) {					\
-		panic_armed = true;					\
-		stmt;							\
-		panic_armed = false;					\
-		ok(false, name);					\
-	} else {							\
-		bool good_ = strstr(panic_msg, want) != NULL &&		\
-		    strstr(panic_msg, "called from 0x") != NULL;	\
-									\
-		if (!good_)						\
-			printf("# want \"%s\", got \"%s\"\n", want,	\
-			    panic_msg);					\
-		drop_locks();						\
-		ok(good_, name);					\
-	}								\
-} while (0)
-
-/* True if stmt panics with a message that has `want'; for many in a case. */
-#define	PANICKED(stmt, want) ({						\
-	panic_msg[0] = '\0';						\
-	if (setjmp(panic_env) == 0) {					\
-		panic_armed = true;					\
-		stmt;							\
-		panic_armed = false;					\
-	} else								\
-		drop_locks();						\
-	strstr(panic_msg, want) != NULL;				\
-})
 
 static uint32_t
 rnd(uint32_t n)
@@ -551,10 +486,10 @@ test_kva_panics(void)
 	    "fewer pages");
 	PANICS(kva_retire(&a, r, 6, __caller()), "free of 6 pages",
 	    "more pages");
-	ok(PANICKED(kva_release(&a, r), "is not retired"),
+	ok(PANICKED_WITH(kva_release(&a, r), "is not retired"),
 	    "what is allocated is not released");
 	a.lock.held = 0;
-	ok(PANICKED(kva_quarantine(&a, r, 0), "is not retired"),
+	ok(PANICKED_WITH(kva_quarantine(&a, r, 0), "is not retired"),
 	    "nor put into quarantine");
 	a.lock.held = 0;
 	kva_retire(&a, r, 5, &a);
@@ -713,7 +648,7 @@ red_behind(char *p, size_t bytes, size_t behind)
 {
 	for (size_t i = 0; i < behind; i = next_byte(i, behind)) {
 		p[bytes + i] ^= 1;
-		if (!PANICKED(kfree(p), "red zone behind"))
+		if (!PANICKED_WITH(kfree(p), "red zone behind"))
 			return (false);
 		p[bytes + i] ^= 1;
 	}
@@ -727,12 +662,12 @@ red_before(char *p, size_t bytes, size_t most)
 
 	for (size_t i = 0; i < sizeof(r->magic); i++) {
 		((char *)&r->magic)[i] ^= 1;
-		if (!PANICKED(kfree(p), "red zone before"))
+		if (!PANICKED_WITH(kfree(p), "red zone before"))
 			return (false);
 		((char *)&r->magic)[i] ^= 1;
 	}
 	r->bytes = (uint32_t)most + 1;
-	if (!PANICKED(kfree(p), "red zone before"))
+	if (!PANICKED_WITH(kfree(p), "red zone before"))
 		return (false);
 	r->bytes = (uint32_t)bytes;
 	return (true);
@@ -753,7 +688,7 @@ poison_everywhere(const struct class *c, size_t bytes)
 		kfree(p);
 		p[i] ^= 1;
 		snprintf(want, sizeof(want), "was written at offset %zu (", i);
-		if (!PANICKED((void)kmalloc(bytes, 0), want))
+		if (!PANICKED_WITH((void)kmalloc(bytes, 0), want))
 			return (false);
 		red_alloc((struct redzone *)p - 1, c->size, bytes, NULL);
 		kfree(p);
@@ -841,7 +776,7 @@ test_page_poison(void)
 		p[i] ^= 1;
 		snprintf(want, sizeof(want), "frame 0x%x was written at offset "
 		    "0x%zx (", vm_page_index(m), i * 4);
-		good &= PANICKED((void)vm_page_alloc(VM_ALLOC_LOW), want);
+		good &= PANICKED_WITH((void)vm_page_alloc(VM_ALLOC_LOW), want);
 		p[i] ^= 1;
 		m->flags = VPF_ALLOCATED;
 		vm_page_free(m);
@@ -864,14 +799,14 @@ test_kmem_panics(void)
 	reset();
 	p = kmem_alloc(3 * PAGE_SIZE, 0);
 	(void)pmap_kremove((vm_offset_t)p + 2 * PAGE_SIZE);
-	ok(PANICKED(kmem_free(p, 3 * PAGE_SIZE), "nothing is mapped at"),
+	ok(PANICKED_WITH(kmem_free(p, 3 * PAGE_SIZE), "nothing is mapped at"),
 	    "a page that is not mapped any more");
 	reset();
 	memset(mapped, 0, sizeof(mapped));
 	p = kmem_alloc(2 * PAGE_SIZE, 0);
 	vm_page_unwire(PHYS_TO_VM_PAGE(pmap_kextract((vm_offset_t)p +
 	    PAGE_SIZE)), 0);
-	ok(PANICKED(kmem_free(p, 2 * PAGE_SIZE), "is not wired"),
+	ok(PANICKED_WITH(kmem_free(p, 2 * PAGE_SIZE), "is not wired"),
 	    "a page that is not wired any more");
 	PANICS((void)kmem_alloc(1, 2), "flags 0x2", "an unknown flag");
 	PANICS(kmem_init(PAGE_SIZE, PAGE_SIZE), "kmem_init", "an empty window");
@@ -939,6 +874,7 @@ main(void)
 	/* So that what failed is printed before a sanitizer ends this. */
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("# seed %u\n", seed);
+	after_panic = drop_locks;
 	test_lists();
 	test_fit();
 	test_kva_panics();
@@ -953,6 +889,5 @@ main(void)
 	test_lowmem();
 	test_kmalloc_panics();
 	test_wrap();
-	printf("1..%d\n", ncases);
-	return (nfailed != 0);
+	return (harness_end());
 }

@@ -4,13 +4,13 @@
  */
 
 /*
- * Tests vm/ram.c on the host, over boot/physmem.c and reserved.c.  The kernel's image is where
- * the symbols below say; no memory is accessed.  Output is TAP.
+ * Tests vm/ram.c on the host, over boot/physmem.c and reserved.c.  The kernel's
+ * image is where the symbols below say; no memory is accessed.  Output is TAP.
  */
 
-#include <setjmp.h>
 #include <stdlib.h>
 
+#include "tests/host/harness.h"
 #include "boot/physmem.c"
 #include "boot/reserved.c"
 #include "vm/ram.c"
@@ -27,44 +27,6 @@ __asm__(".globl kern_start_pa, kern_end\n"
 
 static struct bootinfo bi;
 static struct physmem given;
-static jmp_buf panic_env;
-static bool panic_armed;
-static char panic_msg[512];
-static int ncases, nfailed;
-
-void
-panic(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(panic_msg, sizeof(panic_msg), fmt, ap);
-	va_end(ap);
-	if (!panic_armed) {
-		printf("Bail out! panic: %s\n", panic_msg);
-		exit(1);
-	}
-	panic_armed = false;
-	longjmp(panic_env, 1);
-}
-
-static void
-ok(bool good, const char *name)
-{
-	printf("%sok %d - %s\n", good ? "" : "not ", ++ncases, name);
-	if (!good)
-		nfailed++;
-}
-
-#define	PANICS(stmt, want, name) do {					\
-	panic_msg[0] = '\0';						\
-	if (setjmp(panic_env) == 0) {					\
-		panic_armed = true;					\
-		stmt;							\
-		panic_armed = false;					\
-	}								\
-	ok(strstr(panic_msg, want) != NULL, name);			\
-} while (0)
 
 static void
 give(vm_paddr_t start, vm_paddr_t end)
@@ -202,16 +164,16 @@ allocations(void)
 	    "the page array is at the top of the largest range of all");
 	pa = ram_alloc(1);
 	ok(pa == 17 * MB, "tables are in the largest range below the limit");
-	PANICS((void)ram_alloc(2 * PAGE_SIZE + 1), "are left of what was "
-	    "planned", "more than was planned");
-	PANICS(ram_release(give), "8192 bytes that were planned",
+	ok(PANICKED_WITH((void)ram_alloc(2 * PAGE_SIZE + 1),
+	    "are left of what was planned"), "more than was planned");
+	ok(PANICKED_WITH(ram_release(give), "8192 bytes that were planned"),
 	    "less than was planned");
 	ok(ram_alloc(2 * PAGE_SIZE) == 17 * MB + PAGE_SIZE,
 	    "from its start, in whole pages");
 	ok(RELEASED({ IMAGE_END, 16 * MB },
 	    { 17 * MB + 3 * PAGE_SIZE, 256 * MB },
 	    { 1 * GB, 2 * GB - array(2 * GB) }), "the rest is released");
-	PANICS((void)ram_alloc(PAGE_SIZE), "0 bytes are left",
+	ok(PANICKED_WITH((void)ram_alloc(PAGE_SIZE), "0 bytes are left"),
 	    "nothing is left then");
 
 	limit = 20 * MB;
@@ -300,6 +262,5 @@ main(void)
 	allocations();
 	limits();
 	pieces();
-	printf("1..%d\n", ncases);
-	return (nfailed != 0);
+	return (harness_end());
 }

@@ -13,9 +13,9 @@
  *     -Itests/host/include -I. tests/host/vm_page_test.c
  */
 
-#include <setjmp.h>
 #include <stdlib.h>
 
+#include "harness.h"
 #include "../../vm/vm_page.c"
 #include "../../vm/vm_zone.c"
 #include "../../vm/vm_wire.c"
@@ -27,16 +27,11 @@
 #define	MAXLIVE		4096
 #define	NOPS		55000	/* ends with many live */
 
-int host_locks_held;
 
 struct vm_page vm_page_array[NFRAMES];
 static struct vm_page *const array = vm_page_array;
 static uint8_t *avail, *owned, *seen, *shape;
 static struct vm_page *referenced;
-static jmp_buf panic_env;
-static bool panic_armed;
-static char panic_msg[512];
-static int ncases, nfailed;
 static uint32_t seed = 20260101;
 
 bool
@@ -45,63 +40,6 @@ sf_buf_page_referenced(struct vm_page *m)
 	assert(host_locks_held == 0);
 	return (m == referenced);
 }
-
-void
-panic(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(panic_msg, sizeof(panic_msg), fmt, ap);
-	va_end(ap);
-	if (!panic_armed || host_locks_held != 0) {
-		printf("not ok %d - panic with %d locks: %s\nBail out!\n",
-		    ++ncases, host_locks_held, panic_msg);
-		exit(1);
-	}
-	panic_armed = false;
-	longjmp(panic_env, 1);
-}
-
-static void
-ok(bool good, const char *name)
-{
-	if (host_locks_held != 0)
-		good = false;
-	printf("%sok %d - %s\n", good ? "" : "not ", ++ncases, name);
-	if (!good)
-		nfailed++;
-}
-
-/* Expects stmt to panic with a message that has `want' and the caller. */
-#define	PANICS(stmt, want, name) do {					\
-	panic_msg[0] = '\0';						\
-	if (setjmp(panic_env) == 0) {					\
-		panic_armed = true;					\
-		stmt;							\
-		panic_armed = false;					\
-		ok(false, name);					\
-	} else {							\
-		bool good_ = strstr(panic_msg, want) != NULL &&		\
-		    strstr(panic_msg, " (called from 0x") != NULL;	\
-									\
-		if (!good_)						\
-			printf("# want \"%s\", got \"%s\"\n", want,	\
-			    panic_msg);					\
-		ok(good_, name);					\
-	}								\
-} while (0)
-
-/* As PANICS(), of a panic that does not name the caller. */
-#define	PANICKED(stmt, want) do {					\
-	panic_msg[0] = '\0';						\
-	if (setjmp(panic_env) == 0) {					\
-		panic_armed = true;					\
-		(void)stmt;						\
-		panic_armed = false;					\
-	}								\
-	ok(strstr(panic_msg, want) != NULL, want);			\
-} while (0)
 
 static uint32_t
 rnd(void)
@@ -674,11 +612,9 @@ main(void)
 	test_zone_panics();
 	test_counts();
 
-	/* TAP allows the plan at the end, where the number is known. */
-	printf("1..%d\n", ncases);
 	free(avail);
 	free(owned);
 	free(seen);
 	free(shape);
-	return (nfailed != 0);
+	return (harness_end());
 }

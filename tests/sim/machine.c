@@ -822,9 +822,9 @@ hw_invlpg(vm_offset_t va)
 }
 
 void
-hw_flush_tlb(void)
+hw_load_cr3(uint32_t v)
 {
-	STEP("mov cr3", NULL, 0);
+	STEP("mov cr3", NULL, v);
 	sim_drain(cur);
 	tlb_flush(cur);
 	cur->serves = false;

@@ -41,6 +41,7 @@ extern char kern_text[], kern_rodata[], kern_data[], kern_ksyms[],
     sf_ptes[];			/* linker.ld has their addresses */
 
 pt_entry_t pg_nx;
+uint32_t kern_cr3;
 vm_paddr_t dmap_limit;
 vm_offset_t kva_end;
 
@@ -111,6 +112,16 @@ static pt_entry_t *
 pde_of(vm_offset_t va)
 {
 	return (&kern_pd[(va >> 30) - 2][(va >> 21) & (NPTE - 1)]);
+}
+
+/*
+ * pmap_kpdpte: returns entry 2 or 3 of the PDPT, which every address space has
+ * as well.  It never changes.  Any context.
+ */
+pt_entry_t
+pmap_kpdpte(u_int i)
+{
+	return (kern_pdpt[i]);
 }
 
 /*
@@ -286,9 +297,9 @@ pmap_tables_size(vm_paddr_t ram_size, vm_paddr_t ram_end, vm_paddr_t dmap_end,
 
 /*
  * pmap_bootstrap: builds the kernel's own page tables and loads them; sets
- * dmap_limit, as ram_init() planned it, and kva_end.  Once, on the boot CPU, interrupts off, after
- * ram_init().  ram_size: bytes of usable RAM; nsfbufs: slots of the sf_buf
- * window.
+ * dmap_limit, as ram_init() planned it, kva_end and kern_cr3.  Once, on the
+ * boot CPU, interrupts off, after ram_init().  ram_size: bytes of usable RAM;
+ * nsfbufs: slots of the sf_buf window.
  */
 void
 pmap_bootstrap(vm_paddr_t ram_size, u_int nsfbufs)
@@ -313,7 +324,8 @@ pmap_bootstrap(vm_paddr_t ram_size, u_int nsfbufs)
 	make_sf_window(nsfbufs);
 	make_tables(KVA_MIN, kva_end);
 	make_tables(DEV_MIN, DEV_MIN + DEV_SIZE);
-	hw_load_cr3((uint32_t)kva_to_pa(kern_pdpt));
+	kern_cr3 = (uint32_t)kva_to_pa(kern_pdpt);
+	hw_load_cr3(kern_cr3);
 }
 
 /*
@@ -326,7 +338,7 @@ pmap_init_ap(void)
 {
 	while (!control_init_ap())
 		cpu_halt();
-	hw_load_cr3((uint32_t)kva_to_pa(kern_pdpt));
+	hw_load_cr3(kern_cr3);
 }
 
 enum pte_half { LOW, HIGH };

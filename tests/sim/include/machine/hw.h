@@ -22,6 +22,6 @@ bool	hw_test32(const volatile uint32_t *p, uint32_t mask);
 bool	hw_cmpxchg8b(volatile uint64_t *p, uint32_t old_low, uint32_t old_high,
 	    uint32_t new_low, uint32_t new_high);
 void	hw_invlpg(vm_offset_t va);
-void	hw_flush_tlb(void);
+void	hw_load_cr3(uint32_t v);
 
 #endif /* !_MACHINE_HW_H_ */
