@@ -29,6 +29,7 @@
 #include <machine/pmap.h>
 #include <machine/pmap_user.h>
 #include <machine/tsc.h>
+#include <machine/user.h>
 #include <boot/multiboot.h>
 #include <vm/kmem.h>
 #include <vm/ram.h>
@@ -43,15 +44,6 @@
 extern char kern_start_pa[], kern_end[];
 
 void	kern_main(uint32_t magic, uint32_t info) __dead2;
-
-static struct bootinfo bi;
-
-/* The contract is in <sys/job.h>. */
-const struct bootinfo *
-boot_info(void)
-{
-	return (&bi);
-}
 
 static void __dead2
 refuse(const char *sentence)
@@ -68,18 +60,18 @@ compare_memory(void)
 	const struct memrange *r;
 	uint64_t kib = 0;
 
-	if (bi.has_unreachable)
+	if (boot_bi.has_unreachable)
 		printf("mayfly: the RAM above what %u address bits reach is "
 		    "not used\n", pmap_maxphyaddr());
-	for (r = bi.mem.ram; r < &bi.mem.ram[bi.mem.nram]; r++)
+	for (r = boot_bi.mem.ram; r < &boot_bi.mem.ram[boot_bi.mem.nram]; r++)
 		if (r->start <= start && start < r->end)
 			kib = (r->end - start) >> 10;
 	/* Firmware's tables may be at the end, in one figure and not both. */
-	if (bi.mem_upper != 0 && (kib > bi.mem_upper + 1024ull ||
-	    bi.mem_upper > kib + 1024))
+	if (boot_bi.mem_upper != 0 && (kib > boot_bi.mem_upper + 1024ull ||
+	    boot_bi.mem_upper > kib + 1024))
 		printf("mayfly: the memory map has %llu KiB from 1 MiB on, "
 		    "mem_upper says %u: the map is used\n",
-		    (unsigned long long)kib, (u_int)bi.mem_upper);
+		    (unsigned long long)kib, (u_int)boot_bi.mem_upper);
 }
 
 /* Decodes what the loader handed over; ends the machine if it is no good. */
@@ -92,13 +84,13 @@ parse_boot(uint32_t magic, uint32_t info)
 
 	good = multiboot_parse(magic, info, boot_map,
 	    (vm_offset_t)kern_start_pa, (vm_offset_t)kern_end - DMAP_MIN,
-	    1ull << pmap_maxphyaddr(), &bi);
-	if (tunable_parse(bi.cmdline, err, sizeof(err)) != 0)
+	    1ull << pmap_maxphyaddr(), &boot_bi);
+	if (tunable_parse(boot_bi.cmdline, err, sizeof(err)) != 0)
 		refuse(err);
 	if (!good)
-		refuse(bi.error);
+		refuse(boot_bi.error);
 	compare_memory();
-	ram = physmem_size(&bi.mem);
+	ram = physmem_size(&boot_bi.mem);
 	if (ram < (MIN_RAM_MB << 20)) {
 		snprintf(err, sizeof(err), "needs at least %u MiB of RAM, "
 		    "found %u KiB", MIN_RAM_MB, (u_int)(ram >> 10));
@@ -130,7 +122,7 @@ kernel_share(vm_paddr_t free)
 static void
 find_needs(const struct physmem *free, vm_paddr_t end, struct ram_needs *needs)
 {
-	vm_paddr_t ram = physmem_size(&bi.mem);
+	vm_paddr_t ram = physmem_size(&boot_bi.mem);
 
 	needs->limit = pmap_dmap_end(physmem_reach(free,
 	    kernel_share(physmem_size(free))), end);
@@ -145,8 +137,8 @@ plan_memory(void)
 {
 	char err[320];
 
-	sf_buf_size_pool(physmem_size(&bi.mem));
-	if (!ram_init(&bi, find_needs, err, sizeof(err)))
+	sf_buf_size_pool(physmem_size(&boot_bi.mem));
+	if (!ram_init(&boot_bi, find_needs, err, sizeof(err)))
 		refuse(err);
 }
 
@@ -176,10 +168,11 @@ kern_main(uint32_t magic, uint32_t info)
 	timeout_init();
 	thread_init();
 	parse_boot(magic, info);
-	acpi_init(&bi.reserved);
+	acpi_init(&boot_bi.reserved);
 	plan_memory();
-	pmap_bootstrap(physmem_size(&bi.mem), nsfbufs);
+	pmap_bootstrap(physmem_size(&boot_bi.mem), nsfbufs);
 	desc_set_cr3();
+	user_init_cpu();
 	vm_page_startup(atop(ram_end), dmap_limit);
 	kmem_init(KVA_MIN, kva_end);
 	pmap_user_init();

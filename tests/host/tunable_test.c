@@ -148,7 +148,7 @@ main(void)
 	    "green, blue.");
 	snprintf(line, sizeof(line), "str=z%s", z);
 	bad(line, "Option str cannot be \"zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"
-	    "zzzzz...\"; it takes at most 255 characters.");
+	    "zzzzz...\"; it takes at most 767 characters.");
 	bad("num", "Option \"num\" has no value; it must be written "
 	    "name=value.");
 #define	UNKNOWN(v)							\
