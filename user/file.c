@@ -232,7 +232,7 @@ facts_at(int dirfd, const char *name, uint32_t flags, struct facts *fa)
 static void
 fill_stat64(struct linux_stat64 *st, const struct facts *fa)
 {
-	uint32_t now = div64(clock_real() - clock_now(), 1000000000, NULL);
+	uint32_t now = div64(boot->realtime_ns, 1000000000, NULL);
 
 	*st = (struct linux_stat64){
 		.dev = 1, .ino_low = fa->ino, .ino = fa->ino, .nlink = 1,
@@ -297,7 +297,7 @@ linux_statx(struct regs *r)
 	sx->rdev_major = fa.rdev >> 8;
 	sx->rdev_minor = fa.rdev & 0xff;
 	sx->dev_minor = 1;
-	sx->mtime.sec = div64(clock_real() - clock_now(), 1000000000, NULL);
+	sx->mtime.sec = div64(boot->realtime_ns, 1000000000, NULL);
 	sx->atime = sx->ctime = sx->mtime;
 	return (0);
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # User code: the personality, a program for ring 3 that the kernel has inside
-# (task/image.asm).  Included by the Makefile.
+# (task/personality.asm).  Included by the Makefile, which links it.
 
 UCFLAGS	= -m32 -march=i686 -mtune=generic -mregparm=3 $(STACKALIGN) \
 	  -std=gnu11 -O2 $(DEBUGINFO) -ffreestanding $(PLAIN) \
@@ -15,9 +15,5 @@ $(B)/user/%.o: user/%.c $(B)/flags
 	@mkdir -p $(@D)
 	@echo "UCC $@"
 	$(Q)$(CROSS)$(CC) $(UCFLAGS) -MMD -MP -c -o $@ $<
-
-$(B)/user/personality.elf: $(UOBJS) user/user.ld
-	@echo "LD  $@"
-	$(Q)$(CROSS)$(LD) $(LDFLAGS) -T user/user.ld -o $@ $(UOBJS)
 
 -include $(UOBJS:.o=.d)
