@@ -172,16 +172,33 @@ measure_send(void)
 	vm_object_release(ob);
 }
 
-BENCH(channel, "exact.channel")
+BENCH(page, "exact.channel-page")
 {
-	static const u_int sizes[] = { 1, 64, 256, 512, 1024, 1536, 2048, 3072,
-	    4096, 8192, 16384, 65536 };
+	measure_stream(65536, 65536);
+}
+
+BENCH(small_pages, "exact.channel-page-4k-reads")
+{
+	measure_stream(65536, 4096);
+}
+
+BENCH(call, "exact.channel-call")
+{
+	measure_call(16);
+}
+
+BENCH(send, "exact.channel-sendmem")
+{
+	measure_send();
+}
+
+BENCH(sizes, "exact.channel-sizes")
+{
+	static const u_int sizes[] = { 1, 64, 128, 256, 512, 768, 1024, 1536, 2048,
+	    3072, 4096, 8192, 12288, 16384, 32768 };
 
 	for (u_int i = 0; i < nitems(sizes); i++)
 		measure_stream(sizes[i], 65536);
-	measure_stream(65536, 4096);
-	measure_call(16);
 	measure_call(64);
 	measure_call(1024);
-	measure_send();
 }
