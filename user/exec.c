@@ -146,6 +146,8 @@ load(const struct elf_image *img)
 			return (r);
 	}
 	proc.brk_low = proc.brk = proc.brk_high = round_page(img->end);
+	proc.map_top = PROGRAM_HIGH - STACK_SIZE - PAGE_SIZE -
+	    (random32() & 0xfff) * PAGE_SIZE;
 	return (map(0, PROGRAM_HIGH - STACK_SIZE, PROGRAM_HIGH, 0,
 	    PROT_READ | PROT_WRITE));
 }

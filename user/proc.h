@@ -100,10 +100,11 @@ struct fd {
 };
 #define	FDS_MAX		1024u
 
-struct child {
+struct child {				/* or an ancestor */
 	uint32_t pid, handle;		/* pid 0: a free entry */
 };
 #define	CHILDREN_MAX	WAIT_MAX
+#define	ANCESTORS_MAX	8u
 
 struct sigact {
 	uint32_t handler, flags, restorer;
@@ -119,10 +120,12 @@ struct process {
 	uint32_t program;		/* index of its boot file */
 	uint32_t umask, cwd;		/* cwd: index of a directory */
 	uint32_t brk_low, brk, brk_high; /* (p) heap, and what is mapped */
+	uint32_t map_top;		/* below it mmap(2) finds room */
 	volatile uint32_t pending[2];	/* (a) signals sent to the process */
 	struct sigact actions[64];	/* (p) of signal n at n - 1 */
 	struct fd fds[FDS_MAX];		/* (p) */
 	struct child children[CHILDREN_MAX];	/* (p) */
+	struct child ancestors[ANCESTORS_MAX];	/* the parent first */
 	char name[16];
 	uint64_t random;		/* state of the generator */
 };

@@ -4,8 +4,9 @@
  */
 
 /*
- * Processes: fork, exit, wait, kill.  A process knows itself, its parent, and
- * those that it has made: of others it has no handle, so they are not there.
+ * Processes: fork, exit, wait, kill.  A process knows itself, those that it has
+ * made, its parent and what that had for parents: of others it has no handle, so
+ * they are not there.
  */
 
 #include "user/linux.h"
@@ -37,11 +38,11 @@ free_child(void)
 }
 
 static struct child *
-find_child(uint32_t pid)
+find(struct child *list, uint32_t n, uint32_t pid)
 {
-	for (uint32_t i = 0; i < CHILDREN_MAX; i++)
-		if (pid != 0 && proc.children[i].pid == pid)
-			return (&proc.children[i]);
+	for (; n > 0; n--, list++)
+		if (list->pid == pid)
+			return (list);
 	return (NULL);
 }
 
@@ -80,6 +81,26 @@ forget_ended(void)
 			forget_child(&proc.children[i]);
 }
 
+/*
+ * In a new process: the ancestors' handles are the parent's by the same numbers,
+ * and the parent's own number has another meaning in each generation.
+ */
+static void
+add_parent(uint32_t pid)
+{
+	struct child *a = proc.ancestors;
+	int handle = native(CALL(CALL_HANDLE_DUP, HANDLE_PARENT), RIGHT_READ |
+	    RIGHT_KILL | RIGHT_DUP, 0, 0, 0);
+
+	if (handle < 0)
+		return;
+	if (a[ANCESTORS_MAX - 1].pid != 0)
+		forget_child(&a[ANCESTORS_MAX - 1]);
+	for (uint32_t i = ANCESTORS_MAX - 1; i > 0; i--)
+		a[i] = a[i - 1];
+	a[0] = (struct child){ pid, handle };
+}
+
 /* In a new process: it has this thread only, no children, another number. */
 static void
 become_child(uint32_t pid)
@@ -92,6 +113,7 @@ become_child(uint32_t pid)
 	for (uint32_t i = 0; i < THREADS_MAX; i++)
 		if (&areas[i].thread != td)
 			areas[i].thread.used = 0;
+	add_parent(proc.pid);
 	proc.ppid = proc.pid;
 	proc.pid = pid;
 	proc.first = false;
@@ -369,7 +391,7 @@ int
 linux_kill(struct regs *r)
 {
 	int pid = r->ebx;
-	uint32_t signo = r->ecx;
+	uint32_t signo = r->ecx, status;
 	struct child *c;
 
 	if (signo > NSIG)
@@ -380,10 +402,13 @@ linux_kill(struct regs *r)
 	}
 	if ((uint32_t)pid == proc.pid)
 		return (send_self(signo));
-	if ((uint32_t)pid == proc.ppid)
-		return (send(HANDLE_PARENT, signo));
-	c = find_child(pid);
-	return (c == NULL ? -ESRCH : send(c->handle, signo));
+	c = find(proc.children, CHILDREN_MAX, pid);
+	if (c != NULL)
+		return (send(c->handle, signo));
+	/* One that it must not wait for is gone when it has ended. */
+	c = find(proc.ancestors, ANCESTORS_MAX, pid);
+	return (c == NULL || child_ended(c, &status) ? -ESRCH :
+	    send(c->handle, signo));
 }
 
 int
