@@ -16,7 +16,7 @@
 void
 process_exit(uint32_t status)
 {
-	fd_exit();
+	fd_forget(proc.slot);
 	for (;;)
 		native(CALL_EXIT, status, 0, 0, 0);
 }
@@ -66,6 +66,15 @@ forget_child(struct child *c)
 	c->pid = 0;
 }
 
+/* Drops a child that has ended, with all that it has left. */
+static void
+bury_child(struct child *c)
+{
+	fd_forget(c->slot);
+	shared->slots[c->slot] = 0;
+	forget_child(c);
+}
+
 /* A process that ignores SIGCHLD never waits.  The lock is held. */
 static void
 forget_ended(void)
@@ -78,7 +87,7 @@ forget_ended(void)
 	for (uint32_t i = 0; i < CHILDREN_MAX; i++)
 		if (proc.children[i].pid != 0 &&
 		    child_ended(&proc.children[i], &status))
-			forget_child(&proc.children[i]);
+			bury_child(&proc.children[i]);
 }
 
 /*
@@ -98,12 +107,12 @@ add_parent(uint32_t pid)
 		forget_child(&a[ANCESTORS_MAX - 1]);
 	for (uint32_t i = ANCESTORS_MAX - 1; i > 0; i--)
 		a[i] = a[i - 1];
-	a[0] = (struct child){ pid, handle };
+	a[0] = (struct child){ pid, handle, 0 };
 }
 
 /* In a new process: it has this thread only, no children, another number. */
 static void
-become_child(uint32_t pid)
+become_child(uint32_t pid, uint32_t slot)
 {
 	struct thread *td = self();
 
@@ -116,6 +125,7 @@ become_child(uint32_t pid)
 	add_parent(proc.pid);
 	proc.ppid = proc.pid;
 	proc.pid = pid;
+	proc.slot = slot;
 	proc.first = false;
 	proc.nthreads = 1;
 	proc.main_slot = (union thread_area *)td - areas;
@@ -131,23 +141,25 @@ fork_process(void)
 {
 	struct child *c;
 	struct results res;
-	int r;
+	int r, slot;
 
 	lock(&proc.lock);
 	forget_ended();
 	c = free_child();
-	if (c == NULL) {
+	slot = c == NULL ? -EAGAIN : fd_fork();
+	if (slot < 0) {
 		unlock(&proc.lock);
-		return (-EAGAIN);
+		return (slot);
 	}
-	fd_fork();
 	r = native_results(CALL_TASK_FORK, 0, 0, 0, 0, &res);
-	if (r == 0)
-		become_child(res.ebx);
-	else if (r < 0)
-		fd_fork_failed();
-	else
-		*c = (struct child){ res.ebx, r };
+	if (r == 0) {
+		become_child(res.ebx, slot);
+	} else if (r > 0) {
+		*c = (struct child){ res.ebx, r, slot };
+	} else {
+		fd_forget(slot);
+		shared->slots[slot] = 0;
+	}
 	unlock(&proc.lock);
 	return (r > 0 ? (int)res.ebx : r);
 }
@@ -249,7 +261,7 @@ look(int pid, bool keep, uint32_t *status)
 			continue;
 		result = c->pid;
 		if (!keep)
-			forget_child(c);
+			bury_child(c);
 		break;
 	}
 	unlock(&proc.lock);
