@@ -188,6 +188,7 @@ read_one(void *arg)
 {
 	char c = 0;
 
+	(void)arg;
 	return ((void *)(intptr_t)(read(ends[0], &c, 1) == 1 ? c : -1));
 }
 
@@ -233,7 +234,11 @@ test_exit_ends_all(void)
 	EXPECT_IS(status_of(child(exit_with_threads)), 9);
 }
 
-static void
+/*
+ * The program ends with its last thread.  It is executed for this: musl 1.2.3
+ * does not get that right in a process that was forked.
+ */
+static int
 leave_main(void)
 {
 	pthread_t t;
@@ -243,9 +248,16 @@ leave_main(void)
 }
 
 static void
+become_leaver(void)
+{
+	execl(boot_file("thread"), "thread", "leave", NULL);
+	_exit(126);
+}
+
+static void
 test_last_thread(void)
 {
-	EXPECT_IS(status_of(child(leave_main)), 0);
+	EXPECT_IS(status_of(child(become_leaver)), 0);
 }
 
 static void *
@@ -341,4 +353,12 @@ static const struct ktap_case cases[] = {
 	{ "thread.exit_from_thread", test_exit_from_thread },
 	{ "thread.kill", test_thread_kill },
 };
-KTAP_MAIN(cases)
+
+int
+main(int argc, char **argv)
+{
+	if (argc > 1 && strcmp(argv[1], "leave") == 0)
+		return (leave_main());
+	return (ktap_run(cases, (int)(sizeof(cases) / sizeof(cases[0])), argc,
+	    argv));
+}
