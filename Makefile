@@ -303,6 +303,9 @@ $(B)/%.o: %.asm $(B)/flags
 	@echo "ASM $@"
 	$(Q)$(NASM) $(NASMFLAGS) -o $@ $<
 
+$(B)/arch/i386/trap/exception.o $(B)/arch/i386/trap/ring3.o: \
+	arch/i386/trap/ring3.inc
+
 # Images that act as a faulty loader or firmware, one for each fault, for BOOT=.
 $(CHAINS): $(B)/tests/%.elf: tests/boot/chain.asm $(B)/flags
 	@mkdir -p $(@D)

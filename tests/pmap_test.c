@@ -10,23 +10,27 @@
 
 #include <sys/types.h>
 #include <sys/abi/call.h>
+#include <sys/deadline.h>
 #include <sys/errno.h>
 #include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/systm.h>
 #include <sys/test.h>
 #include <sys/thread.h>
+#include <sys/timeout.h>
 #include <machine/atomic.h>
 #include <machine/cpufunc.h>
+#include <machine/hw.h>
 #include <machine/intr.h>
 #include <machine/pmap_user.h>
 #include <vm/tlb.h>
-#include <vm/vm_page.h>
+#include <vm/vm_state.h>
 
 #define	VA		0x08048000u
 #define	TABLE_SIZE	0x200000u
 #define	CR4_SMAP	0x00200000u
 #define	CREATES		1000u
+#define	LIMIT_MS	20000u
 
 static struct vm_page *
 page_with(uint32_t word)
@@ -62,13 +66,20 @@ look(vm_offset_t va)
 	return (v);
 }
 
-static void
-activate(struct pmap *pm)
+/*
+ * What a thread of pm reads at va.  Interrupts are off, so that no other thread
+ * runs between the switches, and no tick flushes.
+ */
+static uint32_t
+visit(struct pmap *pm, vm_offset_t va)
 {
-	uint32_t flags = intr_save();
+	uint32_t flags = intr_save(), v;
 
 	pmap_activate(pm);
+	v = look(va);
+	pmap_activate(NULL);
 	intr_restore(flags);
+	return (v);
 }
 
 TEST(enter, "space.an_entry_has_the_rights_that_were_asked_for")
@@ -196,10 +207,392 @@ TEST(cycles, "space.a_thousand_address_spaces_leave_nothing")
 		(void)pmap_enter(pm, VA, VM_PAGE_TO_PHYS(m), 0);
 		(void)pmap_enter(pm, USER_END - PAGE_SIZE, VM_PAGE_TO_PHYS(m),
 		    PMAP_WRITE);
-		activate(pm);
-		EXPECT_EQ(look(VA), 1);
-		activate(NULL);
+		EXPECT_EQ(visit(pm, VA), 1);
 		pmap_destroy(pm);
 	}
+	page_gone(m);
+}
+
+/*
+ * --- TLBs ---
+ *
+ * QEMU keeps a stale translation until its CPU flushes.  So another CPU reads an
+ * address, which primes its TLB; here the frame is taken away, and another one
+ * put in its place; then that CPU reads again.  In between its interrupts are
+ * off, so that no tick flushes; but while it runs a thread of the address space
+ * it serves requests, as a CPU does that waits for a spin lock.
+ */
+
+struct guest {
+	struct pmap *pm;
+	bool stays;			/* runs pm in between; else it is lazy */
+	volatile uint32_t step;		/* 1: primed  2: go on  3: done */
+	uint32_t first, second;		/* what it read */
+	uint64_t asked;			/* requests that it got in between */
+	bool kept;			/* had pm's tables before the second */
+};
+
+static bool
+reached(struct guest *g, uint32_t step)
+{
+	struct deadline limit = { 0 };
+
+	while (g->step < step && !deadline_lasted(&limit, LIMIT_MS)) {
+		cpu_spinwait();
+		if (!intr_enabled() && g->stays &&
+		    curpcpu()->pc_flush_wanted != 0) {
+			g->asked++;
+			tlb_serve();
+		}
+	}
+	return (g->step >= step);
+}
+
+static void
+be_guest(void *arg)
+{
+	struct guest *g = arg;
+	uint32_t flags = intr_save();
+
+	pmap_activate(g->pm);
+	g->first = look(VA);
+	if (!g->stays)
+		pmap_activate(NULL);
+	g->step = 1;
+	(void)reached(g, 2);
+	g->kept = curpcpu()->pc_pmap == g->pm;
+	pmap_activate(g->pm);
+	g->second = look(VA);
+	pmap_activate(NULL);
+	intr_restore(flags);
+	g->step = 3;
+}
+
+/*
+ * Starts a guest on the last CPU, in a new address space with m at VA; false if
+ * there is no other CPU.  This thread then is bound to the first.
+ */
+static bool
+start_guest(struct guest *g, struct thread **td, struct vm_page *m)
+{
+	if (mp_ncpus == 1) {
+		test_skip("one CPU");
+		return (false);
+	}
+	g->pm = pmap_create();
+	g->step = 0;
+	g->asked = 0;
+	(void)pmap_enter(g->pm, VA, VM_PAGE_TO_PHYS(m), PMAP_WRITE);
+	sched_bind(0);
+	*td = thread_create_on(mp_ncpus - 1, be_guest, g, "guest");
+	EXPECT(reached(g, 1));
+	EXPECT_EQ(g->first, 1);
+	return (true);
+}
+
+static void
+end_guest(struct guest *g, struct thread *td)
+{
+	g->step = 2;
+	thread_join(td);
+	sched_unbind();
+}
+
+/* Replaces the frame that VA has. */
+static void
+replace(struct pmap *pm, struct vm_page *m)
+{
+	EXPECT(pmap_remove(pm, VA, VA + PAGE_SIZE));
+	pmap_flush(pm);
+	(void)pmap_enter(pm, VA, VM_PAGE_TO_PHYS(m), PMAP_WRITE);
+}
+
+TEST(forced, "space.a_cpu_that_runs_the_task_is_made_to_flush")
+{
+	struct vm_page *one = page_with(1), *two = page_with(2);
+	struct guest g = { .stays = true };
+	uint64_t forced;
+	struct thread *td;
+
+	if (start_guest(&g, &td, one)) {
+		forced = curpcpu()->pc_user.forced;
+		replace(g.pm, two);
+		EXPECT_EQ(curpcpu()->pc_user.forced, forced + 1);
+		end_guest(&g, td);
+		EXPECT_EQ(g.asked, 1);
+		EXPECT_EQ(g.second, 2);
+		pmap_destroy(g.pm);
+	}
+	page_gone(one);
+	page_gone(two);
+}
+
+TEST(owed, "space.a_cpu_that_does_not_run_the_task_owes_the_flush")
+{
+	struct vm_page *one = page_with(1), *two = page_with(2);
+	struct guest g = { .stays = false };
+	uint64_t forced, owed;
+	struct thread *td;
+
+	if (start_guest(&g, &td, one)) {
+		forced = curpcpu()->pc_user.forced;
+		owed = pcpus[mp_ncpus - 1]->pc_user.owed;
+		replace(g.pm, two);
+		EXPECT_EQ(curpcpu()->pc_user.forced, forced);
+		end_guest(&g, td);
+		EXPECT(g.kept);
+		EXPECT_EQ(g.second, 2);
+		EXPECT_EQ(pcpus[mp_ncpus - 1]->pc_user.owed, owed + 1);
+		pmap_destroy(g.pm);
+	}
+	page_gone(one);
+	page_gone(two);
+}
+
+TEST(spared, "space.a_cpu_that_owes_nothing_does_not_flush")
+{
+	struct vm_page *one = page_with(1);
+	struct guest g = { .stays = false };
+	struct pmap_stats *s = &pcpus[mp_ncpus - 1]->pc_user;
+	uint64_t spared, switches;
+	struct thread *td;
+
+	if (start_guest(&g, &td, one)) {
+		spared = s->spared;
+		switches = s->switches;
+		(void)pmap_enter(g.pm, VA + PAGE_SIZE, VM_PAGE_TO_PHYS(one),
+		    0);
+		end_guest(&g, td);
+		EXPECT(g.kept);
+		EXPECT_EQ(s->spared, spared + 1);
+		EXPECT_EQ(s->switches, switches);
+		pmap_destroy(g.pm);
+	}
+	page_gone(one);
+}
+
+/* The entry gets another frame behind the back of the TLBs. */
+TEST(protected, "space.rights_are_gone_from_every_tlb_after_the_flush")
+{
+	struct vm_page *one = page_with(1), *two = page_with(2);
+	struct guest g = { .stays = true };
+	struct thread *td;
+	pt_entry_t *pte;
+
+	if (start_guest(&g, &td, one)) {
+		EXPECT(pmap_protect(g.pm, VA, VA + PAGE_SIZE, 0));
+		pmap_flush(g.pm);
+		pte = pmap_dmap(g.pm->pm_pd[0][VA / TABLE_SIZE] & PG_FRAME);
+		pte += VA / PAGE_SIZE % (TABLE_SIZE / PAGE_SIZE);
+		EXPECT_EQ(*pte & ~(pt_entry_t)PG_A,
+		    VM_PAGE_TO_PHYS(one) | PG_V | PG_U | pg_nx);
+		*pte ^= VM_PAGE_TO_PHYS(one) ^ VM_PAGE_TO_PHYS(two);
+		end_guest(&g, td);
+		EXPECT_EQ(g.second, 2);
+		pmap_destroy(g.pm);
+	}
+	page_gone(one);
+	page_gone(two);
+}
+
+TEST(accessed, "space.an_entry_that_no_tlb_cached_needs_no_flush")
+{
+	struct pmap *pm = pmap_create();
+	struct vm_page *m = page_with(1);
+	vm_offset_t next = VA + PAGE_SIZE;
+
+	(void)pmap_enter(pm, VA, VM_PAGE_TO_PHYS(m), PMAP_WRITE);
+	(void)pmap_enter(pm, next, VM_PAGE_TO_PHYS(m), PMAP_WRITE);
+	EXPECT_EQ(visit(pm, VA), 1);
+	EXPECT(!pmap_protect(pm, next, next + PAGE_SIZE, 0));
+	EXPECT(!pmap_remove(pm, next, next + PAGE_SIZE));
+	EXPECT(pmap_protect(pm, VA, next, 0));
+	EXPECT(pmap_remove(pm, VA, next));
+	pmap_flush(pm);
+	pmap_destroy(pm);
+	page_gone(m);
+}
+
+/* --- the end of an address space, and of tables --- */
+
+/* Whether pages of tables are freed without a flush for which this waits. */
+static bool
+reclaim_nowait(void)
+{
+	uint32_t flags = intr_save();
+	bool any = pmap_reclaim();
+
+	intr_restore(flags);
+	return (any);
+}
+
+/* A thread of the kernel that runs in a dead address space for a while. */
+static void
+stay(void *arg)
+{
+	struct guest *g = arg;
+	uint32_t flags = intr_save();
+
+	pmap_activate(g->pm);
+	g->first = look(VA);
+	pmap_activate(NULL);
+	g->step = 1;
+	(void)reached(g, 2);
+	g->kept = curpcpu()->pc_pmap == g->pm;
+	tlb_flush_here();
+	g->second = hw_read_cr3() == kern_cr3 && curpcpu()->pc_pmap == NULL;
+	intr_restore(flags);
+	g->step = 3;
+}
+
+TEST(dead, "space.tables_are_kept_while_a_cpu_has_them_loaded")
+{
+	struct vm_page *one = page_with(1), *own, *pd;
+	struct guest g = { .stays = false };
+	struct thread *td;
+
+	if (mp_ncpus == 1) {
+		test_skip("one CPU");
+		page_gone(one);
+		return;
+	}
+	(void)pmap_reclaim();
+	sched_bind(0);
+	g.pm = pmap_create();
+	own = PHYS_TO_VM_PAGE(g.pm->pm_cr3);
+	pd = PHYS_TO_VM_PAGE(g.pm->pm_pdpt[0] & PG_FRAME);
+	(void)pmap_enter(g.pm, VA, VM_PAGE_TO_PHYS(one), 0);
+	td = thread_create_on(mp_ncpus - 1, stay, &g, "guest");
+	EXPECT(reached(&g, 1));
+	pmap_destroy(g.pm);
+	EXPECT_EQ(pmap_waiting(), 4);
+	EXPECT(!reclaim_nowait());
+	EXPECT((own->flags & pd->flags & VPF_ALLOCATED) != 0);
+	g.step = 2;
+	thread_join(td);
+	EXPECT(g.kept);
+	EXPECT_EQ(g.second, 1);
+	EXPECT(pmap_reclaim());
+	EXPECT_EQ(pmap_waiting(), 0);
+	sched_unbind();
+	page_gone(one);
+}
+
+/* The table goes from memory at once, and to another use after the flush. */
+TEST(table_waits, "space.a_table_that_is_given_back_waits_for_a_flush")
+{
+	struct vm_page *one = page_with(1), *table;
+	struct guest g = { .stays = false };
+	struct thread *td;
+
+	(void)pmap_reclaim();
+	if (start_guest(&g, &td, one)) {
+		table = PHYS_TO_VM_PAGE(g.pm->pm_pd[0][VA / TABLE_SIZE] &
+		    PG_FRAME);
+		EXPECT(pmap_remove(g.pm, VA, VA + PAGE_SIZE));
+		pmap_flush(g.pm);
+		EXPECT_EQ(pmap_waiting(), 1);
+		EXPECT(!reclaim_nowait());
+		EXPECT((table->flags & VPF_ALLOCATED) != 0);
+		(void)pmap_enter(g.pm, VA, VM_PAGE_TO_PHYS(one), 0);
+		EXPECT_EQ(g.pm->pm_tables, 1);
+		end_guest(&g, td);
+		EXPECT_EQ(g.second, 1);
+		EXPECT(pmap_reclaim());
+		EXPECT_EQ(pmap_waiting(), 0);
+		pmap_destroy(g.pm);
+	}
+	page_gone(one);
+}
+
+static void
+visit_lazily(void *arg)
+{
+	(void)visit(arg, VA);
+}
+
+TEST(idle, "space.an_idle_cpu_has_the_kernels_tables")
+{
+	struct pmap *pm = pmap_create();
+	struct vm_page *m = page_with(1);
+	const struct pcpu *pc = pcpus[mp_ncpus - 1];
+	uint64_t switches = pc->pc_user.switches;
+	struct deadline limit = { 0 };
+
+	(void)pmap_enter(pm, VA, VM_PAGE_TO_PHYS(m), 0);
+	thread_join(thread_create_on(mp_ncpus - 1, visit_lazily, pm, "guest"));
+	EXPECT_EQ(pc->pc_user.switches, switches + 1);
+	while (*(struct pmap *const volatile *)&pc->pc_pmap != NULL &&
+	    !deadline_lasted(&limit, LIMIT_MS))
+		(void)thread_sleep_ms(1, 0);
+	EXPECT(pc->pc_pmap == NULL);
+	pmap_destroy(pm);
+	page_gone(m);
+}
+
+/* --- memory runs out --- */
+
+TEST(no_memory, "space.no_page_for_a_table_is_an_error")
+{
+	struct pmap *pm = pmap_create();
+	struct vm_page *m = page_with(1), *all = NULL, *p;
+	u_int before = pm->pm_tables;
+
+	while ((p = vm_page_alloc(VM_ALLOC_DIRECT)) != NULL) {
+		p->next = all == NULL ? VM_PAGE_NONE : vm_page_index(all);
+		all = p;
+	}
+	EXPECT_EQ(pmap_enter(pm, VA, VM_PAGE_TO_PHYS(m), 0), ENOMEM);
+	EXPECT(pmap_create() == NULL);
+	EXPECT_EQ(pm->pm_tables, before);
+	while (all != NULL) {
+		p = all;
+		all = p->next == VM_PAGE_NONE ? NULL : &vm_page_array[p->next];
+		vm_page_free(p);
+	}
+	EXPECT_EQ(pmap_enter(pm, VA, VM_PAGE_TO_PHYS(m), 0), 0);
+	pmap_destroy(pm);
+	page_gone(m);
+}
+
+/* --- the audit --- */
+
+TEST(audit, "space.the_audit_finds_a_wrong_entry")
+{
+	struct pmap *pm = pmap_create();
+	struct vm_page *m = page_with(1);
+	vm_paddr_t pa = VM_PAGE_TO_PHYS(m);
+	pt_entry_t *pte, good;
+
+	(void)pmap_enter(pm, VA, pa, PMAP_WRITE);
+	pte = pmap_dmap(pm->pm_pd[0][VA / TABLE_SIZE] & PG_FRAME);
+	pte += VA / PAGE_SIZE % (TABLE_SIZE / PAGE_SIZE);
+	good = *pte;
+	printf("# the entries named next are wrong on purpose\n");
+	*pte = good & ~(pt_entry_t)PG_U;
+	EXPECT_EQ(pmap_user_audit(pm), 1);
+	*pte = good | PG_G;
+	EXPECT_EQ(pmap_user_audit(pm), 1);
+	*pte = good & ~PG_NX;
+	EXPECT_EQ(pmap_user_audit(pm), pg_nx != 0);
+	*pte = good ^ pa ^ VM_PAGE_TO_PHYS(&vm_page_array[vm_page_count]);
+	EXPECT_EQ(pmap_user_audit(pm), 1);
+	*pte = good;
+	pte[1] = good;			/* its table does not count it */
+	EXPECT_EQ(pmap_user_audit(pm), 2);
+	pte[1] = 0;
+	m->state = VPS_SEALED;
+	EXPECT_EQ(pmap_user_audit(pm), 1);
+	m->state = VPS_FILLING;
+	EXPECT_EQ(pmap_user_audit(pm), 1);
+	m->state = VPS_OWNED;
+	m->holders = 2 * HOLD_OWNER;
+	EXPECT_EQ(pmap_user_audit(pm), 1);
+	m->holders = 0;
+	vm_page_unwire(m, 0);
+	EXPECT_EQ(pmap_user_audit(pm), 1);
+	vm_page_wire(m);
+	EXPECT_EQ(pmap_user_audit(pm), 0);
+	pmap_destroy(pm);
 	page_gone(m);
 }

@@ -5,11 +5,13 @@
 
 /*
  * Compares every entry of an address space with what it may hold.  Changes
- * nothing.
+ * nothing.  A page whose state or owners change meanwhile may be counted by
+ * mistake.
  */
 
 #include <sys/types.h>
 #include <sys/systm.h>
+#include <vm/vm_state.h>
 #include <arch/i386/space/tables.h>
 
 #define	PG_TABLE	(PG_V | PG_RW | PG_U)	/* of a directory's entry */
@@ -44,7 +46,13 @@ frame_error(pt_entry_t entry)
 		return ("a page that is free");
 	if (!vm_page_wired(m))
 		return ("a page that is not wired");
-	return (NULL);
+	if (m->state == VPS_FILLING)
+		return ("a page that is being filled");
+	if ((entry & PG_RW) == 0)
+		return (NULL);
+	if (vm_page_is_sealed(m))
+		return ("writable, of a sealed page");
+	return (vm_page_owners(m) > 1 ? "writable, of a shared page" : NULL);
 }
 
 /* What is wrong with a present entry of a page table, or NULL. */
