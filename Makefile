@@ -199,7 +199,7 @@ $(USERTESTS): build/tests/user/%: tests/user/%.c $(wildcard tests/user/*.h) \
     sys/abi/call.h | $(SYSROOT)/bin/gcc
 	@mkdir -p $(@D)
 	@echo "MUSLCC $@"
-	$(Q)$(SYSROOT)/bin/gcc -std=gnu11 -O2 -g -Wall -Wextra -I. -o $@ $<
+	$(Q)$(SYSROOT)/bin/gcc -std=gnu11 -O2 -g -Wall -Wextra -o $@ $<
 
 $(SYSROOT)/bin/gcc:
 	@echo "FETCH $(SYSROOT)"
