@@ -55,8 +55,9 @@ loan_make(struct loan *l, const struct uio *uio)
 	    PROT_READ, pages, DIRECT_PAGES);
 	struct mbuf *m;
 
+	/* As uiomove(): memory that may not be read is as bad as none. */
 	if (n < 0)
-		return (-n);
+		return (n == -EACCES ? EFAULT : -n);
 	*l = (struct loan){ NULL };
 	for (i = 0; i < (u_int)n; i++, off = 0) {
 		len = umin(PAGE_SIZE - off, uio->uio_resid - l->bytes);

@@ -55,6 +55,11 @@ PROGRAM(writer);
 PROGRAM(waiter);
 PROGRAM(threads);
 PROGRAM(random);
+PROGRAM(hostile);
+PROGRAM(handles);
+PROGRAM(closed);
+PROGRAM(unmapped);
+PROGRAM(fork_read);
 
 /* Whether this machine runs tasks; else the case is skipped. */
 static bool
@@ -216,6 +221,31 @@ TEST(t_kill, "task.kill_ends_each_kind_of_wait")
 		task_note(t, NOTE_KILL);
 		finish(t, STATUS_NOTE(NOTE_KILL));
 	}
+}
+
+TEST(t_hostile, "task.no_buffer_is_trusted")
+{
+	run(prog_hostile, 0);
+}
+
+TEST(t_handles, "task.no_handle_is_trusted")
+{
+	run(prog_handles, 0);
+}
+
+TEST(t_closed, "task.handles_closed_under_a_sleeping_read")
+{
+	run(prog_closed, 0);
+}
+
+TEST(t_unmapped, "task.buffer_unmapped_while_calls_use_it")
+{
+	run(prog_unmapped, 0);
+}
+
+TEST(t_fork_read, "task.fork_while_a_read_is_under_way")
+{
+	run(prog_fork_read, 0);
 }
 
 TEST(t_many, "task.many_at_a_time")
