@@ -21,6 +21,7 @@
 #include <task/image.h>
 #include <task/task.h>
 #include <vm/map/vm_map.h>
+#include <vm/vm_page.h>
 
 #define	PROG_TEXT	0x10000u
 #define	PROG_DATA	0x20000u
@@ -258,6 +259,32 @@ TEST(t_many, "task.many_at_a_time")
 		t[i] = start(prog_fork, 0);
 	for (u_int i = 0; i < nitems(t); i++)
 		finish(t[i], 0);
+}
+
+/*
+ * A thousand tasks that wait, each for its own channel, then none: on a machine
+ * with room for them.
+ */
+TEST(t_thousand, "task.a_thousand_wait_and_are_ended")
+{
+	static struct task *t[1000];
+	u_int n;
+
+	if (!supported())
+		return;
+	if (vm_page_zone_total(VM_ZONE_DIRECT) < 20 * nitems(t)) {
+		test_skip("the kernel's own memory is too small for them");
+		return;
+	}
+	for (n = 0; n < nitems(t) && (t[n] = start(prog_reader, 0)) != NULL;
+	    n++)
+		continue;
+	EXPECT_EQ(n, nitems(t));
+	EXPECT(task_count() >= n);
+	for (u_int i = 0; i < n; i++)
+		task_note(t[i], NOTE_KILL);
+	while (n > 0)
+		finish(t[--n], STATUS_NOTE(NOTE_KILL));
 }
 
 TEST(t_random, "task.calls_at_random")
