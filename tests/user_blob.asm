@@ -308,7 +308,11 @@ PROGRAM	selectors
 	KCALL	C_YIELD
 	mov	ecx, gs
 	cmp	ecx, esi
-	jne	near bad
+	je	.kept
+	or	esi, ecx		; IRET may make a null selector 0
+	cmp	esi, 3			; (SDM vol. 2, IRET)
+	ja	near bad
+.kept:
 	inc	edi
 	cmp	edi, 0x60
 	jne	.next

@@ -19,7 +19,7 @@
 #include <machine/trap.h>
 #include <tests/ring3.h>
 
-#define	CR4_UMIP	0x800u
+#define	CPUID7_UMIP	4u		/* leaf 7, ECX */
 #define	PF_USER		4u		/* of an error code */
 
 /* Any address of the kernel. */
@@ -171,10 +171,14 @@ TEST(privileged, "user.what_is_privileged_gives_a_fault")
 TEST(tables, "user.ring_3_does_not_learn_where_the_tables_are")
 {
 	struct program *p;
+	uint32_t r[4];
 
 	if (no_ring3())
 		return;
-	if ((rcr4() & CR4_UMIP) == 0) {
+	do_cpuid(0, r);
+	if (r[0] >= 7)
+		do_cpuid(7, r);
+	if (r[0] < 7 || (r[2] & CPUID7_UMIP) == 0) {
 		test_skip("the CPU has no UMIP");
 		return;
 	}
