@@ -20,6 +20,7 @@ struct uio;
 struct vm_page;
 
 #define	MSIZE		256u
+#define	M_PAGEMIN	2048u	/* bytes for which m_uiotombuf() takes a page */
 #define	M_EXT		0x01	/* the bytes are in m_page */
 #define	M_PKTHDR	0x02	/* the first of a message: m_pktlen counts */
 #define	M_EOR		0x04	/* the last of a message */
@@ -35,7 +36,7 @@ struct m_hdr {
 	uint32_t mh_len;		/* bytes in this mbuf */
 	uint32_t mh_pktlen;		/* bytes in the chain, of M_PKTHDR */
 	uint16_t mh_flags;
-	uint16_t mh_pad;
+	uint16_t mh_nrights;		/* handles in m_dat, of M_RIGHTS */
 };
 #define	MLEN		(MSIZE - sizeof(struct m_hdr))
 
@@ -44,62 +45,98 @@ struct mbuf {
 	uint8_t m_dat[MLEN];
 };
 #define	m_next		m_hdr.mh_next
-#define	m_nextpkt	m_hdr.mh_nextpkt
 #define	m_data		m_hdr.mh_data
 #define	m_page		m_hdr.mh_page
 #define	m_off		m_hdr.mh_off
 #define	m_len		m_hdr.mh_len
 #define	m_pktlen	m_hdr.mh_pktlen
 #define	m_flags		m_hdr.mh_flags
+#define	m_nrights	m_hdr.mh_nrights
+
+static inline u_int
+umin(u_int a, u_int b)
+{
+	return (a < b ? a : b);
+}
 
 /*
  * m_get: an empty mbuf; m_getpage: one whose storage is [off, off + len) of a
- * page, which takes over the caller's hold of it.  Any context but NMI; NULL if
- * out of memory or at the limit kern.nmbufs.
+ * page, which takes over the caller's hold of it if it succeeds.  Any context
+ * in which kmalloc() may be called; never sleep; NULL if out of memory or at
+ * the limit kern.nmbufs.
  */
 struct mbuf *m_get(void);
 struct mbuf *m_getpage(struct vm_page *m, u_int off, u_int len);
 
-/* m_free: frees one and returns the next.  m_freem: frees a chain. */
+/*
+ * m_free: frees one and returns the next; external storage loses this holder.
+ * m_freem: frees a chain, or nothing if m is NULL.  Context as m_get().  An mbuf
+ * of M_RIGHTS has no handles any more.
+ */
 struct mbuf *m_free(struct mbuf *m);
 void	m_freem(struct mbuf *m);
 
+/* m_length: the bytes of a chain.  Any context. */
 u_int	m_length(const struct mbuf *m);
 
 /*
- * m_copym: another chain with bytes [off, off + len): external storage is
- * shared, what is inside is copied.  M_COPYALL: to the end.  NULL: no memory.
+ * m_copym: another chain with bytes [off, off + len), of which there is at
+ * least one: external storage is shared, what is inside is copied.  M_COPYALL:
+ * to the end.  Lent pages cannot be shared.  Context as m_get(); NULL if out of
+ * memory.
  */
 #define	M_COPYALL	0x7fffffffu
 struct mbuf *m_copym(const struct mbuf *m, u_int off, u_int len);
 
-/* m_adj: cuts n bytes off the front, or -n off the end. */
+/*
+ * m_adj: cuts n bytes off the front, or -n off the end, or all if there are
+ * less; the mbufs stay, some of them empty.  Any context.
+ */
 void	m_adj(struct mbuf *m, int n);
 
+/* As m_adj(), n bytes off the front of an mbuf that has them; no packet. */
+static inline void
+m_adj_one(struct mbuf *m, u_int n)
+{
+	if ((m->m_flags & M_EXT) != 0)
+		m->m_off += n;
+	else
+		m->m_data += n;
+	m->m_len -= n;
+}
+
 /*
- * m_split: cuts a chain in two at off and returns the second; NULL: no memory,
- * and m is whole.
+ * m_split: cuts a chain in two at off, which is inside of it, and returns the
+ * second: a packet if m is one, and then M_EOR goes with it.  Context as
+ * m_get(); NULL if out of memory, and m is whole.
  */
 struct mbuf *m_split(struct mbuf *m, u_int off);
 
-/* m_cat: appends chain n to chain m. */
+/*
+ * m_cat: appends chain n to chain m, whose end M_EOR was and n's is from now
+ * on.  Any context.
+ */
 void	m_cat(struct mbuf *m, struct mbuf *n);
 
 /*
- * m_copydata, m_copyback_new: bytes of a chain to the kernel's memory; a new
- * chain with bytes of the kernel's memory.
+ * m_copydata: copies bytes [off, off + len) of a chain to kernel memory.
+ * m_devget: a new chain with bytes of kernel memory; NULL if out of memory.
+ * Thread context, sleep (sf_buf(9)).
  */
 void	m_copydata(const struct mbuf *m, u_int off, u_int len, void *buf);
 struct mbuf *m_devget(const void *buf, u_int len);
 
 /*
  * m_uiotombuf: a chain with all bytes of a uio: in mbufs if they are few, else
- * in SEALED pages of its own.  m_mbuftouio: bytes of a chain to a uio, at most
- * its uio_resid.  Thread context, sleep.  NULL and *error; 0 or an error.
+ * in SEALED pages of its own.  NULL and *error: ENOBUFS, ENOMEM, or what
+ * uiomove() returned; some bytes of the uio have been moved then, and are lost.
+ * m_mbuftouio: copies the bytes of a chain to a uio, at most its uio_resid; 0
+ * or what uiomove() returned.  Thread context, sleep.
  */
 struct mbuf *m_uiotombuf(struct uio *uio, int *error);
 int	m_mbuftouio(struct uio *uio, const struct mbuf *m);
 
-u_int	m_count(void);		/* mbufs in use */
+/* m_count: mbufs in use, as a sample.  Any context. */
+u_int	m_count(void);
 
 #endif /* !_IPC_MBUF_H_ */

@@ -35,7 +35,7 @@ rights_of(const struct sf_buf *sf, page_off_t page, uint32_t status)
 		    (hw_load32(sf_pte_halves(sf)) & SF_PTE_RW));
 	/* A free page has no state; it was not sealed when it was freed. */
 	return ((m->flags & (VPF_ALLOCATED | VPF_RESERVED)) != 0 ?
-	    sf_rights(page) : VPS_OWNED);
+	    SF_STATES[page] : VPS_OWNED);
 }
 
 /*

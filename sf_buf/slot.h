@@ -180,16 +180,11 @@ sf_frame(struct sf_buf *sf)
 }
 
 /*
- * sf_rights: what the state of a page allows, as the low bits of its entry.  A
- * page whose state changes to one that allows less has no entry: seal.c.
+ * The state of frame 0.  That of a page, its offset further on, is the low byte
+ * of its entry: it says what the entry allows.  A page whose state changes to
+ * one that allows less has no entry: seal.c.
  */
-static inline uint32_t
-sf_rights(page_off_t page)
-{
-	const volatile uint8_t *state = &sf_page_at(page)->state;
-
-	return (*state & VPS_RIGHTS);
-}
+#define	SF_STATES	((const volatile uint8_t *)&vm_page_array->state)
 
 /* sf_references: how many references a status counts, for messages. */
 static inline u_int

@@ -338,17 +338,17 @@ TEST(accessed, "sf_buf.the_accessed_bit_tells_what_a_tlb_may_hold")
 	/* The mapping may be a cached one that was read. */
 	if ((sf_pte_remove(sf) & SF_PTE_A) != 0)
 		tlb_flush_all_wait();
-	sf_pte_enter(sf, page, sf_rights(page));
+	sf_pte_enter(sf, page, SF_STATES, 0);
 	EXPECT((sf_pte_remove(sf) & SF_PTE_A) == 0);
-	sf_pte_enter(sf, page, sf_rights(page));
+	sf_pte_enter(sf, page, SF_STATES, 0);
 	(void)words(sf)[0];
 	EXPECT((sf_pte_remove(sf) & SF_PTE_A) != 0);
 	tlb_flush_all_wait();
 	/* A that is set from the start counts as cached, accessed or not. */
-	sf_pte_enter(sf, page, sf_rights(page) | SF_PTE_A);
+	sf_pte_enter(sf, page, SF_STATES, SF_PTE_A);
 	EXPECT((sf_pte_remove(sf) & SF_PTE_A) != 0);
 	EXPECT(sf_pte_audit(sf, page, 0) == NULL);
-	sf_pte_enter(sf, page, sf_rights(page));
+	sf_pte_enter(sf, page, SF_STATES, 0);
 	sf_buf_free(sf);
 	drop_page(m);
 }

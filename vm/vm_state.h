@@ -21,13 +21,13 @@
 #include <vm/vm_page.h>
 
 /*
- * The states, in m->state.  VPS_RIGHTS of it are the low bits of an entry that
- * sf_buf(9) enters: P, and RW unless SEALED.
+ * The states, in m->state.  Each is the low byte of an entry that sf_buf(9)
+ * enters: P, and RW unless SEALED.  FILLING differs from OWNED by D, which has
+ * no meaning there.
  */
 #define	VPS_SEALED	0x01	/* in a cache or message: nobody writes */
 #define	VPS_OWNED	0x03	/* memory of tasks, or of the kernel */
-#define	VPS_FILLING	0x07	/* one filler writes, nobody else sees it */
-#define	VPS_RIGHTS	0x03
+#define	VPS_FILLING	0x43	/* one filler writes, nobody else sees it */
 
 #define	HOLD_OWNER	0x00000001u
 #define	HOLD_OTHER	0x00010000u

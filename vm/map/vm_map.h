@@ -23,13 +23,16 @@ struct vm_page;
 
 struct vm_region {
 	vm_offset_t r_start, r_end;	/* (m, o) whole pages */
-	struct vm_object *r_object;	/* holds a reference */
+	struct vm_object *r_object;	/* (m, o) holds a reference */
 	u_int r_first;			/* (m, o) the object's page at r_start */
-	uint8_t r_prot;			/* (m) PROT_* */
-	uint8_t r_max_prot;		/* (m) what mem_protect() may give */
+	uint8_t r_prot;			/* (m, o) PROT_* */
+	uint8_t r_was;			/* (m) r_prot, until it is changed */
+	uint8_t r_max_prot;		/* (m) what vm_map_protect() may give */
 	bool r_share;			/* (m) fork shares it */
+	bool r_private;			/* (m) of a file: copied before writes */
 	struct vm_map *r_map;
 	struct vm_region *r_next;	/* (o) of the object's regions */
+	struct vm_region **r_prev;	/* (o) what points to this one */
 };
 
 #define	MAP_MAXREGIONS	4096u
@@ -42,13 +45,14 @@ struct vm_map {
 	u_int vm_room;			/* (m) entries of vm_regions[] */
 	vm_offset_t vm_hint;		/* (m) where mem_map looks first */
 	u_int vm_pages;			/* (m) pages of address space */
-	volatile uint32_t *vm_charge;	/* counts its pages against the task */
-	uint32_t vm_charge_max;
+	struct vm_charge *vm_charge;	/* its memory, and its task's objects */
 };
 
 /*
- * vm_map_create: an empty address space.  vm_map_destroy: unmaps all and frees
- * it; no thread uses it any more.  Thread context, sleep, no lock held.
+ * vm_map_create: an empty address space with a charge of its own, whose maximum
+ * is the option vm.task_pages; vm_hint is where the stack could end.
+ * vm_map_destroy: unmaps all and frees it; no thread uses it any more.  Thread
+ * context, sleep, no lock held.
  */
 struct vm_map *vm_map_create(void);
 void	vm_map_destroy(struct vm_map *map);
@@ -61,12 +65,26 @@ struct vm_map *vm_map_fork(struct vm_map *map);
 
 /*
  * vm_map_insert: maps pages [first, first + size) of an object, or, if ob is
- * NULL, new memory.  *va is the address, with MAP_FIXED the one to use, else a
- * wish, and 0 for any.  PROT_WRITE with PROT_EXEC is refused.  0, EINVAL,
- * EACCES (W with X, or above max_prot), ENOMEM.
+ * NULL, new memory, all zeros.  The map takes a reference of its own.  `flags'
+ * are PROT_* and MAP_*; max_prot is what vm_map_protect() may give later.  *va
+ * is the address, with MAP_FIXED the one to use, in place of what is there;
+ * else a wish, and 0 for any.  0, EINVAL, EACCES, ENOMEM; an error changes
+ * nothing.
+ *
+ * PROT_WRITE with PROT_EXEC is EACCES, and so is a shared object that would be
+ * writable at one address and executable at another; and, without MAP_PRIVATE,
+ * PROT_WRITE of a readonly object.
  */
 int	vm_map_insert(struct vm_map *map, struct vm_object *ob, u_int first,
 	    vm_offset_t *va, vm_size_t size, u_int flags, u_int max_prot);
+
+/*
+ * vm_map_remove: unmaps [va, va + size); parts of it may have nothing mapped.
+ * 0, EINVAL, ENOMEM.
+ * vm_map_protect: changes what may be done with the pages there.  0, EINVAL;
+ * EFAULT if a part has nothing mapped; EACCES as vm_map_insert(), or if it is
+ * more than max_prot; ENOMEM.  An error changes nothing.
+ */
 int	vm_map_remove(struct vm_map *map, vm_offset_t va, vm_size_t size);
 int	vm_map_protect(struct vm_map *map, vm_offset_t va, vm_size_t size,
 	    u_int prot);
@@ -91,7 +109,12 @@ int	vm_borrow(struct vm_map *map, vm_offset_t va, vm_size_t size, u_int prot,
 	    struct vm_page **pages, u_int npages);
 void	vm_return(struct vm_page **pages, u_int npages, u_int prot);
 
-/* vm_map_print: prints the regions, a line each.  vm_map_audit: counts wrong. */
+/*
+ * vm_map_print: prints the regions, a line each.  vm_map_audit: prints and
+ * counts what is wrong: regions out of order, and user entries that have
+ * another frame than their object or more rights than page and region allow.
+ * Thread context, sleep, no lock held.
+ */
 void	vm_map_print(struct vm_map *map);
 u_int	vm_map_audit(struct vm_map *map);
 

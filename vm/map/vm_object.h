@@ -7,12 +7,12 @@
 #define	_VM_MAP_VM_OBJECT_H_
 
 /*
- * Memory objects: vm/map/vm_object.c.  An object is an array of pages with a
- * size; a page that is not there yet reads as zeros.  The page cache is made of
- * objects: the pages of one that holds a file are SEALED.
+ * Memory objects: vm/map/vm_object.c and vm_object_page.c.  An object is an
+ * array of pages with a size; a page that is not there yet reads as zeros.  The
+ * page cache is made of objects: the pages of one that holds a file are SEALED.
  *
  * What guards a field: (o) ob_lock; (a) locked instructions; the others never
- * change.
+ * change once the object has a page or is mapped.
  */
 
 #include <sys/types.h>
@@ -22,28 +22,49 @@ struct vm_page;
 struct vm_region;
 struct uio;
 
-#define	OBJECT_CHUNK	1024u		/* pages in a chunk of the array */
+#define	OBJECT_CHUNK	256u		/* pages in a chunk of the array */
 #define	OBJECT_MAXPAGES	(1u << 20)	/* 4 GiB */
+
+/*
+ * What a task is charged: a page for each index of its objects that has one.  A
+ * page that two objects share counts for both, so that a copy on a write takes
+ * nothing that was not counted before.  An object may live longer than the task
+ * that made it, so the count has references.
+ */
+struct vm_charge {
+	volatile uint32_t vc_refs;	/* (a) */
+	volatile uint32_t vc_pages;	/* (a) */
+	volatile uint32_t vc_max;	/* (a) the most pages */
+};
 
 struct vm_object {
 	struct mtx ob_lock;		/* RANK_OBJECT */
 	volatile uint32_t ob_refs;	/* (a) */
-	u_int ob_pages;			/* (o) size in pages */
-	uint64_t ob_size;		/* (o) size in bytes */
+	u_int ob_pages;			/* size in pages */
+	uint64_t ob_size;		/* size in bytes; of a file its own */
 	u_int ob_resident;		/* (o) pages that are there */
 	bool ob_readonly;		/* a file: its pages are SEALED */
 	struct vm_page ***ob_chunks;	/* (o) NULL where no page is there */
 	struct vm_region *ob_regions;	/* (o) where it is mapped */
-	volatile uint32_t *ob_charge;	/* (a) counts pages against a task */
-	uint32_t ob_charge_max;
+	struct vm_charge *ob_charge;	/* holds a reference, or NULL */
 };
 
 /*
+ * vm_charge_create: a charge of nothing, with one reference.  NULL if out of
+ * memory.  Any context that may allocate, as are vm_charge_ref() and
+ * vm_charge_release().
+ */
+struct vm_charge *vm_charge_create(u_int max);
+void	vm_charge_ref(struct vm_charge *vc);
+void	vm_charge_release(struct vm_charge *vc);
+
+/*
  * vm_object_create: makes an object of `pages' pages, all zeros, with one
- * reference.  Thread context; does not sleep.  NULL if out of memory or above
+ * reference, whose pages are charged to vc, or not if that is NULL.  Thread
+ * context; does not sleep.  NULL if out of memory, if pages is 0 or above
  * OBJECT_MAXPAGES.
  */
-struct vm_object *vm_object_create(u_int pages);
+struct vm_object *vm_object_create(u_int pages, struct vm_charge *vc);
 
 /*
  * vm_object_ref, vm_object_release: add and drop a reference.  The last one
@@ -55,22 +76,38 @@ void	vm_object_release(struct vm_object *ob);
 
 /*
  * vm_object_hold_page: finds the page at an index, filling it with zeros if it
- * is not there, and holds it for the caller (vm_page_hold()).  With `write' the
- * page is OWNED, by this object alone: a page that is SEALED or shared is
- * copied first.  Thread context, sleeps; takes ob_lock.  0, EFAULT beyond the
- * size, EACCES to write to a readonly object, ENOMEM.
+ * is not there, and holds it for the caller (vm_page_hold()).  With `write' it
+ * is OWNED, by this object alone: a page that is SEALED or shared is copied
+ * first; and the caller is counted as its writer, so that it stays so.  The
+ * caller gives it back by vm_return(), with PROT_WRITE if it was for writing.
+ * Thread context, sleeps; takes ob_lock.  0, EFAULT beyond the size, EACCES to
+ * write to a readonly object, ENOMEM.
  */
 int	vm_object_hold_page(struct vm_object *ob, u_int index, bool write,
 	    struct vm_page **m);
 
-/* As that, with ob_lock held by the caller: for vm_fault.c. */
+/*
+ * vm_object_page_locked: as vm_object_hold_page(), with ob_lock held by the
+ * caller, and neither held nor counted: for vm_fault.c and vm_borrow.c.
+ */
 int	vm_object_page_locked(struct vm_object *ob, u_int index, bool write,
 	    struct vm_page **m);
 
+/* vm_object_lookup: the page at an index below the size, or NULL.  ob_lock. */
+static inline struct vm_page *
+vm_object_lookup(const struct vm_object *ob, u_int index)
+{
+	struct vm_page **chunk = ob->ob_chunks[index / OBJECT_CHUNK];
+
+	return (chunk == NULL ? NULL : chunk[index % OBJECT_CHUNK]);
+}
+
 /*
- * vm_object_insert: puts a page that the caller has filled and holds at an
- * index that has none, and seals it if the object is readonly.  The hold
- * becomes the object's.  For the page cache.
+ * vm_object_insert: puts a page that the caller has filled and holds, FILLING,
+ * at an index that has none.  The page becomes SEALED if the object is readonly,
+ * else OWNED, and the hold becomes the object's.  For the page cache.  Thread
+ * context, sleeps.  0, EFAULT beyond the size, EEXIST, ENOMEM: then the hold is
+ * still the caller's.
  */
 int	vm_object_insert(struct vm_object *ob, u_int index, struct vm_page *m);
 
@@ -85,16 +122,59 @@ int	vm_object_send_page(struct vm_object *ob, u_int index,
 /*
  * vm_object_copy: makes an object with the pages [first, first + pages) of
  * another, shared until either writes to one: for fork and private mappings.
- * NULL if out of memory.  Pages that the kernel is about to write are copied
- * at once.
+ * On return no user entry can write to what is shared.  Pages that the kernel is
+ * about to write are copied at once.  Thread context, sleeps; takes ob_lock;
+ * linear in the resident pages.  NULL if out of memory, or vc is at its maximum.
  */
 struct vm_object *vm_object_copy(struct vm_object *ob, u_int first,
-	    u_int pages);
+	    u_int pages, struct vm_charge *vc);
 
 /*
- * vm_object_read, vm_object_write: move bytes between an object and a uio, from
- * a byte offset, up to the object's size.  Thread context, sleep.
+ * vm_object_io: moves bytes between an object, from a byte offset, and a uio,
+ * up to the object's size.  UIO_READ is out of the object.  Thread context,
+ * sleeps, no lock held.  0, and uio_resid says what is left; EFAULT, EACCES,
+ * ENOMEM, EINTR.
  */
 int	vm_object_io(struct vm_object *ob, uint64_t offset, struct uio *uio);
+
+/* The following are for vm/map/ only. */
+
+/*
+ * vm_object_slot: where the page at an index below the size is kept; makes the
+ * chunk if there is none.  NULL if out of memory.  ob_lock.
+ */
+struct vm_page **vm_object_slot(struct vm_object *ob, u_int index);
+
+/*
+ * vm_object_charge: counts pages that are about to be put into the object; false
+ * if that is too many.  vm_object_uncharge: takes them back.
+ */
+bool	vm_object_charge(struct vm_object *ob, u_int pages);
+void	vm_object_uncharge(struct vm_object *ob, u_int pages);
+
+/*
+ * vm_object_map, vm_object_unmap: add a region to the object's, and remove it.
+ * A change of what the object's pages may be used for finds the user entries
+ * by this list.  ob_lock.
+ */
+void	vm_object_map(struct vm_object *ob, struct vm_region *r);
+void	vm_object_unmap(struct vm_object *ob, struct vm_region *r);
+
+/*
+ * vm_object_trim: drops the pages of a region that has just been taken off the
+ * list, and still has its reference, if nothing can show them again: only
+ * regions refer to the object, and none of them shows these pages.  ob_lock.
+ */
+void	vm_object_trim(struct vm_object *ob, const struct vm_region *r);
+
+/*
+ * vm_object_remove_entries: removes the user entries of pages [first, first +
+ * pages) in all address spaces.  vm_object_protect_entries: takes away from them
+ * the right to write.  Both flush.  Thread context; ob_lock.
+ */
+void	vm_object_remove_entries(struct vm_object *ob, u_int first,
+	    u_int pages);
+void	vm_object_protect_entries(struct vm_object *ob, u_int first,
+	    u_int pages);
 
 #endif /* !_VM_MAP_VM_OBJECT_H_ */

@@ -33,6 +33,14 @@ hw_xchg32(volatile uint32_t *p, uint32_t v)
 	return (v);
 }
 
+/* v with the bits of a byte in memory, by one instruction. */
+static inline uint32_t
+hw_or8(uint32_t v, const volatile uint8_t *p)
+{
+	__asm__("orb %1, %b0" : "+q" (v) : "m" (*p) : "cc");
+	return (v);
+}
+
 /* True if any bit of mask is set in *p: one load, as hw_load32(). */
 static inline bool
 hw_test32(const volatile uint32_t *p, uint32_t mask)

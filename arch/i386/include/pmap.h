@@ -30,10 +30,10 @@ extern vm_offset_t kva_end;		/* end of the window at KVA_MIN */
 
 /* Start-up. */
 u_int	pmap_maxphyaddr(void);
-vm_paddr_t pmap_dmap_end(vm_paddr_t ram_end);
+vm_paddr_t pmap_dmap_end(vm_paddr_t wanted, vm_paddr_t ram_end);
 vm_offset_t pmap_kva_end(vm_paddr_t ram_size);
 vm_size_t pmap_tables_size(vm_paddr_t ram_size, vm_paddr_t ram_end,
-	    u_int nsfbufs);
+	    vm_paddr_t dmap_end, u_int nsfbufs);
 void	pmap_bootstrap(vm_paddr_t ram_size, u_int nsfbufs);
 void	pmap_init_ap(void);
 void	*pmap_mapdev(vm_paddr_t pa, vm_size_t size);

@@ -67,17 +67,21 @@ sf_dmap_kva(uint32_t page)
  * of the address is left anywhere (SDM vol. 3A 4.10.4.3).  Any context; the
  * caller owns the slot.  The high word is stored before the low one, which
  * holds P: the other way round a walker could pair the new low word with an old
- * high one and map a frame that is 4 GiB off.  `bits' is SF_PTE_V, with
- * SF_PTE_RW if the page may be written, and with SF_PTE_A if a TLB may cache this
- * very translation already.
+ * high one and map a frame that is 4 GiB off.  The lowest byte is the
+ * page's in an array that has the first page's at `states': SF_PTE_V, and
+ * SF_PTE_RW if the page may be written.  (Given the address of that byte itself,
+ * gcc would compute it too early, and save one more register.)  `accessed' is
+ * SF_PTE_A if a TLB may cache this very translation already, else 0.
  */
 static inline void
-sf_pte_enter(const struct sf_buf *sf, uint32_t page, uint32_t bits)
+sf_pte_enter(const struct sf_buf *sf, uint32_t page,
+    const volatile uint8_t *states, uint32_t accessed)
 {
 	u_int i = sf_pte_index(sf);
 
 	hw_store32(&sf_ptes[i][1], page >> (32 - SF_PAGE_SHIFT) | sf_pte_nx);
-	hw_store32(&sf_ptes[i][0], page << SF_PAGE_SHIFT | bits);
+	hw_store32(&sf_ptes[i][0], hw_or8(page << SF_PAGE_SHIFT | accessed,
+	    states + page));
 }
 
 /*

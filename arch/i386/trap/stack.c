@@ -78,7 +78,8 @@ backtrace_frame(const struct trapframe *tf)
 	uintptr_t eip = tf->eip;
 
 	backtrace_print(&eip, 1);
-	backtrace((const void *)(vm_offset_t)tf->ebp);
+	if (!trapframe_is_user(tf))
+		backtrace((const void *)(vm_offset_t)tf->ebp);
 }
 
 /* trapframe_print: prints the registers of a frame.  Any context but NMI. */

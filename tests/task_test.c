@@ -1,0 +1,241 @@
+/*-
+ * SPDX-License-Identifier: BSD-2-Clause
+ * Copyright (c) 2026 The mayfly authors
+ */
+
+/*
+ * Tasks and their calls, by the programs of user_prog.asm.  Each test makes a
+ * task, runs a program in it, and looks at how it ended; the fence around the
+ * test sees that nothing of it is left.
+ */
+
+#include <sys/types.h>
+#include <sys/errno.h>
+#include <sys/pcpu.h>
+#include <sys/systm.h>
+#include <sys/test.h>
+#include <sys/thread.h>
+#include <sys/timeout.h>
+#include <machine/trap.h>
+#include <machine/user.h>
+#include <task/image.h>
+#include <task/task.h>
+#include <vm/map/vm_map.h>
+
+#define	PROG_TEXT	0x10000u
+#define	PROG_DATA	0x20000u
+#define	PROG_STACK	0x40000u	/* its top */
+
+extern const uint8_t prog_start[], prog_end[];
+extern const uint8_t prog_ncalls[];
+
+#define	PROGRAM(name)	extern const uint8_t prog_##name[]
+PROGRAM(exit);
+PROGRAM(numbers);
+PROGRAM(sysenter);
+PROGRAM(memory);
+PROGRAM(object);
+PROGRAM(stream);
+PROGRAM(message);
+PROGRAM(fork);
+PROGRAM(futex);
+PROGRAM(sleep);
+PROGRAM(upcall);
+PROGRAM(read_null);
+PROGRAM(read_kernel);
+PROGRAM(write_text);
+PROGRAM(run_data);
+PROGRAM(privileged);
+PROGRAM(divide);
+PROGRAM(int80);
+PROGRAM(spin);
+PROGRAM(sleeper);
+PROGRAM(reader);
+PROGRAM(writer);
+PROGRAM(waiter);
+PROGRAM(threads);
+PROGRAM(random);
+
+/* Whether this machine runs tasks; else the case is skipped. */
+static bool
+supported(void)
+{
+	if (user_supported() == NULL)
+		return (true);
+	test_skip(user_supported());
+	return (false);
+}
+
+/* Makes a task with the programs in it; NULL, and a failure, if it cannot. */
+static struct task *
+make_task(void)
+{
+	struct task *t;
+	bool good;
+
+	time_init();
+	t = task_create("test", &call_ops);
+	EXPECT(t != NULL);
+	if (t == NULL)
+		return (NULL);
+	good = image_memory(t, PROG_TEXT, (vm_size_t)(prog_end - prog_start),
+	    PROT_READ | PROT_EXEC, prog_start,
+	    (size_t)(prog_end - prog_start)) == 0 &&
+	    image_memory(t, PROG_DATA, PAGE_SIZE, PROT_READ | PROT_WRITE,
+	    NULL, 0) == 0 &&
+	    image_memory(t, PROG_STACK - PAGE_SIZE, PAGE_SIZE,
+	    PROT_READ | PROT_WRITE, NULL, 0) == 0;
+	EXPECT(good);
+	if (good)
+		return (t);
+	task_release(t);
+	return (NULL);
+}
+
+/* Starts a program in a task of its own; EAX is its argument. */
+static struct task *
+start(const uint8_t *program, uint32_t eax)
+{
+	struct task *t = make_task();
+	struct userframe uf;
+	u_int id;
+
+	if (t == NULL)
+		return (NULL);
+	user_frame_init(&uf, PROG_TEXT + (uint32_t)(program - prog_start),
+	    PROG_STACK);
+	uf.tf.eax = eax;
+	EXPECT_EQ(task_thread(t, &uf, 0, 0, 0, &id), 0);
+	EXPECT_EQ(id, t->t_id);
+	return (t);
+}
+
+/* Waits until it has ended, compares the status, and frees it. */
+static void
+finish(struct task *t, uint32_t expected)
+{
+	uint32_t status = 0;
+
+	if (t == NULL)
+		return;
+	EXPECT(task_wait(t, &status));
+	EXPECT_EQ(status, expected);
+	task_release(t);
+}
+
+static void
+run(const uint8_t *program, uint32_t expected)
+{
+	if (supported())
+		finish(start(program, 0), expected);
+}
+
+TEST(t_exit, "task.exit_status")
+{
+	run(prog_exit, 42);
+}
+
+TEST(t_numbers, "task.numbers_and_unknown_calls")
+{
+	EXPECT_EQ((uintptr_t)prog_ncalls, NCALLS);
+	run(prog_numbers, 0);
+}
+
+TEST(t_sysenter, "task.sysenter_keeps_registers")
+{
+	if (!user_has_sysenter()) {
+		test_skip("this CPU has no SYSENTER");
+		return;
+	}
+	run(prog_sysenter, 0);
+}
+
+TEST(t_memory, "task.memory_calls")
+{
+	run(prog_memory, 0);
+}
+
+TEST(t_object, "task.objects_and_rights")
+{
+	run(prog_object, 0);
+}
+
+TEST(t_stream, "task.stream_calls")
+{
+	run(prog_stream, 0);
+}
+
+TEST(t_message, "task.message_with_a_handle")
+{
+	run(prog_message, 0);
+}
+
+TEST(t_fork, "task.fork_copies_and_tells")
+{
+	run(prog_fork, 0);
+}
+
+TEST(t_futex, "task.futex")
+{
+	run(prog_futex, 0);
+}
+
+TEST(t_sleep, "task.sleep_lasts")
+{
+	run(prog_sleep, 0);
+}
+
+TEST(t_upcall, "task.upcalls_and_notes")
+{
+	run(prog_upcall, 0);
+}
+
+TEST(t_faults, "task.each_fault_ends_the_task")
+{
+	run(prog_read_null, STATUS_FAULT(T_PAGEFLT));
+	run(prog_read_kernel, STATUS_FAULT(T_PAGEFLT));
+	run(prog_write_text, STATUS_FAULT(T_PAGEFLT));
+	run(prog_privileged, STATUS_FAULT(13));
+	run(prog_divide, STATUS_FAULT(0));
+	run(prog_int80, STATUS_FAULT(0x80));
+}
+
+TEST(t_kill, "task.kill_ends_each_kind_of_wait")
+{
+	static const uint8_t *const programs[] = { prog_spin, prog_sleeper,
+	    prog_reader, prog_writer, prog_waiter, prog_threads };
+	struct task *t;
+
+	if (!supported())
+		return;
+	for (u_int i = 0; i < nitems(programs); i++) {
+		t = start(programs[i], 0);
+		if (t == NULL)
+			return;
+		(void)thread_sleep_ms(10 * (i & 1), 0);
+		task_note(t, NOTE_KILL);
+		finish(t, STATUS_NOTE(NOTE_KILL));
+	}
+}
+
+TEST(t_many, "task.many_at_a_time")
+{
+	struct task *t[32] = { NULL };
+
+	if (!supported())
+		return;
+	for (u_int i = 0; i < nitems(t); i++)
+		t[i] = start(prog_fork, 0);
+	for (u_int i = 0; i < nitems(t); i++)
+		finish(t[i], 0);
+}
+
+TEST(t_random, "task.calls_at_random")
+{
+	uint32_t rng = test_seed();
+
+	if (!supported())
+		return;
+	for (u_int i = 0; i < 8; i++)
+		finish(start(prog_random, test_random(&rng)), 0);
+}
