@@ -531,8 +531,7 @@ TEST(wrap, "map.ranges_that_wrap_or_leave_user_space_are_refused")
 		EXPECT_EQ(vm_map_remove(map, va, bad_ranges[i].size), EINVAL);
 		EXPECT_EQ(vm_map_protect(map, va, bad_ranges[i].size, 0),
 		    EINVAL);
-		if (va % PAGE_SIZE == 0 && bad_ranges[i].size != 0 &&
-		    va != BASE)
+		if (bad_ranges[i].size != 0 && va != BASE + 1)
 			EXPECT_EQ(vm_borrow(map, va, bad_ranges[i].size,
 			    PROT_READ, pages, 4), -EFAULT);
 	}
@@ -944,6 +943,12 @@ TEST(charge, "map.a_task_has_no_more_pages_than_it_may")
 	a->vm_charge->vc_max = 2;
 	EXPECT(vm_map_fork(a) == NULL);
 	EXPECT_EQ(vm_map_audit(a), 0);
+	/* A region without pages, of an object that has some elsewhere. */
+	a->vm_charge->vc_max = 8;
+	EXPECT_EQ(vm_map_protect(a, PG(6), PAGE_SIZE, PROT_READ), 0);
+	b = vm_map_fork(a);
+	EXPECT_EQ(b->vm_charge->vc_pages, 3);
+	check_and_destroy(b);
 	EXPECT_EQ(user_read(a, PG(3)), 3);
 	check_and_destroy(a);
 }
@@ -951,6 +956,7 @@ TEST(charge, "map.a_task_has_no_more_pages_than_it_may")
 /* --- threads --- */
 
 #define	WORKERS		8u
+#define	SLOTS_MAX	256u
 
 static struct {
 	struct vm_map *map;
@@ -1004,11 +1010,33 @@ move_pages_often(void *arg)
 	}
 }
 
+/* Takes all slots but two, if they are few; returns how many it took. */
+static u_int
+take_slots(struct sf_buf *sf[])
+{
+	u_int n = 0;
+
+	while (nsfbufs <= SLOTS_MAX && n < nsfbufs - 2) {
+		sf[n] = sf_buf_alloc(vm_page_alloc_held(), 0);
+		n++;
+	}
+	return (n);
+}
+
 TEST(pairs, "uio.threads_that_need_two_mappings_do_not_block_each_other")
 {
+	struct sf_buf *sf[SLOTS_MAX];
+	u_int n = take_slots(sf);
+	struct vm_page *m;
+
 	work.map = map_with(2 * WORKERS, RW);
 	work.ob = vm_object_create(WORKERS, NULL);
 	run_workers(move_pages_often, nothing);
+	while (n-- > 0) {
+		m = sf_buf_page(sf[n]);
+		sf_buf_free(sf[n]);
+		vm_page_drop(m);
+	}
 	vm_object_release(work.ob);
 	check_and_destroy(work.map);
 }
