@@ -89,6 +89,17 @@ vacate(struct sf_buf *sf, uint32_t status)
 	(void)atomic_swap_32(&sf->status, 0);
 }
 
+/*
+ * Whether a slot has an entry for m.  One that was claimed, and is kept by a
+ * thread that waits, may still name m, but has none.
+ */
+static bool
+has_entry(struct sf_buf *sf, const struct vm_page *m)
+{
+	return (sf_page(sf) == sf_page_off(m) &&
+	    (hw_load32(sf_pte_halves(sf)) & SF_PTE_V) != 0);
+}
+
 /* One turn of a wait for a slot in transition, which is soon over. */
 static void
 turn(const struct sf_buf *sf, const struct vm_page *m, struct deadline *wait,
@@ -124,7 +135,7 @@ sf_buf_seal(struct vm_page *m)
 	if (sf != NULL)
 		vacate(sf, status);
 	sf = &sf_slots[m->sf_private];
-	while (sf_page(sf) == sf_page_off(m))
+	while (has_entry(sf, m))
 		if (claim(sf, m, &status, caller))
 			vacate(sf, status);
 		else
