@@ -217,6 +217,15 @@ PROGRAM	privileged
 	FAULTS	mov gs, ax
 	EXIT
 
+; What tells where tables of the kernel are, unless CR4.UMIP is set.
+PROGRAM	tables
+	FAULTS	sgdt [AFTER]
+	FAULTS	sidt [AFTER]
+	FAULTS	sldt ax
+	FAULTS	str ax
+	FAULTS	smsw ax
+	EXIT
+
 ; The exceptions that a program has a right to: vectors 0, 3 to 6, 16, 19.
 PROGRAM	exceptions
 	xor	edx, edx
@@ -299,7 +308,11 @@ PROGRAM	selectors
 	KCALL	C_YIELD
 	mov	ecx, gs
 	cmp	ecx, esi
-	jne	near bad
+	je	.kept
+	or	esi, ecx		; IRET may make a null selector 0
+	cmp	esi, 3			; (SDM vol. 2, IRET)
+	ja	near bad
+.kept:
 	inc	edi
 	cmp	edi, 0x60
 	jne	.next

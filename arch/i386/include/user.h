@@ -19,8 +19,8 @@ struct thread;
 
 /*
  * What is on the kernel stack of a thread that came from ring 3: its top.  In a
- * call, tf.err is UF_FAST: ECX, EDX and EFLAGS need not come back as they are in
- * the frame.  A function that wants them to stores UF_FULL there.
+ * call, tf.err is UF_FAST: ECX, EDX and EFLAGS need not come back as they are
+ * in the frame.  A function that wants them to stores UF_FULL there.
  */
 #define	UF_FAST		0
 #define	UF_FULL		1
@@ -85,8 +85,8 @@ void	user_attach(struct user_thread *ut);
 void	user_save(void);
 
 /*
- * user_enter: goes to ring 3 with these registers for the first time.  Called by
- * the thread's first function after user_attach(), in its own kernel stack,
+ * user_enter: goes to ring 3 with these registers for the first time.  Called
+ * by the thread's first function after user_attach(), in its own kernel stack,
  * whose frames all end here; does not return.
  */
 void	user_enter(const struct userframe *uf) __attribute__((__noreturn__));

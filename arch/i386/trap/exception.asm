@@ -29,8 +29,8 @@ trap_stub_%1:
 %endrep
 
 ; Interrupts, and the exceptions of instructions.  From ring 0 the segment
-; registers are the kernel's, but for an interrupt that comes just before SYSEXIT
-; (see anywhere).
+; registers are the kernel's, but for an interrupt that comes just before
+; SYSEXIT (see anywhere).
 alltraps:
 	test	byte [esp + STUB_CS], SEL_RPL
 	jnz	from_ring3
@@ -45,8 +45,8 @@ alltraps:
 	iret
 
 ; From ring 3.  A gate clears IF, TF and NT, and leaves the task's DF and AC,
-; which would open SMAP (SDM vol. 3A 6.12.1.3, 4.6.1).  %gs stays the task's: the
-; kernel does not use it.  EBP is 0 where the kernel's calls begin.
+; which would open SMAP (SDM vol. 3A 6.12.1.3, 4.6.1).  %gs stays the task's:
+; the kernel does not use it.  EBP is 0 where the kernel's calls begin.
 from_ring3:
 	pusha
 	push	dword EFLAGS_CLEAN
@@ -59,13 +59,14 @@ from_ring3:
 
 ; What may come between any two instructions, interrupts off or not: NMI, #MC,
 ; and #DB, by SYSENTER with TF set.  Although it comes from ring 0, the segment
-; registers, TF, NT, AC and DF may be the task's, on the first instructions after
-; SYSENTER and the last before SYSEXIT and IRET.  So the registers are saved, and
-; given back.  An exception that ring 3 causes itself takes the usual way.
+; registers, TF, NT, AC and DF may be the task's, on the first instructions
+; after SYSENTER and the last before SYSEXIT and IRET.  So the registers are
+; saved, and given back.  An exception that ring 3 causes itself takes the usual
+; way.
 ;
-; STI holds interrupts off until SYSEXIT is over, but an NMI between the two ends
-; that (SDM vol. 2, STI), and an SMI may: an interrupt would then come with the
-; task's registers.  The frame is made to go on where the return to ring 3
+; STI holds interrupts off until SYSEXIT is over, but an NMI between the two
+; ends that (SDM vol. 2, STI), and an SMI may: an interrupt would then come with
+; the task's registers.  The frame is made to go on where the return to ring 3
 ; begins, with interrupts off.
 anywhere:
 	cmp	dword [esp], T_DEBUG

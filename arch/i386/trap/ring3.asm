@@ -4,8 +4,8 @@
 ; the return by IRET, which the gates of exception.asm use as well.
 ;
 ; Invariants: in ring 3 the thread's kernel stack is empty, and the frame of the
-; way in lies at its very top.  In ring 0 ds, es and fs are the kernel's, but for
-; the first and the last instructions here, on which only what exception.asm
+; way in lies at its very top.  In ring 0 ds, es and fs are the kernel's, but
+; for the first and the last instructions here, on which only what exception.asm
 ; calls `anywhere' can come.  %gs is the task's, always: user_switch() keeps it.
 
 %include "arch/i386/trap/ring3.inc"
@@ -41,8 +41,8 @@ user_sysenter_clean:
 	call	[edx + OPS_SYSCALL]
 
 ; Back to ring 3 from the call.  By SYSEXIT, which loses ECX, EDX and EFLAGS, if
-; nothing waits to be done and the frame does not want all of its registers.  The
-; look is with interrupts off: what asks for more afterwards, asks by an
+; nothing waits to be done and the frame does not want all of its registers.
+; The look is with interrupts off: what asks for more afterwards, asks by an
 ; interrupt, which comes in ring 3 and looks again.
 leave:
 	cli
@@ -90,9 +90,9 @@ slow:
 	mov	eax, esp
 	call	user_finish
 
-; Back to ring 3 with all registers, of the frame that ESP points to.  Interrupts
-; are off until IRET loads EFLAGS.  IRET cannot fault: user_finish() has seen to
-; EFLAGS, and the selectors came from ring 3 or are constants.
+; Back to ring 3 with all registers, of the frame that ESP points to.
+; Interrupts are off until IRET loads EFLAGS.  IRET cannot fault: user_finish()
+; has seen to EFLAGS, and the selectors came from ring 3 or are constants.
 	global	user_return
 user_return:
 	USER_SEGMENTS

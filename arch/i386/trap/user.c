@@ -63,9 +63,9 @@ read_gs(void)
 }
 
 /*
- * Sets where GSEL_TLS or GSEL_BLOCK begins on this CPU.  A segment register that
- * has the selector keeps the old base until it is loaded again.  Interrupts
- * off.
+ * Sets where GSEL_TLS or GSEL_BLOCK begins on this CPU.  A segment register
+ * that has the selector keeps the old base until it is loaded again.
+ * Interrupts off.
  */
 static void
 set_base(u_int sel, uint32_t base)
