@@ -39,8 +39,7 @@ borrow(const struct uio *uio, int *error)
 	    m->m_pages, M_MAXPAGES);
 	if (n < 0) {
 		m_free(m);
-		/* As uiomove(): what may not be read is as bad as none. */
-		*error = n == -EACCES ? EFAULT : -n;
+		*error = -n;
 		return (NULL);
 	}
 	m->m_flags = M_EXT | M_LENT;

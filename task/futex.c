@@ -66,7 +66,7 @@ borrow_word(uint32_t va, struct vm_page **m)
 		return (EFAULT);
 	n = vm_borrow(curtask()->t_map, va, WORD, PROT_WRITE, m,
 	    1);
-	return (n == -EACCES ? EFAULT : n < 0 ? -n : 0);
+	return (n < 0 ? call_error(-n) : 0);
 }
 
 static void

@@ -77,16 +77,6 @@ move_part(struct vm_page *m, void *buf, size_t n, struct uio *uio)
 	return (n);
 }
 
-/*
- * The error of a uio whose memory could not be borrowed: memory that may not be
- * used in this way is as bad as none.
- */
-static int
-no_memory_there(int error)
-{
-	return (error == EACCES ? EFAULT : error);
-}
-
 /* Contracts of uiomove() and uiomove_pages() are in <sys/uio.h>. */
 int
 uiomove(void *buf, size_t n, struct uio *uio)
@@ -106,7 +96,7 @@ uiomove(void *buf, size_t n, struct uio *uio)
 		got = vm_borrow(uio->uio_map, uio->uio_base, n, uio_prot(uio),
 		    pages, UIO_BATCH);
 		if (got < 0)
-			return (no_memory_there(-got));
+			return (-got);
 		for (int i = 0; i < got && moved > 0; i++) {
 			moved = move_part(pages[i], p, n, uio);
 			p += moved;
@@ -193,7 +183,7 @@ uiomove_pages(struct vm_page *const *m, u_int off, size_t n, struct uio *uio)
 		got = vm_borrow(uio->uio_map, uio->uio_base, n, uio_prot(uio),
 		    pages, UIO_BATCH);
 		if (got < 0)
-			return (no_memory_there(-got));
+			return (-got);
 		more = move_batch(m, &off, &n, pages, (u_int)got, uio);
 		vm_return(pages, (u_int)got, uio_prot(uio));
 	}
