@@ -61,6 +61,7 @@ PROGRAM(handles);
 PROGRAM(closed);
 PROGRAM(unmapped);
 PROGRAM(fork_read);
+PROGRAM(futex_fork);
 
 /* Whether this machine runs tasks; else the case is skipped. */
 static bool
@@ -184,6 +185,11 @@ TEST(t_fork, "task.fork_copies_and_tells")
 TEST(t_futex, "task.futex")
 {
 	run(prog_futex, 0);
+}
+
+TEST(t_futex_fork, "task.futex_and_fork")
+{
+	run(prog_futex_fork, 0);
 }
 
 TEST(t_sleep, "task.sleep_lasts")

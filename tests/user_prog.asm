@@ -774,6 +774,47 @@ program fork_read
 	call6	THREAD_EXIT, 0, 0, 0, 0, 0
 	hlt
 
+; A thread waits for a word, the task forks, and the parent changes the word: that
+; may not move the word to a page that the waiter does not know.
+program futex_fork
+	mov	eax, 0x10000 + (.other - prog_start)
+	call6	THREAD_CREATE, eax, PROG_DATA + 0x800, 0, 0, 0
+	expect_good 1
+	call	.nap
+	call6	TASK_FORK, 0, 0, 0, 0, 0
+	expect_good 2
+	jz	.child
+	mov	[ebp + 8], eax
+	mov	dword [ebp], 1
+	call6	FUTEX_WAKE, ebp, 10, 0, 0, 0
+	expect	1, 3
+	call6	TASK_KILL, 9, 0, 0, 0, [ebp + 8]
+	expect	0, 4
+	mov	eax, [ebp + 8]
+	mov	[ebp + 16], eax
+	mov	dword [ebp + 20], 4
+	lea	eax, [ebp + 16]
+	call6	WAIT, eax, 1, -1, -1, 0
+	call6	TASK_STATUS, 0, 0, 0, 0, [ebp + 8]
+	mov	eax, ebx
+	expect	0x109, 5
+	exit	0
+.child:
+	call6	WAIT, 0, 0, -1, -1, 0
+	hlt
+.other:
+	mov	ebp, PROG_DATA
+	call6	FUTEX_WAIT, ebp, 0, -1, -1, 0
+	call6	THREAD_EXIT, 0, 0, 0, 0, 0
+	hlt
+; 30 ms, in which the other thread goes to sleep.
+.nap:
+	call6	CLOCK_GET, 0, 0, 0, 0, 0
+	add	ebx, 30000000
+	adc	esi, 0
+	call6	WAIT, 0, 0, ebx, esi, 0
+	ret
+
 prog_end:
 
 	section .note.GNU-stack noalloc noexec nowrite progbits
