@@ -189,7 +189,7 @@ CHAINS	= $(FAULTS:%=$(B)/tests/%.elf)
 rows	= $(shell awk -F '\t' '/^[0-9a-z]/ && $$NF == "$(1)" { print $$1 }' \
 	  tests/matrix.tsv)
 HOSTT	= $(patsubst tests/host/%.c,$(HOSTB)/host/%,$(wildcard tests/host/*.c))
-PARSERS	= acpi cmdline lineedit multiboot
+PARSERS	= acpi cmdline elf lineedit multiboot
 
 # What of the proof of user mode runs in ring 3: static programs with musl.  They
 # run on Linux as well.
@@ -199,7 +199,7 @@ $(USERTESTS): build/tests/user/%: tests/user/%.c $(wildcard tests/user/*.h) \
     sys/abi/call.h | $(SYSROOT)/bin/gcc
 	@mkdir -p $(@D)
 	@echo "MUSLCC $@"
-	$(Q)$(SYSROOT)/bin/gcc -std=gnu11 -O2 -g -Wall -Wextra -I. -o $@ $<
+	$(Q)$(SYSROOT)/bin/gcc -std=gnu11 -O2 -g -Wall -Wextra -o $@ $<
 
 $(SYSROOT)/bin/gcc:
 	@echo "FETCH $(SYSROOT)"
@@ -337,6 +337,8 @@ $(HOSTB)/host/vm_page_test $(HOSTB)/host/kmem_test $(HOSTB)/host/multiboot_test 
     $(HOSTB)/host/tunable_test: \
 	HOSTINC = -Itests/host/include -I.
 $(HOSTB)/host/libk_test: HOSTINC = -I.
+$(HOSTB)/host/elf_test: HOSTINC = -I.
+$(HOSTB)/host/elf_test: user/elf.c user/elf.h
 $(HOSTB)/host/libk_test: kern/lib/div64.c
 # The symbols of the kernel's image are absolute.
 $(HOSTB)/host/ram_test: HOSTINC = -Itests/host/include -I. -I$(I)
@@ -368,7 +370,7 @@ $(HOSTB)/host/acpi_test: arch/i386/include/acpi.h
 FUZZINC	= -Itests/host/include -I. -I$(I)
 FUZZSRC	= arch/i386/pc/acpi_find.c arch/i386/pc/acpi_tables.c \
 	  $(wildcard boot/*.[ch]) \
-	  kern/console/lineedit.c kern/tunable.c
+	  kern/console/lineedit.c kern/tunable.c user/elf.c user/elf.h
 $(HOSTB)/host/fuzz_%: tests/fuzz/%.c tests/fuzz/replay.c tests/fuzz/fuzz.h \
     $(FUZZSRC) | need-test $(I)/machine
 	@mkdir -p $(@D)

@@ -9,7 +9,7 @@
  *
  * On a terminal (cons.tty=on) input is lines: it is echoed, backspace and ^U
  * edit, and a line goes to the reader with its newline.  ^C is NOTE_INTERRUPT to
- * every task.  If input is no terminal, it goes on as it comes, and ^V makes the
+ * every task; ^\ enters the monitor, while the tasks go on.  If input is no terminal, it goes on as it comes, and ^V makes the
  * next byte a plain one.  In both cases ^D, in an empty line or anywhere, ends
  * the input for good.
  */
@@ -17,6 +17,7 @@
 #include <sys/types.h>
 #include <sys/cons.h>
 #include <sys/malloc.h>
+#include <sys/monitor.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <sys/tunable.h>
@@ -36,6 +37,7 @@ TUNABLE_BOOL(cons_tty, "cons.tty", tty,
 struct console {
 	struct chan_end *c_end;
 	struct thread *c_in, *c_out;
+	volatile bool c_closing;	/* the tasks are gone */
 	/* Of the thread that reads: */
 	char c_line[LINE];
 	u_int c_len;
@@ -107,6 +109,11 @@ typed(struct console *c, char byte)
 		c->c_len = 0;
 		task_note_all(NOTE_INTERRUPT);
 		return (true);
+	case CTRL('\\'):
+		echo("\n");
+		c->c_len = 0;
+		monitor_run();
+		return (true);
 	case CTRL('D'):
 		return (c->c_len != 0 && send(c, CHAN_NONBLOCK));
 	case CTRL('U'):
@@ -155,7 +162,8 @@ read_input(void *arg)
 	int byte;
 
 	cons_input_start();
-	while ((byte = cons_getc_catch()) >= 0)
+	/* The monitor takes the signal, so c_closing is set before it comes. */
+	while (!c->c_closing && (byte = cons_getc_catch()) >= 0)
 		if (!(tty ? typed(c, (char)byte) : passed_on(c, (char)byte)))
 			break;
 	(void)chan_ctl(c->c_end, CHAN_SHUT, RIGHT_WRITE, &result);
@@ -198,6 +206,7 @@ void
 console_close(struct console *c)
 {
 	thread_join(c->c_out);
+	c->c_closing = true;
 	thread_signal(c->c_in, 0);
 	thread_join(c->c_in);
 	/* The kernel's next line begins a line: docs/user-mode.md. */

@@ -73,18 +73,16 @@ enter(struct task *t, u_int handle, const struct kref *ref)
 
 /* Contracts of the public functions are in <task/task.h>. */
 int
-handle_init(struct task *t)
+handle_set(struct task *t, u_int handle, const struct kref *ref)
 {
-	const struct kref self = { .ops = &task_ops, .object = t,
-	    .rights = RIGHT_READ | RIGHT_KILL | RIGHT_DUP };
 	int error;
 
 	mtx_lock(&t->t_handles_lock);
 	error = grow(t, FIRST_ROOM);
-	if (error == 0) {
-		enter(t, HANDLE_SELF, &self);
+	if (error == 0)
+		enter(t, handle, ref);
+	if (t->t_handle_hint <= HANDLE_PARENT)
 		t->t_handle_hint = HANDLE_PARENT + 1;
-	}
 	mtx_unlock(&t->t_handles_lock);
 	return (error);
 }
@@ -186,10 +184,6 @@ copy(const struct kref *ref, struct task *to, u_int handle)
 int
 handle_copy_all(struct task *from, struct task *to)
 {
-	struct kref self = { .ops = &task_ops, .object = to,
-	    .rights = RIGHT_READ | RIGHT_KILL | RIGHT_DUP };
-	struct kref parent = { .ops = &task_ops, .object = from,
-	    .rights = RIGHT_READ | RIGHT_KILL | RIGHT_DUP };
 	int error;
 
 	mtx_lock(&from->t_handles_lock);
@@ -200,11 +194,7 @@ handle_copy_all(struct task *from, struct task *to)
 			copy(&from->t_handles[h], to, h);
 	to->t_handle_hint = from->t_handle_hint;
 	mtx_unlock(&from->t_handles_lock);
-	if (error != 0)
-		return (error);
-	enter(to, HANDLE_SELF, &self);
-	copy(&parent, to, HANDLE_PARENT);
-	return (0);
+	return (error);
 }
 
 /* No thread of the task is left, so no entry can come in meanwhile. */

@@ -54,7 +54,7 @@ note_recompute(struct task *t)
 		}
 		atomic_set_32(&ut->u_td->td_ast, 1);
 		thread_signal(ut->u_td, SIGNAL_NOTE);
-		uthread_poke(ut);
+		task_poke(ut);
 	}
 }
 
@@ -71,6 +71,19 @@ task_note(struct task *t, u_int note)
 	t->t_notes |= 1u << note;
 	note_recompute(t);
 	spin_unlock(&t->t_lock);
+}
+
+void
+task_note_all(u_int note)
+{
+	struct task *t;
+	u_int id = 0;
+
+	while ((t = task_next(id)) != NULL) {
+		id = t->t_id;
+		task_note(t, note);
+		task_release(t);
+	}
 }
 
 uint32_t

@@ -193,7 +193,7 @@ run_with_console(struct task *t)
 	struct userframe uf;
 	u_int handle;
 
-	if (handle_init(t) != 0 || (c = console_open(&end)) == NULL)
+	if ((c = console_open(&end)) == NULL)
 		return ("there is no memory for the console");
 	ref.object = end;
 	if (handle_alloc(t, &ref, &handle) != 0) {
@@ -224,7 +224,7 @@ root_run(void)
 		return (EXIT_NOTHING);
 	}
 	time_init();
-	t = task_create(prog);
+	t = task_create(prog, &call_ops);
 	error = t == NULL ? "there is no memory for a task" :
 	    run_with_console(t);
 	if (error == NULL) {

@@ -16,10 +16,13 @@
 #include <sys/types.h>
 #include <sys/lock.h>
 #include <sys/malloc.h>
+#include <sys/pcpu.h>
 #include <sys/sleepq.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <machine/atomic.h>
+#include <machine/hw.h>
+#include <machine/ipi.h>
 #include <task/task.h>
 #include <vm/map/vm_map.h>
 
@@ -61,7 +64,7 @@ list_remove(struct task *t)
 
 /* Makes a task with this address space, which may be NULL: out of memory. */
 static struct task *
-new_task(const char *name, struct vm_map *map)
+new_task(const char *name, struct vm_map *map, const struct user_ops *ops)
 {
 	struct task *t = map != NULL ? kmalloc(sizeof(*t), M_ZERO) : NULL;
 
@@ -74,6 +77,7 @@ new_task(const char *name, struct vm_map *map)
 	mtx_init(&t->t_map_lock, "task's map", RANK_MUTEX);
 	mtx_init(&t->t_handles_lock, "handles", RANK_HANDLES);
 	t->t_map = map;
+	t->t_ops = ops;
 	t->t_refs = 1;
 	t->t_id = task_new_id();
 	snprintf(t->t_name, sizeof(t->t_name), "%s", name);
@@ -81,22 +85,45 @@ new_task(const char *name, struct vm_map *map)
 	return (t);
 }
 
-struct task *
-task_create(const char *name)
+/* What a task may do with itself, and with the one that forked it. */
+static struct kref
+reference_to(struct task *t)
 {
-	return (new_task(name, vm_map_create()));
+	return ((struct kref){ .ops = &task_ops, .object = t,
+	    .rights = RIGHT_READ | RIGHT_KILL | RIGHT_DUP });
 }
 
 struct task *
-task_fork_empty(struct task *t)
+task_create(const char *name, const struct user_ops *ops)
 {
-	struct task *new = new_task(t->t_name, vm_map_fork(t->t_map));
+	struct task *t = new_task(name, vm_map_create(), ops);
+	struct kref self = reference_to(t);
 
-	if (new != NULL) {
-		task_ref(t);
-		new->t_parent = t;
+	if (t == NULL || handle_set(t, HANDLE_SELF, &self) == 0)
+		return (t);
+	task_release(t);
+	return (NULL);
+}
+
+struct task *
+task_copy(struct task *from)
+{
+	struct task *t = new_task(from->t_name, vm_map_fork(from->t_map),
+	    from->t_ops);
+	struct kref self = reference_to(t), parent = reference_to(from);
+
+	if (t == NULL)
+		return (NULL);
+	if (handle_copy_all(from, t) != 0 ||
+	    handle_set(t, HANDLE_SELF, &self) != 0) {
+		task_release(t);
+		return (NULL);
 	}
-	return (new);
+	task_ref(from);
+	t->t_parent = from;
+	task_ref(from);
+	(void)handle_set(t, HANDLE_PARENT, &parent);
+	return (t);
 }
 
 void
@@ -161,7 +188,7 @@ task_dismantle(struct task *t)
  * A sleeper of task_wait() and one of CALL_WAIT look at t_ended under t_lock,
  * after they are on their queue or list: each sees it set, or is woken here.
  */
-void
+struct task *
 task_ended(struct task *t)
 {
 	struct task *parent = t->t_parent;
@@ -172,10 +199,7 @@ task_ended(struct task *t)
 	sleepq_wakeup(t);
 	t->t_parent = NULL;
 	spin_unlock(&t->t_lock);
-	if (parent != NULL) {
-		task_note(parent, NOTE_CHILD);
-		task_release(parent);
-	}
+	return (parent);
 }
 
 struct task *
@@ -228,7 +252,7 @@ task_end(struct task *t, uint32_t status)
 			continue;
 		atomic_set_32(&ut->u_td->td_ast, 1);
 		thread_signal(ut->u_td, SIGNAL_END);
-		uthread_poke(ut);
+		task_poke(ut);
 	}
 	spin_unlock(&t->t_lock);
 }
@@ -248,16 +272,14 @@ task_end_all(const struct task *but, uint32_t status)
 }
 
 void
-task_note_all(u_int note)
+task_poke(struct uthread *ut)
 {
-	struct task *t;
-	u_int id = 0;
+	struct thread *td = ut->u_td;
+	u_int cpu = td->td_cpu;
 
-	while ((t = task_next(id)) != NULL) {
-		id = t->t_id;
-		task_note(t, note);
-		task_release(t);
-	}
+	/* A CPU that is wrong by now has returned to ring 3 since, or will. */
+	if (td->td_state == TDS_RUNNING && cpu != curcpu_id())
+		hw_send_ipi(cpu, IPI_RESCHED);
 }
 
 bool
@@ -282,7 +304,7 @@ task_wait(struct task *t, uint32_t *status)
 		error = sleepq_wait_spin(t, &t->t_lock, "task",
 		    SLEEP_CATCH | SLEEP_LONG, 0);
 	spin_unlock(&t->t_lock);
-	uthread_bury();
+	dead_bury();
 	return (task_status(t, status));
 }
 

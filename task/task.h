@@ -52,6 +52,7 @@ struct task {
 	struct spinlock t_lock;		/* RANK_TASK */
 	volatile uint32_t t_refs;	/* (a) handles, threads, lookups */
 	u_int t_id;
+	const struct user_ops *t_ops;	/* what its threads call */
 	char t_name[TASK_NAMELEN];
 	struct mtx t_map_lock;		/* RANK_MUTEX: t_map against its end */
 	struct vm_map *t_map;		/* its threads use it without a lock */
@@ -72,20 +73,17 @@ struct task {
 };
 
 extern const struct kobject_ops task_ops, vm_object_ops;
-extern const struct user_ops task_user_ops;	/* syscall.c */
+extern const struct user_ops call_ops;	/* syscall.c: for task_create() */
 
 /*
- * task_create: makes a task without threads and handles, with an empty address
- * space and one reference, the caller's.  NULL if out of memory.  Thread
- * context, sleeps.
+ * task_create: makes a task without threads, with an empty address space, one
+ * handle, HANDLE_SELF, and one reference, the caller's.  `ops' is what its
+ * threads call.  NULL if out of memory.  Thread context, sleeps.
+ * task_copy: makes a task with a copy of the address space and the handles of
+ * `from', which is its parent.
  */
-struct task *task_create(const char *name);
-
-/*
- * task_fork_empty: makes a task with a copy of the address space of t, which is
- * its parent, and without threads and handles.
- */
-struct task *task_fork_empty(struct task *t);
+struct task *task_create(const char *name, const struct user_ops *ops);
+struct task *task_copy(struct task *from);
 
 /*
  * task_ref, task_release: add and drop a reference.  The last one frees the
@@ -115,12 +113,8 @@ u_int	task_new_id(void);
  */
 void	task_end(struct task *t, uint32_t status);
 
-/*
- * task_end_all: ends every task but `but', which may be NULL.
- * task_note_all: gives every task a note.  Thread context; may sleep.
- */
+/* task_end_all: ends every task but `but', which may be NULL. */
 void	task_end_all(const struct task *but, uint32_t status);
-void	task_note_all(u_int note);
 
 /*
  * task_wait: sleeps until the task has ended and returns true, or false if a
@@ -132,8 +126,25 @@ bool	task_status(struct task *t, uint32_t *status);
 
 /* task_dismantle: frees what a task without threads has.  For uthread.c. */
 void	task_dismantle(struct task *t);
-/* task_ended: tells all that wait for the end of t, which it is. */
-void	task_ended(struct task *t);
+/*
+ * task_ended: tells those that wait for the end of t that it has come, and
+ * returns its parent, with the reference that t had, or NULL.
+ */
+struct task *task_ended(struct task *t);
+
+/*
+ * task_poke: makes a thread look at td_ast soon, if it is in ring 3 on another
+ * CPU.  t_lock held.
+ */
+void	task_poke(struct uthread *ut);
+
+/*
+ * dead_add: puts the calling thread on the list of those that have ended; it
+ * only calls thread_exit() after that, with its task's reference.  dead_bury:
+ * frees those on the list.  Thread context, sleeps.
+ */
+void	dead_add(struct uthread *ut);
+void	dead_bury(void);
 
 static inline struct uthread *
 curuthread(void)
@@ -149,25 +160,13 @@ curtask(void)
 
 /* Threads of tasks: task/uthread.c. */
 
-/*
- * uthread_new: makes a thread that will start in ring 3 with these registers.
- * NULL if out of memory.  uthread_start: starts it in its task, and sets its
- * number; it is the task's from then on, else the caller still owns it.  0,
- * ENOMEM, ENOBUFS: too many threads, EINTR: the task is ending.  Thread context.
- */
-struct uthread *uthread_new(struct task *t, const struct userframe *uf,
-	    uint32_t tls, uint32_t block, uint32_t upcall);
-int	uthread_start(struct uthread *ut, u_int *id);
-void	uthread_free(struct uthread *ut);
-
 /* uthread_exit: ends the calling thread, which holds nothing. */
 void	uthread_exit(void) __attribute__((__noreturn__));
 
-/* uthread_bury: frees threads that have ended.  Thread context, sleeps. */
-void	uthread_bury(void);
-
 /*
- * task_thread: uthread_new() and uthread_start(); *id is the thread's number.
+ * task_thread: makes and starts a thread of a task, which begins in ring 3 with
+ * these registers; *id is its number.  0, ENOMEM, ENOBUFS: too many threads,
+ * EINTR: the task is ending.  Thread context.
  * task_fork: a task like that of the calling thread, in which a thread returns
  * 0 from the call that this one makes; *child has a reference.  0, ENOMEM.
  */
@@ -177,8 +176,12 @@ int	task_fork(struct userframe *uf, struct task **child);
 
 /* Notes and upcalls: task/note.c. */
 
-/* task_note: gives a task a note, 1 to 31.  Any context but NMI. */
+/*
+ * task_note: gives a task a note, 1 to 31.  Any context but NMI.
+ * task_note_all: gives it to every task.  Thread context, may sleep.
+ */
 void	task_note(struct task *t, u_int note);
+void	task_note_all(u_int note);
 
 /* note_recompute: after a change of notes, masks, threads.  t_lock held. */
 void	note_recompute(struct task *t);
@@ -203,12 +206,6 @@ void	note_deliver(struct userframe *uf);
 bool	upcall(struct userframe *uf, u_int reason, uint32_t arg);
 
 /*
- * uthread_poke: makes a thread look at td_ast soon, if it is in ring 3 on
- * another CPU.  t_lock held.
- */
-void	uthread_poke(struct uthread *ut);
-
-/*
  * trap.c: an exception in ring 3; and the name of a vector, for messages.
  */
 void	task_exception(struct userframe *uf, vm_offset_t va);
@@ -223,11 +220,12 @@ const char *task_fault_name(u_int vector);
  * handle_get: finds what a handle names; *ref has a reference for the caller.
  * ops: of what kind it must be, or NULL.  0, EBADF, EPERM.
  * handle_close: 0, EBADF, or EPERM for HANDLE_SELF.
- * handle_copy_all: gives a new task without handles those of another, and its
- * own HANDLE_SELF and HANDLE_PARENT.  0, ENOMEM.
- * handle_init: gives a new task HANDLE_SELF only.
+ * handle_copy_all: gives a new task without handles those of another, but for
+ * HANDLE_SELF and HANDLE_PARENT.  0, ENOMEM.
+ * handle_set: enters a reference, which becomes the table's, at a number that is
+ * free; of HANDLE_SELF it holds none.  For new tasks.  0, ENOMEM.
  */
-int	handle_init(struct task *t);
+int	handle_set(struct task *t, u_int handle, const struct kref *ref);
 int	handle_alloc(struct task *t, const struct kref *ref, u_int *handle);
 int	handle_get(struct task *t, u_int handle, const struct kobject_ops *ops,
 	    u_int rights, struct kref *ref);

@@ -8,12 +8,7 @@
  * and ends only where it is about to return to ring 3, so that it holds
  * nothing.  The last one takes its task apart.
  *
- * A kernel thread is freed by thread_join(), which another thread must call.
- * One that ends puts itself on the list `dead', after it has joined those that
- * it finds there; task_wait() empties the list as well.  So there are never
- * more of them than CPUs, and a task's waiter finds its threads gone.
- *
- * Invariant: a thread is on its task's list from uthread_start() until it
+ * Invariant: a thread is on its task's list from its start until it
  * ends, and is not joined as long as it is.
  */
 
@@ -21,31 +16,24 @@
 #include <sys/errno.h>
 #include <sys/lock.h>
 #include <sys/malloc.h>
-#include <sys/pcpu.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <machine/atomic.h>
 #include <machine/desc.h>
-#include <machine/hw.h>
-#include <machine/ipi.h>
 #include <machine/user.h>
 #include <task/task.h>
 #include <vm/map/vm_map.h>
 
-static struct spinlock dead_lock =
-    SPINLOCK_INITIALIZER("dead threads", RANK_TASK);
-static struct uthread *dead;		/* by u_next */
-
-/* Contracts of the public functions are in <task/task.h>. */
-struct uthread *
-uthread_new(struct task *t, const struct userframe *uf, uint32_t tls,
+/* Makes a thread, which does not run yet; NULL if out of memory. */
+static struct uthread *
+new_uthread(struct task *t, const struct userframe *uf, uint32_t tls,
     uint32_t block, uint32_t entry)
 {
 	struct uthread *ut = kmalloc(sizeof(*ut), M_ZERO);
 
 	if (ut == NULL)
 		return (NULL);
-	ut->u_user.ops = &task_user_ops;
+	ut->u_user.ops = t->t_ops;
 	ut->u_user.pmap = t->t_map->vm_pmap;
 	ut->u_user.tls_base = tls;
 	ut->u_user.block_base = block;
@@ -56,12 +44,6 @@ uthread_new(struct task *t, const struct userframe *uf, uint32_t tls,
 	ut->u_upcall = entry;
 	ut->u_start = *uf;
 	return (ut);
-}
-
-void
-uthread_free(struct uthread *ut)
-{
-	kfree(ut);
 }
 
 /* The first function of the kernel thread. */
@@ -129,8 +111,12 @@ list_remove(struct uthread *ut)
 	return (last);
 }
 
-int
-uthread_start(struct uthread *ut, u_int *id)
+/*
+ * Starts a thread, which is its task's from then on; if that fails, the caller
+ * still owns it.
+ */
+static int
+start_uthread(struct uthread *ut, u_int *id)
 {
 	struct task *t = ut->u_task;
 	char name[THREAD_NAMELEN];
@@ -150,23 +136,9 @@ uthread_start(struct uthread *ut, u_int *id)
 	return (ENOMEM);
 }
 
-void
-uthread_bury(void)
-{
-	struct uthread *ut, *next;
-
-	spin_lock(&dead_lock);
-	ut = dead;
-	dead = NULL;
-	spin_unlock(&dead_lock);
-	for (; ut != NULL; ut = next) {
-		next = ut->u_next;
-		thread_join(ut->u_td);
-		uthread_free(ut);
-	}
-}
-
 /*
+ * Contracts of the public functions are in <task/task.h>.
+ *
  * The thread is on the list of the dead before its task's end is told, so that
  * the waiter finds it there and joins it, which waits for thread_exit().
  */
@@ -174,48 +146,36 @@ void
 uthread_exit(void)
 {
 	struct uthread *ut = curuthread();
-	struct task *t = ut->u_task;
+	struct task *t = ut->u_task, *parent;
 	bool last;
 
 	/* From here on it is a thread of the kernel, in the kernel's tables. */
 	user_attach(NULL);
-	uthread_bury();
+	dead_bury();
 	last = list_remove(ut);
 	if (last)
 		task_dismantle(t);
-	spin_lock(&dead_lock);
-	ut->u_next = dead;
-	dead = ut;
-	spin_unlock(&dead_lock);
-	if (last)
-		task_ended(t);
+	dead_add(ut);
+	if (last && (parent = task_ended(t)) != NULL) {
+		task_note(parent, NOTE_CHILD);
+		task_release(parent);
+	}
 	task_release(t);
 	thread_exit();
-}
-
-void
-uthread_poke(struct uthread *ut)
-{
-	struct thread *td = ut->u_td;
-	u_int cpu = td->td_cpu;
-
-	/* A CPU that is wrong by now has returned to ring 3 since, or will. */
-	if (td->td_state == TDS_RUNNING && cpu != curcpu_id())
-		hw_send_ipi(cpu, IPI_RESCHED);
 }
 
 int
 task_thread(struct task *t, const struct userframe *uf, uint32_t tls,
     uint32_t block, uint32_t entry, u_int *id)
 {
-	struct uthread *ut = uthread_new(t, uf, tls, block, entry);
+	struct uthread *ut = new_uthread(t, uf, tls, block, entry);
 	int error;
 
 	if (ut == NULL)
 		return (ENOMEM);
-	error = uthread_start(ut, id);
+	error = start_uthread(ut, id);
 	if (error != 0)
-		uthread_free(ut);
+		kfree(ut);
 	return (error);
 }
 
@@ -240,14 +200,14 @@ fork_thread(struct userframe *uf, struct task *child)
 
 	start.tf.eax = 0;
 	start.tf.ebx = child->t_id;
-	ut = uthread_new(child, &start, me->u_user.tls_base, me->u_block,
+	ut = new_uthread(child, &start, me->u_user.tls_base, me->u_block,
 	    me->u_upcall);
 	if (ut == NULL)
 		return (ENOMEM);
 	copy_state(me, ut);
-	error = uthread_start(ut, &id);
+	error = start_uthread(ut, &id);
 	if (error != 0)
-		uthread_free(ut);
+		kfree(ut);
 	return (error);
 }
 
@@ -257,12 +217,10 @@ task_fork(struct userframe *uf, struct task **child)
 	struct task *t = curtask(), *new;
 	int error;
 
-	new = task_fork_empty(t);
+	new = task_copy(t);
 	if (new == NULL)
 		return (ENOMEM);
-	error = handle_copy_all(t, new);
-	if (error == 0)
-		error = fork_thread(uf, new);
+	error = fork_thread(uf, new);
 	if (error != 0)
 		task_release(new);
 	else

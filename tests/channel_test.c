@@ -9,161 +9,19 @@
  */
 
 #include <sys/types.h>
-#include <sys/errno.h>
 #include <sys/pcpu.h>
 #include <sys/sched.h>
 #include <sys/sleepq.h>
-#include <sys/systm.h>
 #include <sys/test.h>
 #include <sys/thread.h>
-#include <sys/timeout.h>
-#include <sys/uio.h>
 #include <machine/atomic.h>
 #include <ipc/channel.h>
 #include <ipc/mbuf.h>
+#include "channel_help.h"
 
 #define	BUFSIZE		131072u
 
 static uint8_t out_buf[BUFSIZE], in_buf[BUFSIZE];
-
-/* --- calls with kernel memory --- */
-
-static struct uio
-uio_of(const void *p, u_int n, enum uio_rw rw)
-{
-	return ((struct uio){ .uio_base = (vm_offset_t)p, .uio_resid = n,
-	    .uio_rw = rw });
-}
-
-/* Writes, and returns how many bytes, or minus an error. */
-static int
-put_flags(struct chan_end *e, const void *p, u_int n, u_int flags)
-{
-	struct uio uio = uio_of(p, n, UIO_WRITE);
-	int error = chan_write(e, &uio, flags, NULL, 0);
-
-	return (error != 0 ? -error : (int)(n - uio.uio_resid));
-}
-
-static int
-put(struct chan_end *e, const void *p, u_int n)
-{
-	return (put_flags(e, p, n, 0));
-}
-
-static int
-get_flags(struct chan_end *e, void *p, u_int n, u_int flags)
-{
-	struct uio uio = uio_of(p, n, UIO_READ);
-	u_int nrefs = 0;
-	int error = chan_read(e, &uio, flags, NULL, &nrefs);
-
-	return (error != 0 ? -error : (int)(n - uio.uio_resid));
-}
-
-static int
-get(struct chan_end *e, void *p, u_int n)
-{
-	return (get_flags(e, p, n, 0));
-}
-
-static void
-make(u_int kind, struct chan_end *ends[2])
-{
-	EXPECT_EQ(chan_create(kind, ends), 0);
-}
-
-static void
-close_both(struct chan_end *ends[2])
-{
-	chan_end_release(ends[0]);
-	chan_end_release(ends[1]);
-}
-
-static u_int
-queued(struct chan_end *e)
-{
-	u_int n;
-
-	EXPECT_EQ(chan_ctl(e, CHAN_QUEUED, 0, &n), 0);
-	return (n);
-}
-
-static int
-ctl(struct chan_end *e, u_int op, u_int arg)
-{
-	u_int result;
-
-	return (chan_ctl(e, op, arg, &result));
-}
-
-static u_int
-poll(struct chan_end *e)
-{
-	return (chan_end_ops.poll(e, NULL));
-}
-
-/* The byte of a stream at a place. */
-static uint8_t
-byte_at(u_int i)
-{
-	return ((uint8_t)(i * 2654435761u >> 24));
-}
-
-static void
-fill(uint8_t *p, u_int from, u_int n)
-{
-	for (u_int i = 0; i < n; i++)
-		p[i] = byte_at(from + i);
-}
-
-static u_int
-wrong_bytes(const uint8_t *p, u_int from, u_int n)
-{
-	u_int wrong = 0;
-
-	for (u_int i = 0; i < n; i++)
-		wrong += p[i] != byte_at(from + i);
-	return (wrong);
-}
-
-/* --- a thread of a test --- */
-
-struct helper {
-	struct chan_end *end, *end2;
-	u_int n;
-	volatile int result;
-	struct thread *td;
-	volatile uint32_t done;
-};
-
-static void
-start(struct helper *h, void (*fn)(void *), struct chan_end *end, u_int n)
-{
-	*h = (struct helper){ .end = end, .n = n };
-	h->td = thread_create(fn, h, "channel test");
-	EXPECT(h->td != NULL);
-}
-
-static int
-finish(struct helper *h)
-{
-	thread_join(h->td);
-	return (h->result);
-}
-
-/* Waits until a thread sleeps for this reason. */
-static void
-until_sleeping(struct helper *h, const char *wmesg)
-{
-	for (u_int i = 0; i < 5000; i++) {
-		if (h->td->td_wchan != NULL &&
-		    strcmp(h->td->td_wmesg, wmesg) == 0)
-			return;
-		(void)thread_sleep_ms(1, 0);
-	}
-	EXPECT_EQ(strcmp(wmesg, "never slept"), 0);
-}
 
 static void
 thread_get(void *arg)
@@ -248,17 +106,17 @@ TEST(both_ways, "channel.the_two_directions_are_apart")
 
 TEST(small, "channel.small_writes_share_mbufs")
 {
-	u_int before = m_count(), n = 10000;
+	u_int before = m_inuse(), n = 10000;
 	struct chan_end *ends[2];
 
 	make(CHAN_STREAM, ends);
 	fill(out_buf, 0, n);
 	for (u_int i = 0; i < n; i++)
 		EXPECT_EQ(put(ends[0], out_buf + i, 1), 1);
-	EXPECT(m_count() - before <= n / MLEN + 1);
+	EXPECT(m_inuse() - before <= n / MLEN + 1);
 	EXPECT_EQ(get(ends[1], in_buf, BUFSIZE), n);
 	EXPECT_EQ(wrong_bytes(in_buf, 0, n), 0);
-	EXPECT_EQ(m_count(), before);
+	EXPECT_EQ(m_inuse(), before);
 	close_both(ends);
 }
 
@@ -404,7 +262,7 @@ TEST(shut, "channel.each_direction_can_be_shut")
 	EXPECT_EQ(ctl(ends[0], CHAN_SHUT, RIGHT_READ), 0);
 	EXPECT_EQ(finish(&writer), -EPIPE);
 	EXPECT_EQ(get(ends[0], in_buf, 10), 0);
-	EXPECT_EQ(m_count(), 0);
+	EXPECT_EQ(m_inuse(), 0);
 	close_both(ends);
 }
 
@@ -732,11 +590,11 @@ TEST(circle, "channel.no_end_is_held_by_its_own_queue")
 	EXPECT_EQ(send_end(b[0], a[1]), EDEADLK);
 	EXPECT_EQ(send_end(c[0], a[1]), EDEADLK);
 	EXPECT_EQ(send_end(c[0], b[0]), 0);
-	EXPECT_EQ(m_count(), 6);
+	EXPECT_EQ(m_inuse(), 6);
 	close_both(a);
 	close_both(b);
 	close_both(c);
-	EXPECT_EQ(m_count(), 0);
+	EXPECT_EQ(m_inuse(), 0);
 }
 
 #define	CHAIN	2000u
@@ -755,9 +613,9 @@ TEST(chain, "channel.a_long_chain_of_channels_closes")
 		chan_end_release(last[0]);
 		last[0] = next[0];
 	}
-	EXPECT_EQ(m_count(), 2 * CHAIN);
+	EXPECT_EQ(m_inuse(), 2 * CHAIN);
 	chan_end_release(first[1]);
-	EXPECT_EQ(m_count(), 0);
+	EXPECT_EQ(m_inuse(), 0);
 	EXPECT_EQ(put(last[0], "x", 1), -EPIPE);
 	chan_end_release(last[0]);
 }

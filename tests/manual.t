@@ -28,7 +28,7 @@ result()
 # ...
 declared()
 {
-	find boot arch kern vm sf_buf tests/*.c tests/digest tests/bench \
+	find boot arch kern vm sf_buf ipc task tests/*.c tests/digest tests/bench \
 	    -name '*.c' -exec cat {} + |
 	    tr '\n' ' ' | grep -oE "$1\\([a-z0-9_]+,[ 	]*\"[^\"]+\"" |
 	    sed 's/.*"\(.*\)"/\1/' | sort

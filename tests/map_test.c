@@ -531,8 +531,7 @@ TEST(wrap, "map.ranges_that_wrap_or_leave_user_space_are_refused")
 		EXPECT_EQ(vm_map_remove(map, va, bad_ranges[i].size), EINVAL);
 		EXPECT_EQ(vm_map_protect(map, va, bad_ranges[i].size, 0),
 		    EINVAL);
-		if (va % PAGE_SIZE == 0 && bad_ranges[i].size != 0 &&
-		    va != BASE)
+		if (bad_ranges[i].size != 0 && va != BASE + 1)
 			EXPECT_EQ(vm_borrow(map, va, bad_ranges[i].size,
 			    PROT_READ, pages, 4), -EFAULT);
 	}
@@ -944,8 +943,169 @@ TEST(charge, "map.a_task_has_no_more_pages_than_it_may")
 	a->vm_charge->vc_max = 2;
 	EXPECT(vm_map_fork(a) == NULL);
 	EXPECT_EQ(vm_map_audit(a), 0);
+	/* A region without pages, of an object that has some elsewhere. */
+	a->vm_charge->vc_max = 8;
+	EXPECT_EQ(vm_map_protect(a, PG(6), PAGE_SIZE, PROT_READ), 0);
+	b = vm_map_fork(a);
+	EXPECT_EQ(b->vm_charge->vc_pages, 3);
+	check_and_destroy(b);
 	EXPECT_EQ(user_read(a, PG(3)), 3);
 	check_and_destroy(a);
+}
+
+/* --- threads --- */
+
+#define	WORKERS		8u
+#define	SLOTS_MAX	256u
+
+static struct {
+	struct vm_map *map;
+	struct vm_object *ob;
+	volatile uint32_t stop, bad;
+	uint32_t seed;
+} work;
+
+static void
+run_workers(void (*fn)(void *), void (*meanwhile)(void))
+{
+	static u_int number[WORKERS];
+	struct thread *td[WORKERS];
+
+	work.stop = work.bad = 0;
+	work.seed = test_seed();
+	for (u_int i = 0; i < WORKERS; i++) {
+		number[i] = i;
+		td[i] = thread_create(fn, &number[i], "worker");
+		EXPECT(td[i] != NULL);
+	}
+	meanwhile();
+	atomic_store_rel_32(&work.stop, 1);
+	for (u_int i = 0; i < WORKERS; i++)
+		if (td[i] != NULL)
+			thread_join(td[i]);
+	EXPECT_EQ(work.bad, 0);
+}
+
+static void
+nothing(void)
+{
+}
+
+/* From page to page, which takes two sf_bufs, of which there may be four. */
+static void
+move_pages_often(void *arg)
+{
+	u_int me = *(u_int *)arg;
+	struct uio uio;
+
+	for (u_int i = 0; i < 200; i++) {
+		uio = uio_of(work.map, PG(2 * me) + 8 * i, 100, UIO_READ);
+		if (vm_object_io(work.ob, me * PAGE_SIZE + 4 * i, &uio) != 0 ||
+		    uio.uio_resid != 0)
+			atomic_fetchadd_32(&work.bad, 1);
+		uio = uio_of(work.map, PG(2 * me) + 8 * i, 100, UIO_WRITE);
+		if (vm_object_io(work.ob, me * PAGE_SIZE + 4 * i, &uio) != 0 ||
+		    uio.uio_resid != 0)
+			atomic_fetchadd_32(&work.bad, 1);
+	}
+}
+
+/* Takes all slots but two, if they are few; returns how many it took. */
+static u_int
+take_slots(struct sf_buf *sf[])
+{
+	u_int n = 0;
+
+	while (nsfbufs <= SLOTS_MAX && n < nsfbufs - 2) {
+		sf[n] = sf_buf_alloc(vm_page_alloc_held(), 0);
+		n++;
+	}
+	return (n);
+}
+
+TEST(pairs, "uio.threads_that_need_two_mappings_do_not_block_each_other")
+{
+	struct sf_buf *sf[SLOTS_MAX];
+	u_int n = take_slots(sf);
+	struct vm_page *m;
+
+	work.map = map_with(2 * WORKERS, RW);
+	work.ob = vm_object_create(WORKERS, NULL);
+	run_workers(move_pages_often, nothing);
+	while (n-- > 0) {
+		m = sf_buf_page(sf[n]);
+		sf_buf_free(sf[n]);
+		vm_page_drop(m);
+	}
+	vm_object_release(work.ob);
+	check_and_destroy(work.map);
+}
+
+/*
+ * Each thread counts up in its own two pages of one region, by all ways there
+ * are, while rights, pages and the region's borders change.
+ */
+static void
+count_up(void *arg)
+{
+	vm_offset_t va = PG(2 * *(u_int *)arg);
+	uint32_t rng = work.seed + *(u_int *)arg, word, seen;
+	struct uio uio;
+	int error;
+
+	for (word = 1; !atomic_load_acq_32(&work.stop); word++) {
+		if (test_random(&rng) % 2 == 0) {
+			error = user_access(work.map, va, true, &word);
+		} else {
+			uio = uio_of(work.map, va, 4, UIO_READ);
+			error = uiomove(&word, 4, &uio);
+		}
+		if (error == 0 && test_random(&rng) % 8 == 0)
+			error = vm_map_protect(work.map, va, PAGE_SIZE,
+			    PROT_READ);
+		if (error == 0)
+			error = user_access(work.map, va, false, &seen);
+		if (error != 0 || seen != word)
+			atomic_fetchadd_32(&work.bad, 1);
+		error = vm_map_protect(work.map, va, PAGE_SIZE, RW);
+		if (error == 0 && test_random(&rng) % 8 == 0) {
+			va ^= PAGE_SIZE;
+			error = vm_map_insert(work.map, NULL, 0, &va, PAGE_SIZE,
+			    RW | MAP_FIXED, RW);
+		}
+		if (error != 0)
+			atomic_fetchadd_32(&work.bad, 1);
+	}
+}
+
+/* No page of a child changes; each is the parent's of one moment. */
+static void
+fork_and_send(void)
+{
+	uint32_t was[2 * WORKERS];
+	struct vm_region *r;
+	struct vm_page *m;
+	struct vm_map *child;
+
+	for (u_int n = 0; n < 40; n++) {
+		child = vm_map_fork(work.map);
+		for (u_int i = 0; i < 2 * WORKERS; i++)
+			was[i] = user_read(child, PG(i));
+		r = region_find(child, PG(n % (2 * WORKERS)));
+		EXPECT_EQ(vm_object_send_page(r->r_object, 0, &m), 0);
+		vm_page_drop(m);
+		for (u_int i = 0; i < 2 * WORKERS; i++)
+			EXPECT_EQ(user_read(child, PG(i)), was[i]);
+		EXPECT_EQ(vm_map_audit(work.map), 0);
+		check_and_destroy(child);
+	}
+}
+
+TEST(threads, "map.threads_and_children_keep_what_they_wrote")
+{
+	work.map = map_with(2 * WORKERS, RW);
+	run_workers(count_up, fork_and_send);
+	check_and_destroy(work.map);
 }
 
 /* --- all of it at random --- */

@@ -30,7 +30,8 @@
 #define	TABLE_SIZE	0x200000u
 #define	CR4_SMAP	0x00200000u
 #define	CREATES		1000u
-#define	LIMIT_MS	20000u
+#define	LIMIT_MS	5000u
+#define	EXHAUST_MAX	32768u	/* pages */
 
 static struct vm_page *
 page_with(uint32_t word)
@@ -216,16 +217,16 @@ TEST(cycles, "space.a_thousand_address_spaces_leave_nothing")
 /*
  * --- TLBs ---
  *
- * QEMU keeps a stale translation until its CPU flushes.  So another CPU reads an
- * address, which primes its TLB; here the frame is taken away, and another one
- * put in its place; then that CPU reads again.  In between its interrupts are
- * off, so that no tick flushes; but while it runs a thread of the address space
- * it serves requests, as a CPU does that waits for a spin lock.
+ * QEMU keeps a stale translation until its CPU flushes.  So another CPU reads
+ * an address, which primes its TLB; here the frame is taken away, and another
+ * one put in its place; then that CPU reads again.  In between its interrupts
+ * are off, so that no tick flushes; but while it runs a thread of the address
+ * space it serves requests, as a CPU does that waits for a spin lock.
  */
 
 struct guest {
 	struct pmap *pm;
-	bool stays;			/* runs pm in between; else it is lazy */
+	bool stays;			/* runs pm in between, too */
 	volatile uint32_t step;		/* 1: primed  2: go on  3: done */
 	uint32_t first, second;		/* what it read */
 	uint64_t asked;			/* requests that it got in between */
@@ -264,6 +265,7 @@ be_guest(void *arg)
 	pmap_activate(g->pm);
 	g->second = look(VA);
 	pmap_activate(NULL);
+	tlb_switch(NULL);
 	intr_restore(flags);
 	g->step = 3;
 }
@@ -441,6 +443,7 @@ stay(void *arg)
 	g->kept = curpcpu()->pc_pmap == g->pm;
 	tlb_flush_here();
 	g->second = hw_read_cr3() == kern_cr3 && curpcpu()->pc_pmap == NULL;
+	tlb_switch(NULL);		/* if that failed */
 	intr_restore(flags);
 	g->step = 3;
 }
@@ -506,6 +509,13 @@ TEST(table_waits, "space.a_table_that_is_given_back_waits_for_a_flush")
 }
 
 static void
+leave(void *arg)
+{
+	(void)arg;
+	tlb_switch(NULL);
+}
+
+static void
 visit_lazily(void *arg)
 {
 	(void)visit(arg, VA);
@@ -526,11 +536,96 @@ TEST(idle, "space.an_idle_cpu_has_the_kernels_tables")
 	    !deadline_lasted(&limit, LIMIT_MS))
 		(void)thread_sleep_ms(1, 0);
 	EXPECT(pc->pc_pmap == NULL);
+	smp_call(pc->pc_cpuid, leave, NULL);	/* if that failed */
 	pmap_destroy(pm);
 	page_gone(m);
 }
 
+/* --- several threads at once --- */
+
+/*
+ * Each CPU has every NTH page of the same tables, which come and go under all
+ * of them.
+ */
+struct crowd {
+	struct pmap *pm;
+	struct vm_page *m;
+	volatile uint32_t left;		/* rounds that are still to do */
+};
+
+#define	CROWD_PAGES	(2 * TABLE_SIZE / PAGE_SIZE)
+
+static void
+be_crowd(void *arg)
+{
+	struct crowd *c = arg;
+	uint32_t rng = test_seed() + curcpu_id();
+	vm_paddr_t pa = VM_PAGE_TO_PHYS(c->m);
+	u_int page, me = curcpu_id(), errors = 0;
+	vm_offset_t va;
+
+	while ((int32_t)atomic_fetchadd_32(&c->left, -1u) > 0) {
+		page = test_random(&rng) % (CROWD_PAGES / mp_ncpus);
+		va = VA + (page * mp_ncpus + me) * PAGE_SIZE;
+		switch (test_random(&rng) % 4) {
+		case 0:
+			errors += pmap_enter(c->pm, va, pa, PMAP_WRITE) != 0;
+			errors += (pmap_extract(c->pm, va) & PG_RW) == 0;
+			break;
+		case 1:
+			(void)pmap_protect(c->pm, va, va + PAGE_SIZE, 0);
+			errors += (pmap_extract(c->pm, va) & PG_RW) != 0;
+			break;
+		default:
+			(void)pmap_remove(c->pm, va, va + PAGE_SIZE);
+			errors += pmap_extract(c->pm, va) != 0;
+		}
+	}
+	EXPECT_EQ(errors, 0);
+}
+
+TEST(crowd, "space.cpus_enter_and_remove_in_the_same_tables")
+{
+	struct crowd c = { .pm = pmap_create(), .m = page_with(1),
+	    .left = 20000 };
+
+	run_on_all_cpus(be_crowd, &c);
+	EXPECT_EQ(pmap_user_audit(c.pm), 0);
+	(void)pmap_remove(c.pm, 0, USER_END);
+	EXPECT_EQ(c.pm->pm_tables, 0);
+	pmap_destroy(c.pm);
+	page_gone(c.m);
+}
+
+/* Each CPU enters the first page of a table again and again, all at once. */
+static void
+be_first(void *arg)
+{
+	struct crowd *c = arg;
+	vm_offset_t va = VA + curcpu_id() * PAGE_SIZE;
+	u_int errors = 0;
+
+	while ((int32_t)atomic_fetchadd_32(&c->left, -1u) > 0) {
+		errors += pmap_enter(c->pm, va, VM_PAGE_TO_PHYS(c->m), 0) != 0;
+		(void)pmap_remove(c->pm, va, va + PAGE_SIZE);
+	}
+	EXPECT_EQ(errors, 0);
+}
+
+TEST(race, "space.cpus_that_make_the_same_table_leave_one")
+{
+	struct crowd c = { .pm = pmap_create(), .m = page_with(1),
+	    .left = 20000 };
+
+	run_on_all_cpus(be_first, &c);
+	EXPECT_EQ(c.pm->pm_tables, 0);
+	EXPECT_EQ(pmap_user_audit(c.pm), 0);
+	pmap_destroy(c.pm);
+	page_gone(c.m);
+}
+
 /* --- memory runs out --- */
+
 
 TEST(no_memory, "space.no_page_for_a_table_is_an_error")
 {
@@ -538,6 +633,12 @@ TEST(no_memory, "space.no_page_for_a_table_is_an_error")
 	struct vm_page *m = page_with(1), *all = NULL, *p;
 	u_int before = pm->pm_tables;
 
+	if (vm_page_zone_free(VM_ZONE_DIRECT) > EXHAUST_MAX) {
+		test_skip("it would take long: the direct map is large");
+		pmap_destroy(pm);
+		page_gone(m);
+		return;
+	}
 	while ((p = vm_page_alloc(VM_ALLOC_DIRECT)) != NULL) {
 		p->next = all == NULL ? VM_PAGE_NONE : vm_page_index(all);
 		all = p;

@@ -74,12 +74,11 @@ make_task(void)
 	bool good;
 
 	time_init();
-	t = task_create("test");
+	t = task_create("test", &call_ops);
 	EXPECT(t != NULL);
 	if (t == NULL)
 		return (NULL);
-	good = handle_init(t) == 0 &&
-	    image_memory(t, PROG_TEXT, (vm_size_t)(prog_end - prog_start),
+	good = image_memory(t, PROG_TEXT, (vm_size_t)(prog_end - prog_start),
 	    PROT_READ | PROT_EXEC, prog_start,
 	    (size_t)(prog_end - prog_start)) == 0 &&
 	    image_memory(t, PROG_DATA, PAGE_SIZE, PROT_READ | PROT_WRITE,

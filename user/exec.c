@@ -34,6 +34,7 @@ struct request {
 #define	STRINGS_MAX	(EXEC_SIZE - sizeof(struct request))
 
 static uint8_t head[ELF_HEAD];
+static volatile uint32_t busy;		/* a thread is in execve() */
 
 static int
 request_begin(void)
@@ -146,6 +147,8 @@ load(const struct elf_image *img)
 			return (r);
 	}
 	proc.brk_low = proc.brk = proc.brk_high = round_page(img->end);
+	proc.map_top = PROGRAM_HIGH - STACK_SIZE - PAGE_SIZE -
+	    (random32() & 0xfff) * PAGE_SIZE;
 	return (map(0, PROGRAM_HIGH - STACK_SIZE, PROGRAM_HIGH, 0,
 	    PROT_READ | PROT_WRITE));
 }
@@ -269,11 +272,25 @@ replace(void)
 	r.esp = build_stack();
 	r.eip = req->image.entry;
 	request_end();
+	busy = 0;
 	fpu_restore(fpu_initial);
 	proc.main_slot = (union thread_area *)self() - areas;
 	self()->tid = proc.pid;
 	self()->clear_tid = 0;
 	go(&r);
+}
+
+/* Gathers what the new program gets, and looks whether it is one. */
+static int
+prepare(uint32_t index, const struct regs *r)
+{
+	int error = add_vector(&req->argc, 0, (void *)r->ecx);
+
+	if (error == 0)
+		error = add_vector(&req->envc, ARGS_MAX, (void *)r->edx);
+	if (error == 0 && examine(index) != NULL)
+		error = -ENOEXEC;
+	return (error);
 }
 
 /* execve(name, argv, envp) */
@@ -287,16 +304,14 @@ linux_execve(struct regs *r)
 		return (error);
 	if (p.type != FILE_BOOT)
 		return (-EACCES);
+	if (atomic_swap(&busy, 1) != 0)
+		return (-EAGAIN);
 	error = request_begin();
-	if (error != 0)
-		return (error);
-	error = add_vector(&req->argc, 0, (void *)r->ecx);
 	if (error == 0)
-		error = add_vector(&req->envc, ARGS_MAX, (void *)r->edx);
-	if (error == 0 && examine(p.index) != NULL)
-		error = -ENOEXEC;
+		error = prepare(p.index, r);
 	if (error != 0) {
 		request_end();
+		busy = 0;
 		return (error);
 	}
 	threads_end_others();

@@ -7,9 +7,11 @@
  * File descriptors: the process's table, and the open file descriptions behind
  * it, which forked processes share.
  *
- * A process counts once in `holders' of each description that it has, however
- * many descriptors it has for it.  With the last of them it closes its handle of
- * the channel; when no process is left the description is free.
+ * A process has a slot in struct shared, with a bit for each description that it
+ * has, however many descriptors it has for it; `holders' counts the bits.  With
+ * the last descriptor it closes its handle of the channel; when no process is
+ * left the description is free.  A process that was killed has not given its own
+ * up: its parent does so, when it waits for it.
  */
 
 #include "user/linux.h"
@@ -24,35 +26,58 @@ fd_init(void)
 	if (native(CALL_MEM_MAP, SHARED_BASE, round_page(sizeof(*shared)), 0,
 	    PROT_READ | PROT_WRITE | MAP_SHARE | MAP_FIXED) < 0) {
 		say("personality: no memory for open files\n");
-		process_exit(STATUS_NOTE(SIGKILL));
+		native(CALL_EXIT, STATUS_NOTE(SIGKILL), 0, 0, 0);
 	}
+	shared->slots[0] = 1;
 	console = file_new(FILE_CONSOLE, O_RDWR, HANDLE_CONSOLE, 0);
 	for (int fd = 0; fd < 3; fd++)
 		proc.fds[fd].file = console;
+}
+
+static bool
+claim(volatile uint32_t *word)
+{
+	uint32_t none = 0;
+
+	return (*word == 0 && __atomic_compare_exchange_n(word, &none, 1, false,
+	    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+}
+
+static void
+set_held(struct file *f, bool on)
+{
+	uint32_t i = f - shared->files;
+	volatile uint32_t *word = &shared->held[proc.slot][i / 32];
+
+	if (on)
+		atomic_or(word, 1u << i % 32);
+	else
+		atomic_clear(word, 1u << i % 32);
 }
 
 /* A description that this process alone holds; NULL if there is none left. */
 struct file *
 file_new(enum file_type type, uint32_t flags, uint32_t handle, uint32_t index)
 {
-	uint32_t none;
+	uint32_t hint = shared->free_hint, i, n;
+	struct file *f;
 
-	for (uint32_t i = 0; i < FILES_MAX; i++) {
-		struct file *f = &shared->files[i];
-
-		none = 0;
-		if (f->holders != 0 || !__atomic_compare_exchange_n(
-		    &f->holders, &none, 1, false, __ATOMIC_ACQUIRE,
-		    __ATOMIC_RELAXED))
-			continue;
-		f->type = type;
-		f->flags = flags;
-		f->handle = handle;
-		f->index = index;
-		f->offset = 0;
-		return (f);
+	for (n = 0; n < FILES_MAX; n++) {
+		i = (hint + n) % FILES_MAX;
+		if (claim(&shared->files[i].holders))
+			break;
 	}
-	return (NULL);
+	if (n == FILES_MAX)
+		return (NULL);
+	shared->free_hint = i + 1;
+	f = &shared->files[i];
+	set_held(f, true);
+	f->type = type;
+	f->flags = flags;
+	f->handle = handle;
+	f->index = index;
+	f->offset = 0;
+	return (f);
 }
 
 bool
@@ -62,19 +87,26 @@ file_is_channel(const struct file *f)
 	    f->type == FILE_SOCKET || f->type == FILE_MESSAGES);
 }
 
-/* This process has it no more. */
-static void
+/*
+ * This process has it no more.  With its lock held: a fork in the midst would
+ * copy a handle of which the child knows nothing.
+ */
+void
 file_drop(struct file *f)
 {
 	if (file_is_channel(f) && f->type != FILE_CONSOLE)
 		native(CALL(CALL_HANDLE_CLOSE, f->handle), 0, 0, 0, 0);
+	set_held(f, false);
+	shared->free_hint = f - shared->files;
 	atomic_add(&f->holders, -1u);
 }
 
 void
 file_drop_new(struct file *f)
 {
+	lock(&proc.lock);
 	file_drop(f);
+	unlock(&proc.lock);
 }
 
 struct file *
@@ -95,83 +127,110 @@ first_fd(const struct file *f)
 	return (FDS_MAX);
 }
 
+/* As fd_open(), with the process's lock held. */
 int
-fd_open(struct file *f, int lowest, bool cloexec)
+fd_place(struct file *f, int lowest, bool cloexec)
 {
-	lock(&proc.lock);
 	for (int fd = lowest; fd < (int)FDS_MAX; fd++) {
 		if (proc.fds[fd].file != NULL)
 			continue;
 		proc.fds[fd] = (struct fd){ f, cloexec };
-		unlock(&proc.lock);
 		return (fd);
 	}
-	unlock(&proc.lock);
 	return (-EMFILE);
 }
 
-/* Puts f, or nothing, at a descriptor, whose old file is dropped. */
-static void
-fd_replace(int fd, struct file *f, bool cloexec)
+int
+fd_open(struct file *f, int lowest, bool cloexec)
 {
-	struct file *old;
-	bool last;
+	int fd;
 
 	lock(&proc.lock);
-	old = proc.fds[fd].file;
-	proc.fds[fd] = (struct fd){ f, cloexec };
-	last = old != NULL && first_fd(old) == FDS_MAX;
+	fd = fd_place(f, lowest, cloexec);
 	unlock(&proc.lock);
-	if (last)
+	return (fd);
+}
+
+/*
+ * Puts f, or nothing, at a descriptor, whose old file is dropped.  The process's
+ * lock is held.
+ */
+void
+fd_replace(int fd, struct file *f, bool cloexec)
+{
+	struct file *old = proc.fds[fd].file;
+
+	proc.fds[fd] = (struct fd){ f, cloexec };
+	if (old != NULL && first_fd(old) == FDS_MAX)
 		file_drop(old);
 }
 
 int
 fd_close(int fd)
 {
+	int error = 0;
+
+	lock(&proc.lock);
 	if (fd_file(fd) == NULL)
-		return (-EBADF);
-	fd_replace(fd, NULL, false);
-	return (0);
+		error = -EBADF;
+	else
+		fd_replace(fd, NULL, false);
+	unlock(&proc.lock);
+	return (error);
 }
 
 void
 fd_close_on_exec(void)
 {
+	lock(&proc.lock);
 	for (uint32_t fd = 0; fd < FDS_MAX; fd++)
 		if (proc.fds[fd].file != NULL && proc.fds[fd].cloexec)
 			fd_replace(fd, NULL, false);
+	unlock(&proc.lock);
 }
 
-/* Adds n to `holders' of each description of this process. */
-static void
-count_all(uint32_t n)
-{
-	for (uint32_t fd = 0; fd < FDS_MAX; fd++) {
-		struct file *f = proc.fds[fd].file;
-
-		if (f != NULL && first_fd(f) == fd)
-			atomic_add(&f->holders, n);
-	}
-}
-
-void
+/*
+ * A slot for a process that is about to be forked, which holds what this one
+ * does; or minus EAGAIN.  The process's lock is held.
+ */
+int
 fd_fork(void)
 {
-	count_all(1);
+	uint32_t slot, bits;
+
+	for (slot = 0; slot < PROCESSES_MAX; slot++)
+		if (claim(&shared->slots[slot]))
+			break;
+	if (slot == PROCESSES_MAX)
+		return (-EAGAIN);
+	for (uint32_t w = 0; w < FILES_MAX / 32; w++) {
+		bits = shared->held[proc.slot][w];
+		shared->held[slot][w] = bits;
+		for (; bits != 0; bits &= bits - 1)
+			atomic_add(&shared->files[w * 32 +
+			    __builtin_ctz(bits)].holders, 1);
+	}
+	return (slot);
 }
 
+/*
+ * Gives up what a process holds and has not yet given up: called by itself at
+ * its end, and by its parent.  The kernel closes its handles.
+ */
 void
-fd_fork_failed(void)
+fd_forget(uint32_t slot)
 {
-	count_all(-1u);
-}
+	uint32_t bits;
 
-/* The kernel closes the handles of a task that ends. */
-void
-fd_exit(void)
-{
-	count_all(-1u);
+	for (uint32_t w = 0; w < FILES_MAX / 32; w++) {
+		bits = shared->held[slot][w];
+		if (bits == 0)
+			continue;
+		bits = atomic_swap(&shared->held[slot][w], 0);
+		for (; bits != 0; bits &= bits - 1)
+			atomic_add(&shared->files[w * 32 +
+			    __builtin_ctz(bits)].holders, -1u);
+	}
 }
 
 int
@@ -191,13 +250,16 @@ linux_dup(struct regs *r)
 static int
 dup_to(int from, int to, bool cloexec)
 {
-	struct file *f = fd_file(from);
+	struct file *f;
 
-	if (f == NULL || (uint32_t)to >= FDS_MAX)
+	if ((uint32_t)to >= FDS_MAX)
 		return (-EBADF);
-	if (from != to)
+	lock(&proc.lock);
+	f = fd_file(from);
+	if (f != NULL && from != to)
 		fd_replace(to, f, cloexec);
-	return (to);
+	unlock(&proc.lock);
+	return (f == NULL ? -EBADF : to);
 }
 
 int

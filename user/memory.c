@@ -102,10 +102,10 @@ map_memory(uint32_t addr, uint32_t len, uint32_t page, uint32_t handle,
 	if ((flags & MAP_FIXED) != 0 &&
 	    ((addr & PAGE_MASK) != 0 || !is_program(addr, len)))
 		return (-EINVAL);
-	if ((flags & MAP_FIXED) == 0 && !is_program(addr & ~PAGE_MASK, len))
-		addr = 0;
-	r = native(CALL(CALL_MEM_MAP, handle), addr & ~PAGE_MASK, len, page,
-	    flags);
+	addr &= ~PAGE_MASK;
+	if ((flags & MAP_FIXED) == 0 && !is_program(addr, len))
+		addr = proc.map_top;
+	r = native(CALL(CALL_MEM_MAP, handle), addr, len, page, flags);
 	if (r > 0 && !is_program(r, len)) {
 		native(CALL_MEM_UNMAP, r, len, 0, 0);
 		return (-ENOMEM);

@@ -161,9 +161,17 @@ linux_membarrier(struct regs *r)
 	return (r->ebx == 0 ? 0 : -EINVAL);
 }
 
-/* C libraries try it, and do without. */
+/* No file can be made, changed or removed. */
 int
-linux_rseq(struct regs *r)
+linux_readonly(struct regs *r)
+{
+	(void)r;
+	return (-EROFS);
+}
+
+/* C libraries try these, and do without. */
+int
+linux_absent(struct regs *r)
 {
 	(void)r;
 	return (-ENOSYS);

@@ -9,38 +9,57 @@
 #include "user/native.h"
 #include "user/proc.h"
 
+/* Undoes what give_fds() has done. */
+static void
+take_back(struct file *f[2], const uint32_t handle[2], const int fds[2])
+{
+	for (int i = 0; i < 2; i++) {
+		if (fds[i] >= 0)
+			fd_replace(fds[i], NULL, false);
+		else if (f[i] != NULL)
+			file_drop(f[i]);
+		else
+			native(CALL(CALL_HANDLE_CLOSE, handle[i]), 0, 0, 0, 0);
+	}
+}
+
 /*
- * Makes a channel, and a file with a descriptor for each of its ends; flags[] is
- * what each is open for.
+ * Makes a file with a descriptor for each end of a channel; flags[] is what each
+ * is open for.
  */
+static int
+give_fds(const uint32_t handle[2], enum file_type type, const uint32_t flags[2],
+    bool cloexec, int fds[2])
+{
+	struct file *f[2];
+
+	for (int i = 0; i < 2; i++) {
+		f[i] = file_new(type, flags[i], handle[i], 0);
+		fds[i] = f[i] == NULL ? -ENFILE : fd_place(f[i], 0, cloexec);
+	}
+	if (fds[0] >= 0 && fds[1] >= 0)
+		return (0);
+	take_back(f, handle, fds);
+	return (fds[0] < 0 ? fds[0] : fds[1]);
+}
+
+/* A channel with descriptors: under the lock, so that a fork has all or none. */
 static int
 make_pair(uint32_t kind, enum file_type type, const uint32_t flags[2],
     bool cloexec, int fds[2])
 {
-	struct file *f[2];
 	struct results res;
 	uint32_t handle[2];
-	int r = native_results(CALL_CHAN_CREATE, kind, 0, 0, 0, &res);
+	int r;
 
-	if (r < 0)
-		return (r);
-	handle[0] = r;
-	handle[1] = res.ebx;
-	for (int i = 0; i < 2; i++) {
-		f[i] = file_new(type, flags[i], handle[i], 0);
-		fds[i] = f[i] == NULL ? -ENFILE : fd_open(f[i], 0, cloexec);
+	lock(&proc.lock);
+	r = native_results(CALL_CHAN_CREATE, kind, 0, 0, 0, &res);
+	if (r >= 0) {
+		handle[0] = r;
+		handle[1] = res.ebx;
+		r = give_fds(handle, type, flags, cloexec, fds);
 	}
-	if (fds[0] >= 0 && fds[1] >= 0)
-		return (0);
-	r = fds[0] < 0 ? fds[0] : fds[1];
-	for (int i = 0; i < 2; i++) {
-		if (fds[i] >= 0)
-			fd_close(fds[i]);
-		else if (f[i] != NULL)
-			file_drop_new(f[i]);
-		else
-			native(CALL(CALL_HANDLE_CLOSE, handle[i]), 0, 0, 0, 0);
-	}
+	unlock(&proc.lock);
 	return (r);
 }
 

@@ -73,8 +73,8 @@ union thread_area {
 
 /*
  * An open file description, in memory that forked processes share.  `holders' is
- * how many processes have it; each has the handle by the same number, since it
- * got it by fork.
+ * how many processes have it, whose bit for it in held[] is set; each has the
+ * handle by the same number, since it got it by fork.
  */
 enum file_type {
 	FILE_NONE, FILE_CONSOLE, FILE_PIPE, FILE_SOCKET, FILE_MESSAGES,
@@ -89,8 +89,12 @@ struct file {
 	volatile uint64_t offset;
 };
 #define	FILES_MAX	4096u
+#define	PROCESSES_MAX	1024u
 struct shared {
 	struct file files[FILES_MAX];
+	volatile uint32_t free_hint;	/* a file below is seldom free */
+	volatile uint32_t slots[PROCESSES_MAX];	/* (a) 1: in use */
+	volatile uint32_t held[PROCESSES_MAX][FILES_MAX / 32]; /* (a) */
 };
 #define	shared		((struct shared *)SHARED_BASE)
 
@@ -100,10 +104,12 @@ struct fd {
 };
 #define	FDS_MAX		1024u
 
-struct child {
+struct child {				/* or an ancestor */
 	uint32_t pid, handle;		/* pid 0: a free entry */
+	uint32_t slot;			/* of a child, in struct shared */
 };
 #define	CHILDREN_MAX	WAIT_MAX
+#define	ANCESTORS_MAX	8u
 
 struct sigact {
 	uint32_t handler, flags, restorer;
@@ -113,16 +119,19 @@ struct sigact {
 struct process {
 	volatile uint32_t lock;		/* lock(): 0, 1, 2 with sleepers */
 	uint32_t pid, ppid;
+	uint32_t slot;			/* in struct shared */
 	bool first;			/* the root started it */
 	volatile uint32_t nthreads;	/* (a) */
 	uint32_t main_slot;		/* whose tid is the pid */
 	uint32_t program;		/* index of its boot file */
 	uint32_t umask, cwd;		/* cwd: index of a directory */
 	uint32_t brk_low, brk, brk_high; /* (p) heap, and what is mapped */
+	uint32_t map_top;		/* below it mmap(2) finds room */
 	volatile uint32_t pending[2];	/* (a) signals sent to the process */
 	struct sigact actions[64];	/* (p) of signal n at n - 1 */
 	struct fd fds[FDS_MAX];		/* (p) */
 	struct child children[CHILDREN_MAX];	/* (p) */
+	struct child ancestors[ANCESTORS_MAX];	/* the parent first */
 	char name[16];
 	uint64_t random;		/* state of the generator */
 };
@@ -173,14 +182,16 @@ void	boot_file_name(uint32_t index, char name[64]);
 void	fd_init(void);
 struct file *fd_file(int fd);			/* NULL: not open */
 int	fd_open(struct file *f, int lowest, bool cloexec);
+int	fd_place(struct file *f, int lowest, bool cloexec);
+void	fd_replace(int fd, struct file *f, bool cloexec);
 int	fd_close(int fd);
 void	fd_close_on_exec(void);
-void	fd_fork(void);				/* the child holds them too */
-void	fd_fork_failed(void);
-void	fd_exit(void);
+int	fd_fork(void);				/* the child's slot */
+void	fd_forget(uint32_t slot);		/* a process is gone */
 struct file *file_new(enum file_type type, uint32_t flags, uint32_t handle,
 	    uint32_t index);
-void	file_drop_new(struct file *f);		/* one that has no fd */
+void	file_drop_new(struct file *f);		/* one without a descriptor */
+void	file_drop(struct file *f);		/* as that, locked */
 bool	file_is_channel(const struct file *f);
 int	file_read(struct file *f, uint32_t buf, uint32_t len, uint32_t flags);
 int	file_write(struct file *f, uint32_t buf, uint32_t len, uint32_t flags);

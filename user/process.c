@@ -4,8 +4,9 @@
  */
 
 /*
- * Processes: fork, exit, wait, kill.  A process knows itself, its parent, and
- * those that it has made: of others it has no handle, so they are not there.
+ * Processes: fork, exit, wait, kill.  A process knows itself, those that it has
+ * made, its parent and what that had for parents: of others it has no handle, so
+ * they are not there.
  */
 
 #include "user/linux.h"
@@ -15,7 +16,7 @@
 void
 process_exit(uint32_t status)
 {
-	fd_exit();
+	fd_forget(proc.slot);
 	for (;;)
 		native(CALL_EXIT, status, 0, 0, 0);
 }
@@ -37,11 +38,11 @@ free_child(void)
 }
 
 static struct child *
-find_child(uint32_t pid)
+find(struct child *list, uint32_t n, uint32_t pid)
 {
-	for (uint32_t i = 0; i < CHILDREN_MAX; i++)
-		if (pid != 0 && proc.children[i].pid == pid)
-			return (&proc.children[i]);
+	for (; n > 0; n--, list++)
+		if (list->pid == pid)
+			return (list);
 	return (NULL);
 }
 
@@ -65,6 +66,15 @@ forget_child(struct child *c)
 	c->pid = 0;
 }
 
+/* Drops a child that has ended, with all that it has left. */
+static void
+bury_child(struct child *c)
+{
+	fd_forget(c->slot);
+	shared->slots[c->slot] = 0;
+	forget_child(c);
+}
+
 /* A process that ignores SIGCHLD never waits.  The lock is held. */
 static void
 forget_ended(void)
@@ -77,12 +87,32 @@ forget_ended(void)
 	for (uint32_t i = 0; i < CHILDREN_MAX; i++)
 		if (proc.children[i].pid != 0 &&
 		    child_ended(&proc.children[i], &status))
-			forget_child(&proc.children[i]);
+			bury_child(&proc.children[i]);
+}
+
+/*
+ * In a new process: the ancestors' handles are the parent's by the same numbers,
+ * and the parent's own number has another meaning in each generation.
+ */
+static void
+add_parent(uint32_t pid)
+{
+	struct child *a = proc.ancestors;
+	int handle = native(CALL(CALL_HANDLE_DUP, HANDLE_PARENT), RIGHT_READ |
+	    RIGHT_KILL | RIGHT_DUP, 0, 0, 0);
+
+	if (handle < 0)
+		return;
+	if (a[ANCESTORS_MAX - 1].pid != 0)
+		forget_child(&a[ANCESTORS_MAX - 1]);
+	for (uint32_t i = ANCESTORS_MAX - 1; i > 0; i--)
+		a[i] = a[i - 1];
+	a[0] = (struct child){ pid, handle, 0 };
 }
 
 /* In a new process: it has this thread only, no children, another number. */
 static void
-become_child(uint32_t pid)
+become_child(uint32_t pid, uint32_t slot)
 {
 	struct thread *td = self();
 
@@ -92,8 +122,10 @@ become_child(uint32_t pid)
 	for (uint32_t i = 0; i < THREADS_MAX; i++)
 		if (&areas[i].thread != td)
 			areas[i].thread.used = 0;
+	add_parent(proc.pid);
 	proc.ppid = proc.pid;
 	proc.pid = pid;
+	proc.slot = slot;
 	proc.first = false;
 	proc.nthreads = 1;
 	proc.main_slot = (union thread_area *)td - areas;
@@ -109,23 +141,25 @@ fork_process(void)
 {
 	struct child *c;
 	struct results res;
-	int r;
+	int r, slot;
 
 	lock(&proc.lock);
 	forget_ended();
 	c = free_child();
-	if (c == NULL) {
+	slot = c == NULL ? -EAGAIN : fd_fork();
+	if (slot < 0) {
 		unlock(&proc.lock);
-		return (-EAGAIN);
+		return (slot);
 	}
-	fd_fork();
 	r = native_results(CALL_TASK_FORK, 0, 0, 0, 0, &res);
-	if (r == 0)
-		become_child(res.ebx);
-	else if (r < 0)
-		fd_fork_failed();
-	else
-		*c = (struct child){ res.ebx, r };
+	if (r == 0) {
+		become_child(res.ebx, slot);
+	} else if (r > 0) {
+		*c = (struct child){ res.ebx, r, slot };
+	} else {
+		fd_forget(slot);
+		shared->slots[slot] = 0;
+	}
 	unlock(&proc.lock);
 	return (r > 0 ? (int)res.ebx : r);
 }
@@ -227,7 +261,7 @@ look(int pid, bool keep, uint32_t *status)
 			continue;
 		result = c->pid;
 		if (!keep)
-			forget_child(c);
+			bury_child(c);
 		break;
 	}
 	unlock(&proc.lock);
@@ -369,7 +403,7 @@ int
 linux_kill(struct regs *r)
 {
 	int pid = r->ebx;
-	uint32_t signo = r->ecx;
+	uint32_t signo = r->ecx, status;
 	struct child *c;
 
 	if (signo > NSIG)
@@ -380,10 +414,13 @@ linux_kill(struct regs *r)
 	}
 	if ((uint32_t)pid == proc.pid)
 		return (send_self(signo));
-	if ((uint32_t)pid == proc.ppid)
-		return (send(HANDLE_PARENT, signo));
-	c = find_child(pid);
-	return (c == NULL ? -ESRCH : send(c->handle, signo));
+	c = find(proc.children, CHILDREN_MAX, pid);
+	if (c != NULL)
+		return (send(c->handle, signo));
+	/* One that it must not wait for is gone when it has ended. */
+	c = find(proc.ancestors, ANCESTORS_MAX, pid);
+	return (c == NULL || child_ended(c, &status) ? -ESRCH :
+	    send(c->handle, signo));
 }
 
 int

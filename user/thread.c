@@ -43,6 +43,7 @@ thread_alloc(void)
 		    .busy = 1 };
 		td->stack_top = (uint32_t)(&areas[i] + 1);
 		td->tid = tid_of(td);
+		td->number = 0;		/* until it says itself */
 		td->clear_tid = 0;
 		td->pending[0] = td->pending[1] = 0;
 		td->mask = 0;
@@ -116,6 +117,11 @@ thread_exit(uint32_t status)
 		*clear = 0;
 		native(CALL_FUTEX_WAKE, (uint32_t)clear, 1, 0, 0);
 	}
+	/*
+	 * Another thread may have the area before the last call is made: no
+	 * upcall may use the block from here on.
+	 */
+	native(CALL_THREAD_CTL, THREAD_BLOCK, 0, 0, 0);
 	thread_leave(&td->used);
 }
 

@@ -57,9 +57,9 @@ enum call {
 	/* EBX: pages.  EAX: handle of a new object, all zeros. */
 	CALL_MEM_CREATE,
 	/*
-	 * handle: an object, or 0: new memory, all zeros.  EBX: address, 0: any;
-	 * ESI: bytes; EDI: first page of the object; EBP: PROT_* | MAP_*.
-	 * EAX: address.
+	 * handle: an object, or 0: new memory, all zeros.  EBX: address, where
+	 * it is not free the nearest below that is; 0: any; ESI: bytes; EDI:
+	 * first page of the object; EBP: PROT_* | MAP_*.  EAX: address.
 	 */
 	CALL_MEM_MAP,
 	/* EBX: address, ESI: bytes; parts of it may have nothing mapped. */

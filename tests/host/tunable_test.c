@@ -70,7 +70,7 @@ unchanged(void)
 static void
 bad(const char *word, const char *sentence)
 {
-	char line[300];
+	char line[TUNABLE_STRSIZE + 50];
 
 	snprintf(line, sizeof(line), "/k num=9 flag=on str=s color=blue %s",
 	    word);

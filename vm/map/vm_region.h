@@ -66,8 +66,8 @@ struct vm_region *region_take(struct vm_map *map, vm_offset_t start,
 void	region_free_all(struct vm_region *r);
 
 /*
- * region_space: finds a free range of `size' bytes, best at *va, else below
- * vm_hint, else above.  False if there is none.
+ * region_space: finds a free range of `size' bytes, best at *va, else below it,
+ * or below vm_hint if *va is 0, else above.  False if there is none.
  */
 bool	region_space(const struct vm_map *map, vm_offset_t *va, vm_size_t size);
 
