@@ -74,9 +74,9 @@ set_base(u_int sel, uint32_t base)
 }
 
 /*
- * FXRSTOR of AMD's CPUs leaves the addresses of the last x87 instruction and
- * operand as another task had them, unless an exception is pending (APM vol. 2
- * 11.4.4; CVE-2006-1056).  FNINIT makes them 0.
+ * FXRSTOR of older CPUs by AMD leaves the addresses of the last x87 instruction
+ * and operand as another task had them, unless an exception is pending
+ * (CVE-2006-1056).  FNINIT makes them 0 (SDM vol. 2, FINIT).
  */
 static void
 fpu_load(const struct user_thread *ut)
