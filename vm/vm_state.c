@@ -28,6 +28,7 @@
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <machine/atomic.h>
+#include <vm/vm_held.h>
 #include <vm/vm_state.h>
 
 #define	HOLD_OTHERS	(~HOLD_OWNERS)
@@ -51,7 +52,7 @@ bad_hold(const struct vm_page *m, uint32_t holders, const char *func,
 struct vm_page *
 vm_page_alloc_held(void)
 {
-	struct vm_page *m = vm_page_alloc(VM_ALLOC_USER | VM_ALLOC_WIRED);
+	struct vm_page *m = vm_held_take();
 
 	if (m == NULL)
 		return (NULL);
@@ -93,8 +94,7 @@ free_page(struct vm_page *m, const char *func, const void *caller)
 	    func, vm_page_index(m), writers, caller);
 	if (vm_page_is_sealed(m))
 		sf_buf_seal(m);
-	vm_page_unwire(m, 0);
-	vm_page_free_for(m, caller);
+	vm_held_put(m, caller);
 }
 
 static void
