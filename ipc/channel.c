@@ -304,5 +304,5 @@ SAFE_COMMAND(command_channels, "channels", "",
 		print_end(&copy, &copy.c_end[0]);
 		print_end(&copy, &copy.c_end[1]);
 	}
-	printf("%u channels, %u mbufs\n", nchannels, m_count());
+	printf("%u channels, %u mbufs\n", nchannels, m_inuse());
 }

@@ -10,7 +10,7 @@
  *
  * Invariant: when a write has returned, no queue has a page that it lent.  The
  * lent mbufs are the last of the queue, because the writer is the only one, and
- * it takes off those that have not been read, after waiting for the end of a
+ * it takes off what has not been read, after waiting for the end of a
  * read that copies from them.  What a task writes to its pages while they are
  * lent is its own affair; that they stay is not: each mbuf holds its page.
  */
@@ -24,48 +24,29 @@
 #include <ipc/queue.h>
 #include <vm/map/vm_map.h>
 
-#define	DIRECT_PAGES	17u	/* of 64 KiB that begin anywhere */
-
-/* What is lent at a time. */
-struct loan {
-	struct mbuf *first, *last;
-	u_int mbufs, bytes;
-};
-
-static void
-loan_add(struct loan *l, struct mbuf *m)
+/* Borrows the next pages of a uio, as one mbuf. */
+static struct mbuf *
+borrow(const struct uio *uio, int *error)
 {
-	m->m_flags |= M_LENT;
-	if (l->first == NULL)
-		l->first = m;
-	else
-		l->last->m_next = m;
-	l->last = m;
-	l->mbufs++;
-	l->bytes += m->m_len;
-}
+	struct mbuf *m = m_get();
+	u_int off = uio->uio_base & PAGE_MASK;
+	int n;
 
-/* Borrows the next pages of a uio.  0 if there is one at least. */
-static int
-loan_make(struct loan *l, const struct uio *uio)
-{
-	struct vm_page *pages[DIRECT_PAGES];
-	u_int off = uio->uio_base & PAGE_MASK, len, i;
-	int n = vm_borrow(uio->uio_map, uio->uio_base, uio->uio_resid,
-	    PROT_READ, pages, DIRECT_PAGES);
-	struct mbuf *m;
-
-	if (n < 0)
-		return (-n);
-	*l = (struct loan){ NULL };
-	for (i = 0; i < (u_int)n; i++, off = 0) {
-		len = umin(PAGE_SIZE - off, uio->uio_resid - l->bytes);
-		if ((m = m_getpage(pages[i], off, len)) == NULL)
-			break;
-		loan_add(l, m);
+	*error = ENOBUFS;
+	if (m == NULL)
+		return (NULL);
+	n = vm_borrow(uio->uio_map, uio->uio_base, uio->uio_resid, PROT_READ,
+	    m->m_pages, M_MAXPAGES);
+	if (n < 0) {
+		m_free(m);
+		*error = -n;
+		return (NULL);
 	}
-	vm_return(pages + i, (u_int)n - i, PROT_READ);
-	return (l->bytes > 0 ? 0 : ENOBUFS);
+	m->m_flags = M_EXT | M_LENT;
+	m->m_count = (u_int)n;
+	m->m_off = off;
+	m->m_len = umin(m->m_count * PAGE_SIZE - off, uio->uio_resid);
+	return (m);
 }
 
 /* Sleeps until all that was lent has been read.  The lock is held. */
@@ -104,27 +85,27 @@ withdraw(struct chan_end *to)
 }
 
 /*
- * Queues the loan until it is read, or a signal, or the end of reading.  Returns
- * what has not been read, as the count *left.
+ * Queues what is lent until it is read, or a signal, or the end of reading.
+ * *left is how many bytes have not been read.
  */
 static int
-lend(struct chan_end *end, const struct loan *l, u_int *left)
+lend(struct chan_end *end, struct mbuf *m, u_int *left)
 {
 	struct chan_end *to = chan_peer(end);
 	struct mbufq *q = &to->e_queue;
 	struct mbuf *back;
 	int error;
 
+	*left = m->m_len;
 	spin_lock(&end->e_chan->c_lock);
 	if (chan_broken(end)) {
 		spin_unlock(&end->e_chan->c_lock);
-		m_freem(l->first);
-		*left = l->bytes;
+		m_free(m);
 		return (EPIPE);
 	}
 	q->q_lost = 0;
-	mbufq_append(q, l->first, l->last, l->mbufs, l->bytes);
-	q->q_lent += l->bytes;
+	q->q_lent = m->m_len;
+	mbufq_append(q, m, m, 1, m->m_len);
 	chan_tell_reader(to, CHAN_HANDOFF);
 	error = await_readers(end);
 	back = withdraw(to);
@@ -138,14 +119,15 @@ lend(struct chan_end *end, const struct loan *l, u_int *left)
 int
 chan_write_direct(struct chan_end *end, struct uio *uio)
 {
-	struct loan l;
-	u_int left;
-	int error = loan_make(&l, uio);
+	u_int bytes, left;
+	struct mbuf *m;
+	int error;
 
-	if (error != 0)
+	if ((m = borrow(uio, &error)) == NULL)
 		return (error);
-	error = lend(end, &l, &left);
-	uio->uio_base += l.bytes - left;
-	uio->uio_resid -= l.bytes - left;
+	bytes = m->m_len;
+	error = lend(end, m, &left);
+	uio->uio_base += bytes - left;
+	uio->uio_resid -= bytes - left;
 	return (error);
 }

@@ -4,42 +4,54 @@
  */
 
 /*
- * mbuf(9): owns the count of mbufs and its limit, kern.nmbufs.  A chain belongs
- * to one thread, or to what has it on a queue; so nothing here locks.
+ * mbuf(9): owns the mbufs, their count and its limit, kern.nmbufs.  A chain
+ * belongs to one thread, or to what has it on a queue; so its functions do not
+ * lock.
  *
  * Invariants:
  *
- *  - m_len bytes begin at m_data, inside of m_dat; or, with M_EXT, at m_off of
- *    m_page, which the mbuf holds.
+ *  - m_len bytes begin at m_data, inside of m_dat; or, with M_EXT, at m_off of a
+ *    run of m_count pages, each of which the mbuf holds.
  *  - m_pktlen of the first mbuf of a packet is the length of its chain.
  *  - Storage that two mbufs share is external, and so is never written.
  *  - An mbuf of M_RIGHTS has no bytes.
+ *
+ * The first NRESERVE mbufs that are in use at a time come from an array.  That
+ * is most of them, for what a channel has queued is soon read: 60 instructions
+ * for m_get() and m_free(), where kmalloc() and kfree() take 300, and 900 if the
+ * mbuf is the only one in its slab.
  */
 
 #include <sys/types.h>
 #include <sys/errno.h>
+#include <sys/lock.h>
 #include <sys/malloc.h>
 #include <sys/systm.h>
 #include <sys/tunable.h>
 #include <sys/uio.h>
-#include <machine/atomic.h>
 #include <ipc/mbuf.h>
 #include <vm/vm_page.h>
 #include <vm/vm_state.h>
 
 #define	PAGE_SHARE	8u	/* by default, one mbuf for this many pages */
+#define	NRESERVE	64u
 
-_Static_assert(sizeof(struct mbuf) == MSIZE, "an mbuf has another size");
+_Static_assert(sizeof(struct mbuf) == MSIZE && MLEN % sizeof(void *) == 0,
+    "an mbuf has another size");
 
 static u_int nmbufs;
 TUNABLE_UINT(nmbufs, "kern.nmbufs", nmbufs, 0, 1u << 24,
     "most mbufs; 0 is one for each 8 pages of memory");
 
-static volatile uint32_t mbufs;		/* in use */
+static struct spinlock mbufs_lock = SPINLOCK_INITIALIZER("mbufs", RANK_MALLOC);
+static u_int mbufs;			/* in use, or about to be */
+static struct mbuf reserve[NRESERVE];
+static struct mbuf *reserve_free;	/* those that were in use, by m_next */
+static u_int reserve_used;		/* the others begin here */
 
 /* Contracts of the public functions are in <ipc/mbuf.h>. */
 u_int
-m_count(void)
+m_inuse(void)
 {
 	return (mbufs);
 }
@@ -50,19 +62,65 @@ limit(void)
 	return (nmbufs != 0 ? nmbufs : vm_page_count / PAGE_SHARE);
 }
 
+/* Counts one more; false at the limit.  *m comes from the reserve, or is NULL. */
+static bool
+count_mbuf(struct mbuf **m, bool small)
+{
+	bool room;
+
+	*m = NULL;
+	spin_lock(&mbufs_lock);
+	room = mbufs < limit();
+	if (room) {
+		mbufs++;
+		if (!small) {
+			/* That is for kmalloc(). */
+		} else if (reserve_free != NULL) {
+			*m = reserve_free;
+			reserve_free = reserve_free->m_next;
+		} else if (reserve_used < NRESERVE)
+			*m = &reserve[reserve_used++];
+	}
+	spin_unlock(&mbufs_lock);
+	return (room);
+}
+
+static void
+discount_mbuf(struct mbuf *reserved)
+{
+	spin_lock(&mbufs_lock);
+	mbufs--;
+	if (reserved != NULL) {
+		reserved->m_next = reserve_free;
+		reserve_free = reserved;
+	}
+	spin_unlock(&mbufs_lock);
+}
+
+struct mbuf *
+m_getsize(u_int size)
+{
+	struct mbuf *m;
+
+	KASSERT(size >= MLEN && size <= M_PAGEMIN, "m_getsize: %u bytes "
+	    "(called from %pC)", size, __caller());
+	if (!count_mbuf(&m, size == MLEN))
+		return (NULL);
+	if (m == NULL)
+		m = kmalloc(sizeof(struct m_hdr) + size, 0);
+	if (m == NULL) {
+		discount_mbuf(NULL);
+		return (NULL);
+	}
+	m->m_hdr = (struct m_hdr){ .mh_data = m->m_dat,
+	    .mh_size = (uint16_t)size };
+	return (m);
+}
+
 struct mbuf *
 m_get(void)
 {
-	struct mbuf *m = NULL;
-
-	if (atomic_fetchadd_32(&mbufs, 1) < limit())
-		m = kmalloc(MSIZE, 0);
-	if (m == NULL) {
-		atomic_fetchadd_32(&mbufs, -1u);
-		return (NULL);
-	}
-	m->m_hdr = (struct m_hdr){ .mh_data = m->m_dat };
-	return (m);
+	return (m_getsize(MLEN));
 }
 
 struct mbuf *
@@ -75,23 +133,38 @@ m_getpage(struct vm_page *page, u_int off, u_int len)
 	if (m == NULL)
 		return (NULL);
 	m->m_flags = M_EXT;
-	m->m_page = page;
+	m->m_pages[0] = page;
+	m->m_count = 1;
 	m->m_off = off;
 	m->m_len = len;
 	return (m);
+}
+
+bool
+m_addpage(struct mbuf *m, struct vm_page *page, u_int len)
+{
+	if ((m->m_flags & M_EXT) == 0 || m->m_count == M_MAXPAGES ||
+	    m->m_off + m->m_len != m->m_count * PAGE_SIZE)
+		return (false);
+	m->m_pages[m->m_count++] = page;
+	m->m_len += len;
+	return (true);
 }
 
 struct mbuf *
 m_free(struct mbuf *m)
 {
 	struct mbuf *next = m->m_next;
+	bool reserved = (uintptr_t)m - (uintptr_t)reserve < sizeof(reserve);
 
-	KASSERT(m->m_nrights == 0, "m_free: %u handles are lost (called from "
-	    "%pC)", m->m_nrights, __caller());
+	KASSERT((m->m_flags & M_RIGHTS) == 0 || m->m_count == 0, "m_free: %u "
+	    "handles are lost (called from %pC)", m->m_count, __caller());
 	if ((m->m_flags & M_EXT) != 0)
-		vm_page_drop(m->m_page);
-	kfree(m);
-	atomic_fetchadd_32(&mbufs, -1u);
+		for (u_int i = 0; i < m->m_count; i++)
+			vm_page_drop(m->m_pages[i]);
+	if (!reserved)
+		kfree(m);
+	discount_mbuf(reserved ? m : NULL);
 	return (next);
 }
 
@@ -134,21 +207,52 @@ find_byte(const struct mbuf *m, u_int *off, const void *caller)
 	return (m);
 }
 
+/* Holds n pages; false, and none is held, if one has too many holders. */
+static bool
+hold_pages(struct vm_page *const *pages, u_int n)
+{
+	for (u_int i = 0; i < n; i++) {
+		if (!vm_page_hold(pages[i])) {
+			while (i-- > 0)
+				vm_page_drop(pages[i]);
+			return (false);
+		}
+	}
+	return (true);
+}
+
+/* A new mbuf that shares bytes [off, off + len) of m's pages. */
+static struct mbuf *
+share_pages(const struct mbuf *m, u_int off, u_int len)
+{
+	u_int first = (m->m_off + off) >> PAGE_SHIFT;
+	u_int end = atop(round_page(m->m_off + off + len));
+	struct mbuf *n = m_get();
+
+	if (n == NULL)
+		return (NULL);
+	if (!hold_pages(m->m_pages + first, end - first)) {
+		m_free(n);
+		return (NULL);
+	}
+	n->m_flags = M_EXT;
+	n->m_count = end - first;
+	memcpy(n->m_pages, m->m_pages + first,
+	    (end - first) * sizeof(n->m_pages[0]));
+	n->m_off = (m->m_off + off) & PAGE_MASK;
+	n->m_len = len;
+	return (n);
+}
+
 /* A new mbuf with bytes [off, off + len) of m, which has them. */
 static struct mbuf *
 copy_part(const struct mbuf *m, u_int off, u_int len)
 {
 	struct mbuf *n;
 
-	if ((m->m_flags & M_EXT) != 0) {
-		if (!vm_page_hold(m->m_page))
-			return (NULL);
-		n = m_getpage(m->m_page, m->m_off + off, len);
-		if (n == NULL)
-			vm_page_drop(m->m_page);
-		return (n);
-	}
-	if ((n = m_get()) != NULL) {
+	if ((m->m_flags & M_EXT) != 0)
+		return (share_pages(m, off, len));
+	if ((n = m_getsize(len > MLEN ? len : MLEN)) != NULL) {
 		memcpy(n->m_data, m->m_data + off, len);
 		n->m_len = len;
 	}
@@ -282,14 +386,14 @@ m_cat(struct mbuf *m, struct mbuf *n)
 	n->m_flags &= ~M_PKTHDR;
 }
 
-/* Copies at most `most' bytes of one mbuf, from off, to a uio. */
+/* Copies the bytes of one mbuf, from off, to a uio. */
 static int
 move_one(struct uio *uio, const struct mbuf *m, u_int off)
 {
 	u_int n = m->m_len - off;
 
 	if ((m->m_flags & M_EXT) != 0)
-		return (uiomove_page(m->m_page, m->m_off + off, n, uio));
+		return (uiomove_pages(m->m_pages, m->m_off + off, n, uio));
 	return (uiomove(m->m_data + off, n, uio));
 }
 
@@ -321,12 +425,12 @@ m_copydata(const struct mbuf *m, u_int off, u_int len, void *buf)
 	    (u_int)uio.uio_resid, len, __caller());
 }
 
-/* An mbuf with the next bytes of a uio, as many as it has room for. */
+/* An mbuf with the bytes of a uio that are left. */
 static struct mbuf *
 fill_mbuf(struct uio *uio, int *error)
 {
-	u_int n = umin(uio->uio_resid, MLEN);
-	struct mbuf *m = m_get();
+	u_int n = uio->uio_resid;
+	struct mbuf *m = m_getsize(n > MLEN ? n : MLEN);
 
 	if (m == NULL) {
 		*error = ENOBUFS;
@@ -340,26 +444,41 @@ fill_mbuf(struct uio *uio, int *error)
 	return (m);
 }
 
-/* An mbuf with a page of the next bytes of a uio, or with those that are left. */
+/* An mbuf with new pages for n bytes, which have no contents yet. */
 static struct mbuf *
-fill_page(struct uio *uio, int *error)
+get_pages(u_int n)
 {
-	u_int n = umin(uio->uio_resid, PAGE_SIZE);
-	struct vm_page *page = vm_page_alloc_held();
-	struct mbuf *m = NULL;
+	struct mbuf *m = m_get();
 
-	if (page == NULL) {
-		*error = ENOMEM;
+	if (m == NULL)
+		return (NULL);
+	m->m_flags = M_EXT;
+	for (u_int end = atop(round_page(n)); m->m_count < end; m->m_count++)
+		if ((m->m_pages[m->m_count] = vm_page_alloc_held()) == NULL) {
+			m_free(m);
+			return (NULL);
+		}
+	m->m_len = n;
+	return (m);
+}
+
+/* An mbuf with the next bytes of a uio in pages of its own. */
+static struct mbuf *
+fill_pages(struct uio *uio, int *error)
+{
+	u_int n = umin(uio->uio_resid, M_MAXPAGES * PAGE_SIZE);
+	struct mbuf *m = get_pages(n);
+
+	if (m == NULL) {
+		*error = mbufs < limit() ? ENOMEM : ENOBUFS;
 		return (NULL);
 	}
-	*error = uiomove_page(page, 0, n, uio);
-	if (*error == 0) {
-		vm_page_seal(page);
-		if ((m = m_getpage(page, 0, n)) == NULL)
-			*error = ENOBUFS;
+	if ((*error = uiomove_pages(m->m_pages, 0, n, uio)) != 0) {
+		m_free(m);
+		return (NULL);
 	}
-	if (m == NULL)
-		vm_page_drop(page);
+	for (u_int i = 0; i < m->m_count; i++)
+		vm_page_seal(m->m_pages[i]);
 	return (m);
 }
 
@@ -370,7 +489,7 @@ m_uiotombuf(struct uio *uio, int *error)
 
 	*error = 0;
 	do {
-		*end = uio->uio_resid >= M_PAGEMIN ? fill_page(uio, error) :
+		*end = uio->uio_resid >= M_PAGEMIN ? fill_pages(uio, error) :
 		    fill_mbuf(uio, error);
 		if (*end == NULL) {
 			m_freem(chain);

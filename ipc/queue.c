@@ -45,7 +45,7 @@ mbufq_coalesce(struct mbufq *q, const struct mbuf *m)
 	    ((last->m_flags | m->m_flags) & (M_EXT | M_PKTHDR | M_EOR)) != 0)
 		return (false);
 	used = (u_int)(last->m_data - last->m_dat) + last->m_len;
-	if (m->m_len > MLEN - used)
+	if (m->m_len > last->m_size - used)
 		return (false);
 	memcpy(last->m_dat + used, m->m_data, m->m_len);
 	last->m_len += m->m_len;

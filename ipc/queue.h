@@ -156,7 +156,7 @@ int	chan_room(struct chan_end *end, u_int want, u_int flags,
 	    const void *self, u_int *room);
 
 /*
- * chan_write_direct: lends up to DIRECT_PAGES pages of user memory to the
+ * chan_write_direct: lends up to M_MAXPAGES pages of user memory to the
  * reader, and sleeps until they have been read: ipc/direct.c.  The caller is
  * the only long writer.  0 or EPIPE, EINTR, EFAULT, ENOBUFS; the uio says what
  * was read.

@@ -66,7 +66,7 @@ find_in(const struct mbuf *m)
 	for (; m != NULL; m = m->m_next) {
 		if ((m->m_flags & M_RIGHTS) == 0)
 			continue;
-		for (u_int i = 0; i < m->m_nrights; i++)
+		for (u_int i = 0; i < m->m_count; i++)
 			if ((e = end_of(m, i)) != NULL)
 				find(e);
 	}
@@ -160,13 +160,13 @@ drop_refs(struct mbuf *m)
 	struct mbuf *closed = NULL;
 	struct chan_end *e;
 
-	for (u_int i = 0; i < m->m_nrights; i++) {
+	for (u_int i = 0; i < m->m_count; i++) {
 		if ((e = end_of(m, i)) != NULL)
 			closed = join(chan_close(e), closed);
 		else
 			ref_of(m, i)->ops->release(ref_of(m, i)->object);
 	}
-	m->m_nrights = 0;
+	m->m_count = 0;
 	return (closed);
 }
 

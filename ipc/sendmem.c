@@ -32,25 +32,32 @@ clip(struct vm_object *ob, uint64_t offset, vm_size_t size)
 	return (end - offset < size ? (vm_size_t)(end - offset) : size);
 }
 
-/* An mbuf with the bytes from an offset to the end of the page, n at most. */
-static struct mbuf *
-page_at(struct vm_object *ob, uint64_t offset, u_int n, int *error)
+/*
+ * Appends bytes from an offset to the end of the page, n at most, to a chain
+ * whose last mbuf is *last.
+ */
+static int
+add_page(struct mbuf **last, struct vm_object *ob, uint64_t offset, u_int n)
 {
 	u_int off = (u_int)offset & PAGE_MASK;
 	struct vm_page *page;
 	struct mbuf *m;
+	int error = vm_object_send_page(ob, atop(offset), &page);
 
-	*error = vm_object_send_page(ob, atop(offset), &page);
-	if (*error != 0)
-		return (NULL);
+	if (error != 0)
+		return (error);
 	KDEBUG(vm_page_is_sealed(page), "chan_sendmem: page %u of the object "
 	    "is not sealed", atop(offset));
-	m = m_getpage(page, off, umin(n, PAGE_SIZE - off));
-	if (m == NULL) {
+	if (*last != NULL && off == 0 && m_addpage(*last, page, n))
+		return (0);
+	if ((m = m_getpage(page, off, n)) == NULL) {
 		vm_page_drop(page);
-		*error = ENOBUFS;
+		return (ENOBUFS);
 	}
-	return (m);
+	if (*last != NULL)
+		(*last)->m_next = m;
+	*last = m;
+	return (0);
 }
 
 /* A chain with n bytes of an object, or with those before an error. */
@@ -58,14 +65,18 @@ static struct mbuf *
 pages_at(struct vm_object *ob, uint64_t offset, u_int n, u_int *done,
     int *error)
 {
-	struct mbuf *chain = NULL, **end = &chain;
+	struct mbuf *chain = NULL, *last = NULL;
+	u_int part;
 
 	*error = 0;
-	for (*done = 0; *done < n; end = &(*end)->m_next) {
-		*end = page_at(ob, offset + *done, n - *done, error);
-		if (*end == NULL)
-			return (chain);
-		*done += (*end)->m_len;
+	for (*done = 0; *done < n; *done += part) {
+		part = umin(n - *done,
+		    PAGE_SIZE - ((u_int)(offset + *done) & PAGE_MASK));
+		*error = add_page(&last, ob, offset + *done, part);
+		if (*error != 0)
+			break;
+		if (chain == NULL)
+			chain = last;
 	}
 	return (chain);
 }

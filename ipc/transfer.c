@@ -232,7 +232,7 @@ make_message(struct mbuf *m, u_int bytes, const struct kref *refs,
 			return (NULL);
 		}
 		memcpy(first->m_dat, refs, nrefs * sizeof(*refs));
-		first->m_nrights = (uint16_t)nrefs;
+		first->m_count = nrefs;
 		first->m_flags |= M_RIGHTS;
 		first->m_next = m;
 	}
@@ -264,7 +264,8 @@ write_message(struct chan_end *end, struct uio *uio, u_int flags,
 	error = nrefs > 0 ? chan_send_rights(end, m, flags) :
 	    chan_enqueue(end, m, flags, NULL);
 	if (error != 0) {
-		m->m_nrights = 0;	/* they are the caller's */
+		if (nrefs > 0)
+			m->m_count = 0;	/* they are the caller's */
 		m_freem(m);
 	} else
 		*uio = all;
@@ -370,7 +371,7 @@ read_stream(struct chan_end *e, struct uio *uio, u_int flags)
 static u_int
 rights_of(const struct mbuf *m)
 {
-	return ((m->m_flags & M_RIGHTS) != 0 ? m->m_nrights : 0);
+	return ((m->m_flags & M_RIGHTS) != 0 ? m->m_count : 0);
 }
 
 /* Moves the references of a message, which is off the queue, to refs[]. */
@@ -381,7 +382,7 @@ take_rights(struct mbuf *m, struct kref *refs)
 
 	if (n > 0) {
 		memcpy(refs, m->m_dat, n * sizeof(*refs));
-		m->m_nrights = 0;
+		m->m_count = 0;
 	}
 	return (n);
 }

@@ -33,6 +33,7 @@
 #include <boot/multiboot.h>
 #include <vm/kmem.h>
 #include <vm/ram.h>
+#include <vm/vm_held.h>
 #include <vm/vm_page.h>
 
 #define	MIN_RAM_MB	32
@@ -176,6 +177,7 @@ kern_main(uint32_t magic, uint32_t info)
 	vm_page_startup(atop(ram_end), dmap_limit);
 	kmem_init(KVA_MIN, kva_end);
 	pmap_user_init();
+	vm_held_init();
 	ram_release(vm_page_add_range);
 	tsc_init();
 	thread_init_idle();

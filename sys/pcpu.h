@@ -41,8 +41,8 @@ struct sf_ready {
 /* What address spaces cost: the monitor's command pmap prints the sums. */
 struct pmap_stats {
 	uint64_t switches;	/* loads of a task's tables */
-	uint64_t spared;	/* not loaded: they were, and nothing was lost */
-	uint64_t owed;		/* of switches: they were, but rights were lost */
+	uint64_t spared;	/* they were loaded, and nothing was lost */
+	uint64_t owed;		/* of switches: as that, but rights were */
 	uint64_t entered;	/* entries made present */
 	uint64_t removed;	/* and not present */
 	uint64_t flushes;	/* calls of pmap_flush() */

@@ -34,10 +34,18 @@ struct uio {
 int	uiomove(void *buf, size_t n, struct uio *uio);
 
 /*
- * uiomove_page: as uiomove(), with n bytes at offset off of a page that the
- * caller holds (vm_page_hold()), through an sf_buf.  UIO_WRITE writes to the
- * page, which is FILLING or OWNED.
+ * uiomove_pages: as uiomove(), with n bytes at offset off of a run of pages that
+ * the caller holds (vm_page_hold()), through sf_bufs.  UIO_WRITE writes to the
+ * pages, which are FILLING or OWNED.  uiomove_page: with one page, in which the
+ * bytes lie.
  */
-int	uiomove_page(struct vm_page *m, u_int off, size_t n, struct uio *uio);
+int	uiomove_pages(struct vm_page *const *m, u_int off, size_t n,
+	    struct uio *uio);
+
+static inline int
+uiomove_page(struct vm_page *m, u_int off, size_t n, struct uio *uio)
+{
+	return (uiomove_pages(&m, off, n, uio));
+}
 
 #endif /* !_SYS_UIO_H_ */

@@ -106,17 +106,17 @@ TEST(both_ways, "channel.the_two_directions_are_apart")
 
 TEST(small, "channel.small_writes_share_mbufs")
 {
-	u_int before = m_count(), n = 10000;
+	u_int before = m_inuse(), n = 10000;
 	struct chan_end *ends[2];
 
 	make(CHAN_STREAM, ends);
 	fill(out_buf, 0, n);
 	for (u_int i = 0; i < n; i++)
 		EXPECT_EQ(put(ends[0], out_buf + i, 1), 1);
-	EXPECT(m_count() - before <= n / MLEN + 1);
+	EXPECT(m_inuse() - before <= n / MLEN + 1);
 	EXPECT_EQ(get(ends[1], in_buf, BUFSIZE), n);
 	EXPECT_EQ(wrong_bytes(in_buf, 0, n), 0);
-	EXPECT_EQ(m_count(), before);
+	EXPECT_EQ(m_inuse(), before);
 	close_both(ends);
 }
 
@@ -262,7 +262,7 @@ TEST(shut, "channel.each_direction_can_be_shut")
 	EXPECT_EQ(ctl(ends[0], CHAN_SHUT, RIGHT_READ), 0);
 	EXPECT_EQ(finish(&writer), -EPIPE);
 	EXPECT_EQ(get(ends[0], in_buf, 10), 0);
-	EXPECT_EQ(m_count(), 0);
+	EXPECT_EQ(m_inuse(), 0);
 	close_both(ends);
 }
 
@@ -590,11 +590,11 @@ TEST(circle, "channel.no_end_is_held_by_its_own_queue")
 	EXPECT_EQ(send_end(b[0], a[1]), EDEADLK);
 	EXPECT_EQ(send_end(c[0], a[1]), EDEADLK);
 	EXPECT_EQ(send_end(c[0], b[0]), 0);
-	EXPECT_EQ(m_count(), 6);
+	EXPECT_EQ(m_inuse(), 6);
 	close_both(a);
 	close_both(b);
 	close_both(c);
-	EXPECT_EQ(m_count(), 0);
+	EXPECT_EQ(m_inuse(), 0);
 }
 
 #define	CHAIN	2000u
@@ -613,9 +613,9 @@ TEST(chain, "channel.a_long_chain_of_channels_closes")
 		chan_end_release(last[0]);
 		last[0] = next[0];
 	}
-	EXPECT_EQ(m_count(), 2 * CHAIN);
+	EXPECT_EQ(m_inuse(), 2 * CHAIN);
 	chan_end_release(first[1]);
-	EXPECT_EQ(m_count(), 0);
+	EXPECT_EQ(m_inuse(), 0);
 	EXPECT_EQ(put(last[0], "x", 1), -EPIPE);
 	chan_end_release(last[0]);
 }

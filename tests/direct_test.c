@@ -10,8 +10,7 @@
  */
 
 #include <sys/types.h>
-#include <sys/pcpu.h>
-#include <machine/atomic.h>
+#include <sys/sched.h>
 #include <ipc/mbuf.h>
 #include <vm/map/vm_map.h>
 #include <vm/map/vm_object.h>
@@ -133,13 +132,13 @@ TEST(direct, "channel.a_long_write_lends_its_pages")
 	writer_start(&w, ends[0], 100, BIG);
 	until_sleeping(&w.h, "channel reader");
 	EXPECT_EQ(queued(ends[1]), BIG);
-	EXPECT_EQ(m_count(), 17);
+	EXPECT_EQ(m_inuse(), 1);
 	EXPECT_EQ(poll(ends[1]), WAIT_READ | WAIT_WRITE);
 	EXPECT_EQ(poll(ends[0]), 0);
 	EXPECT_EQ(user_get(ends[1], &u, 50, SIZE - 50), BIG);
 	EXPECT_EQ(writer_finish(&w), BIG);
 	EXPECT_EQ(user_wrong(&u, 50, 0, BIG), 0);
-	EXPECT_EQ(m_count(), 0);
+	EXPECT_EQ(m_inuse(), 0);
 	vm_map_destroy(u.map);
 	close_both(ends);
 }
@@ -193,7 +192,7 @@ TEST(withdrawn, "channel.a_signal_takes_lent_pages_back")
 	EXPECT_EQ(get(ends[1], buf, 10000), 10000);
 	thread_signal(w.h.td, 3);
 	EXPECT_EQ(writer_finish(&w), 10000);
-	EXPECT_EQ(m_count(), 0);
+	EXPECT_EQ(m_inuse(), 0);
 	EXPECT_EQ(queued(ends[1]), 0);
 	EXPECT_EQ(put(ends[0], "x", 1), 1);
 	writer_start(&w, ends[0], 10, BIG);
@@ -222,7 +221,7 @@ TEST(lent_close, "channel.a_close_gives_lent_pages_back")
 	EXPECT_EQ(ctl(ends[1], CHAN_SHUT, RIGHT_READ), 0);
 	EXPECT_EQ(ctl(ends[1], CHAN_SHUT, RIGHT_WRITE), 0);
 	EXPECT_EQ(writer_finish(&w), 100);
-	EXPECT_EQ(m_count(), 0);
+	EXPECT_EQ(m_inuse(), 0);
 	close_both(ends);
 }
 
@@ -361,6 +360,10 @@ TEST(stress, "channel.signals_lose_no_byte_of_direct_writes")
 	start(&s.h, thread_stress, ends[0], 0);
 	signals = thread_create(thread_signals, &s, "signals");
 	for (; at < STRESS_BYTES && n > 0; at += (u_int)n) {
+		if (test_random(&rng) % 8 == 0) {
+			thread_signal(s.h.td, 3);
+			sched_yield();
+		}
 		n = get(ends[1], in, 1 + test_random(&rng) % sizeof(in));
 		wrong += n <= 0 ? 1 : wrong_bytes(in, at, (u_int)n);
 	}
@@ -398,7 +401,7 @@ TEST(sendmem, "channel.sendmem_queues_the_pages_of_an_object")
 	EXPECT_EQ(chan_sendmem(ends[0], ob, 5000, 20000, 0, &sent), 0);
 	EXPECT_EQ(sent, 20000);
 	EXPECT_EQ(queued(ends[1]), 20000);
-	EXPECT_EQ(m_count(), 6);
+	EXPECT_EQ(m_inuse(), 1);
 	memset(buf, 0xff, sizeof(buf));
 	uio = uio_of(buf, 10 * PAGE_SIZE, UIO_WRITE);
 	EXPECT_EQ(vm_object_io(ob, 0, &uio), 0);

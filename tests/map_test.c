@@ -943,6 +943,12 @@ TEST(charge, "map.a_task_has_no_more_pages_than_it_may")
 	a->vm_charge->vc_max = 2;
 	EXPECT(vm_map_fork(a) == NULL);
 	EXPECT_EQ(vm_map_audit(a), 0);
+	/* A region without pages, of an object that has some elsewhere. */
+	a->vm_charge->vc_max = 8;
+	EXPECT_EQ(vm_map_protect(a, PG(6), PAGE_SIZE, PROT_READ), 0);
+	b = vm_map_fork(a);
+	EXPECT_EQ(b->vm_charge->vc_pages, 3);
+	check_and_destroy(b);
 	EXPECT_EQ(user_read(a, PG(3)), 3);
 	check_and_destroy(a);
 }

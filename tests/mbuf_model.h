@@ -15,7 +15,7 @@
 #include <ipc/mbuf.h>
 #include <sys/uio.h>
 
-#define	MODEL_MAX	10000u		/* bytes of a chain */
+#define	MODEL_MAX	100000u		/* bytes of a chain */
 
 struct model_chain {
 	struct mbuf *m;			/* NULL if len is 0 */
@@ -45,7 +45,7 @@ model_free(struct model_chain *c)
 static u_int
 model_length(u_int most)
 {
-	u_int n = 1 + model_draw(1u << model_draw(14));
+	u_int n = 1 + model_draw(1u << model_draw(17));
 
 	return (n < most ? n : most);
 }

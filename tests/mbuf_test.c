@@ -18,10 +18,10 @@
 
 TEST(model, "mbuf.chains_are_what_arrays_of_bytes_would_be")
 {
-	u_int before = m_count();
+	u_int before = m_inuse();
 
 	model_run(test_seed(), 300);
-	EXPECT_EQ(m_count(), before);
+	EXPECT_EQ(m_inuse(), before);
 }
 
 static struct vm_page *
@@ -44,10 +44,10 @@ TEST(page_lives, "mbuf.a_shared_page_lives_until_the_last_mbuf_is_freed")
 	uint8_t byte;
 
 	copy = m_copym(m, 4, 8);
-	EXPECT(copy->m_page == m->m_page);
+	EXPECT(copy->m_pages[0] == m->m_pages[0]);
 	EXPECT_EQ(copy->m_off, 12);
 	rest = m_split(m, 16);
-	EXPECT(rest->m_page == m->m_page);
+	EXPECT(rest->m_pages[0] == m->m_pages[0]);
 	m_freem(m);
 	m_freem(rest);
 	m_copydata(copy, 7, 1, &byte);
@@ -61,10 +61,41 @@ TEST(sealed, "mbuf.pages_that_a_write_fills_are_sealed")
 	struct mbuf *m = m_devget(bytes, sizeof(bytes));
 
 	EXPECT((m->m_flags & M_EXT) != 0);
-	EXPECT(vm_page_is_sealed(m->m_page));
-	EXPECT_EQ(m->m_len, PAGE_SIZE);
-	EXPECT_EQ(m->m_next->m_flags & M_EXT, 0);
-	EXPECT_EQ(m->m_next->m_len, 100);
+	EXPECT(vm_page_is_sealed(m->m_pages[0]));
+	EXPECT(vm_page_is_sealed(m->m_pages[1]));
+	EXPECT_EQ(m->m_count, 2);
+	EXPECT_EQ(m->m_len, sizeof(bytes));
+	EXPECT(m->m_next == NULL);
+	m_freem(m);
+}
+
+TEST(addpage, "mbuf.a_page_joins_a_run_that_ends_with_a_page")
+{
+	struct vm_page *page = page_of(3);
+	struct mbuf *m = m_getpage(page_of(1), 4000, 90), *copy;
+	uint8_t bytes[100];
+
+	EXPECT(!m_addpage(m, page, 10));
+	m_freem(m);
+	m = m_getpage(page_of(1), 4090, 6);
+	EXPECT(m_addpage(m, page, 20));
+	EXPECT_EQ(m->m_len, 26);
+	EXPECT(!m_addpage(m, page, 1));
+	copy = m_copym(m, 7, 10);
+	EXPECT_EQ(copy->m_count, 1);
+	EXPECT_EQ(copy->m_off, 1);
+	EXPECT(copy->m_pages[0] == page);
+	m_freem(m);
+	m_copydata(copy, 0, 10, bytes);
+	EXPECT_EQ(bytes[0], 3);
+	EXPECT_EQ(bytes[9], 3);
+	m_freem(copy);
+	m = m_getpage(page_of(0), 0, PAGE_SIZE);
+	for (u_int i = 1; i < M_MAXPAGES; i++)
+		EXPECT(m_addpage(m, page_of(0), PAGE_SIZE));
+	page = page_of(0);
+	EXPECT(!m_addpage(m, page, 1));
+	vm_page_drop(page);
 	m_freem(m);
 }
 
@@ -87,7 +118,7 @@ TEST(eor, "mbuf.the_end_of_a_message_stays_at_its_end")
 
 TEST(none_left, "mbuf.at_the_limit_there_is_none_and_nothing_leaks")
 {
-	static uint8_t bytes[1000];
+	static uint8_t bytes[(M_MAXPAGES + 1) * PAGE_SIZE];
 	struct uio uio = { .uio_base = (vm_offset_t)bytes,
 	    .uio_resid = sizeof(bytes), .uio_rw = UIO_WRITE };
 	struct mbuf *all = NULL, *m;
@@ -99,15 +130,13 @@ TEST(none_left, "mbuf.at_the_limit_there_is_none_and_nothing_leaks")
 	}
 	EXPECT(m_uiotombuf(&uio, &error) == NULL);
 	EXPECT_EQ(error, ENOBUFS);
-	m = all;
-	all = all->m_next;
-	m_free(m);
+	all = m_free(all);
 	uio = (struct uio){ .uio_base = (vm_offset_t)bytes,
 	    .uio_resid = sizeof(bytes), .uio_rw = UIO_WRITE };
 	EXPECT(m_uiotombuf(&uio, &error) == NULL);
 	EXPECT_EQ(error, ENOBUFS);
 	m_freem(all);
-	EXPECT_EQ(m_count(), 0);
+	EXPECT_EQ(m_inuse(), 0);
 }
 
 PANIC_TEST(lost_rights, "mbuf.handles_that_are_lost_panic")
@@ -115,7 +144,7 @@ PANIC_TEST(lost_rights, "mbuf.handles_that_are_lost_panic")
 	struct mbuf *m = m_get();
 
 	m->m_flags |= M_RIGHTS;
-	m->m_nrights = 1;
+	m->m_count = 1;
 	m_freem(m);
 }
 

@@ -30,7 +30,7 @@
 #define	TABLE_SIZE	0x200000u
 #define	CR4_SMAP	0x00200000u
 #define	CREATES		1000u
-#define	LIMIT_MS	20000u
+#define	LIMIT_MS	5000u
 #define	EXHAUST_MAX	32768u	/* pages */
 
 static struct vm_page *
@@ -217,16 +217,16 @@ TEST(cycles, "space.a_thousand_address_spaces_leave_nothing")
 /*
  * --- TLBs ---
  *
- * QEMU keeps a stale translation until its CPU flushes.  So another CPU reads an
- * address, which primes its TLB; here the frame is taken away, and another one
- * put in its place; then that CPU reads again.  In between its interrupts are
- * off, so that no tick flushes; but while it runs a thread of the address space
- * it serves requests, as a CPU does that waits for a spin lock.
+ * QEMU keeps a stale translation until its CPU flushes.  So another CPU reads
+ * an address, which primes its TLB; here the frame is taken away, and another
+ * one put in its place; then that CPU reads again.  In between its interrupts
+ * are off, so that no tick flushes; but while it runs a thread of the address
+ * space it serves requests, as a CPU does that waits for a spin lock.
  */
 
 struct guest {
 	struct pmap *pm;
-	bool stays;			/* runs pm in between; else it is lazy */
+	bool stays;			/* runs pm in between, too */
 	volatile uint32_t step;		/* 1: primed  2: go on  3: done */
 	uint32_t first, second;		/* what it read */
 	uint64_t asked;			/* requests that it got in between */
@@ -265,6 +265,7 @@ be_guest(void *arg)
 	pmap_activate(g->pm);
 	g->second = look(VA);
 	pmap_activate(NULL);
+	tlb_switch(NULL);
 	intr_restore(flags);
 	g->step = 3;
 }
@@ -442,6 +443,7 @@ stay(void *arg)
 	g->kept = curpcpu()->pc_pmap == g->pm;
 	tlb_flush_here();
 	g->second = hw_read_cr3() == kern_cr3 && curpcpu()->pc_pmap == NULL;
+	tlb_switch(NULL);		/* if that failed */
 	intr_restore(flags);
 	g->step = 3;
 }
@@ -507,6 +509,13 @@ TEST(table_waits, "space.a_table_that_is_given_back_waits_for_a_flush")
 }
 
 static void
+leave(void *arg)
+{
+	(void)arg;
+	tlb_switch(NULL);
+}
+
+static void
 visit_lazily(void *arg)
 {
 	(void)visit(arg, VA);
@@ -527,6 +536,7 @@ TEST(idle, "space.an_idle_cpu_has_the_kernels_tables")
 	    !deadline_lasted(&limit, LIMIT_MS))
 		(void)thread_sleep_ms(1, 0);
 	EXPECT(pc->pc_pmap == NULL);
+	smp_call(pc->pc_cpuid, leave, NULL);	/* if that failed */
 	pmap_destroy(pm);
 	page_gone(m);
 }
@@ -534,8 +544,8 @@ TEST(idle, "space.an_idle_cpu_has_the_kernels_tables")
 /* --- several threads at once --- */
 
 /*
- * Each CPU has every NTH page of the same tables, which come and go under all of
- * them.
+ * Each CPU has every NTH page of the same tables, which come and go under all
+ * of them.
  */
 struct crowd {
 	struct pmap *pm;

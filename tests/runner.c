@@ -31,6 +31,7 @@
 #include <machine/pmap_user.h>
 #include <machine/tsc.h>
 #include <vm/kmem.h>
+#include <vm/vm_held.h>
 #include <vm/vm_page.h>
 
 #define	SLOW_MS		500u	/* a case that takes longer is reported */
@@ -276,7 +277,7 @@ direct_references(void)
 	return (n);
 }
 
-/* Memory that waits only for a flush counts as free: it is reclaimed first. */
+/* Memory that is kept or waits for a flush counts as free: it is reclaimed. */
 static void
 read_resources(uint32_t v[NFENCE])
 {
@@ -284,6 +285,7 @@ read_resources(uint32_t v[NFENCE])
 	v[SF_BUFS] = sf_buf_inuse() + direct_references();
 	(void)kmem_reclaim();
 	(void)pmap_reclaim();
+	(void)vm_held_reclaim();
 	v[FREE_PAGES] = 0;
 	for (int z = 0; z < VM_NZONES; z++)
 		v[FREE_PAGES] += vm_page_zone_free((enum vm_zone)z);

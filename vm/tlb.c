@@ -69,9 +69,9 @@
 static volatile uint32_t tlb_epoch;
 
 /*
- * [E4] [E5] [E6] by a load of the tables of pm, or of the kernel's if it is NULL
- * or gone; interrupts are off, so that no other flush comes between.  pm_gen is
- * read before the load: the losses that it counts are flushed by it.
+ * [E4] [E5] [E6] by a load of the tables of pm, or of the kernel's if it is
+ * NULL or gone; interrupts are off, so that no other flush comes between.
+ * pm_gen is read before the load: the losses that it counts are flushed by it.
  */
 static void
 load_and_publish(struct pcpu *pc, struct pmap *pm)
@@ -258,8 +258,8 @@ tlb_force(uint32_t stamp)
 /*
  * tlb_force_space: as tlb_force(), but only for the CPUs that run a thread of
  * pm, by pc_runs.  A CPU that stops to run one while this waits owes the flush
- * no longer: arch/i386/space/pmap_space.c has the argument.  Returns how many other
- * CPUs it asked.
+ * no longer: arch/i386/space/pmap_space.c has the argument.  Returns how many
+ * other CPUs it asked.
  */
 u_int
 tlb_force_space(uint32_t stamp, const struct pmap *pm)

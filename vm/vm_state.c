@@ -28,6 +28,7 @@
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <machine/atomic.h>
+#include <vm/vm_held.h>
 #include <vm/vm_state.h>
 
 #define	HOLD_OTHERS	(~HOLD_OWNERS)
@@ -36,6 +37,13 @@ static inline uint8_t
 state_of(const struct vm_page *m)
 {
 	return (*(const volatile uint8_t *)&m->state);
+}
+
+/* A free page has none: its word is a link of the free list. */
+static inline uint32_t
+holders_of(const struct vm_page *m)
+{
+	return ((m->flags & VPF_ALLOCATED) != 0 ? m->holders : 0);
 }
 
 /* Panics because m has not the holds that a function's caller claims. */
@@ -51,7 +59,7 @@ bad_hold(const struct vm_page *m, uint32_t holders, const char *func,
 struct vm_page *
 vm_page_alloc_held(void)
 {
-	struct vm_page *m = vm_page_alloc(VM_ALLOC_USER | VM_ALLOC_WIRED);
+	struct vm_page *m = vm_held_take();
 
 	if (m == NULL)
 		return (NULL);
@@ -69,7 +77,7 @@ static bool
 add_hold(struct vm_page *m, uint32_t hold, uint32_t mask, const char *func,
     const void *caller)
 {
-	uint32_t old = m->holders;
+	uint32_t old = holders_of(m);
 
 	do {
 		if (old == 0)
@@ -93,15 +101,14 @@ free_page(struct vm_page *m, const char *func, const void *caller)
 	    func, vm_page_index(m), writers, caller);
 	if (vm_page_is_sealed(m))
 		sf_buf_seal(m);
-	vm_page_unwire(m, 0);
-	vm_page_free_for(m, caller);
+	vm_held_put(m, caller);
 }
 
 static void
 drop_hold(struct vm_page *m, uint32_t hold, uint32_t mask, const char *func,
     const void *caller)
 {
-	uint32_t old = m->holders;
+	uint32_t old = holders_of(m);
 
 	do {
 		if ((old & mask) == 0)
@@ -145,7 +152,7 @@ vm_page_drop_owner(struct vm_page *m)
 void
 vm_page_own(struct vm_page *m)
 {
-	uint32_t old = m->holders;
+	uint32_t old = holders_of(m);
 
 	do {
 		if ((old & HOLD_OTHERS) == 0 ||
@@ -188,9 +195,11 @@ vm_page_writers(const struct vm_page *m)
 void
 vm_page_set_owned(struct vm_page *m)
 {
-	KASSERT(state_of(m) == VPS_FILLING && m->holders != 0,
+	uint32_t holders = holders_of(m);
+
+	KASSERT(state_of(m) == VPS_FILLING && holders != 0,
 	    "vm_page_set_owned: frame 0x%x has state 0x%x, holders 0x%x "
-	    "(called from %pC)", vm_page_index(m), state_of(m), m->holders,
+	    "(called from %pC)", vm_page_index(m), state_of(m), holders,
 	    __caller());
 	m->state = VPS_OWNED;
 }
@@ -199,7 +208,7 @@ bool
 vm_page_seal(struct vm_page *m)
 {
 	const void *caller = __caller();
-	uint32_t holders = m->holders;
+	uint32_t holders = holders_of(m);
 	uint8_t state = state_of(m);
 
 	KASSERT((state == VPS_FILLING || state == VPS_OWNED) &&

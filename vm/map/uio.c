@@ -77,7 +77,7 @@ move_part(struct vm_page *m, void *buf, size_t n, struct uio *uio)
 	return (n);
 }
 
-/* Contracts of uiomove() and uiomove_page() are in <sys/uio.h>. */
+/* Contracts of uiomove() and uiomove_pages() are in <sys/uio.h>. */
 int
 uiomove(void *buf, size_t n, struct uio *uio)
 {
@@ -107,18 +107,30 @@ uiomove(void *buf, size_t n, struct uio *uio)
 	return (n == 0 ? 0 : EINTR);
 }
 
-/* Between a page and the kernel's memory. */
-static int
-move_kernel(struct vm_page *m, u_int off, size_t n, struct uio *uio)
+/* Bytes from an offset in a run of pages to the end of that page, at most n. */
+static inline size_t
+run_part(u_int off, size_t n)
 {
-	struct sf_buf *sf = sf_buf_alloc(m, SFB_CATCH);
+	return (least(n, PAGE_SIZE - (off & PAGE_MASK)));
+}
 
-	if (sf == NULL)
-		return (EINTR);
-	copy(uio->uio_rw, (char *)sf_buf_kva(sf) + off, (void *)uio->uio_base,
-	    n);
-	sf_buf_free(sf);
-	advance(uio, n);
+/* Between a run of pages and the kernel's memory. */
+static int
+move_kernel(struct vm_page *const *m, u_int off, size_t n, struct uio *uio)
+{
+	struct sf_buf *sf;
+	size_t part;
+
+	for (; n > 0; n -= part, off += part) {
+		sf = sf_buf_alloc(m[off >> PAGE_SHIFT], SFB_CATCH);
+		if (sf == NULL)
+			return (EINTR);
+		part = run_part(off, n);
+		copy(uio->uio_rw, (char *)sf_buf_kva(sf) + (off & PAGE_MASK),
+		    (void *)uio->uio_base, part);
+		sf_buf_free(sf);
+		advance(uio, part);
+	}
 	return (0);
 }
 
@@ -139,28 +151,40 @@ move_pages(struct vm_page *m, u_int off, struct vm_page *other, size_t n,
 	return (n);
 }
 
-int
-uiomove_page(struct vm_page *m, u_int off, size_t n, struct uio *uio)
+/* Between a run of pages and the uio's next pages; false if interrupted. */
+static bool
+move_batch(struct vm_page *const *m, u_int *off, size_t *n,
+    struct vm_page **pages, u_int npages, struct uio *uio)
 {
-	struct vm_page *pages[2];
+	vm_offset_t first = trunc_page(uio->uio_base);
 	size_t moved = 1;
+
+	for (u_int i = 0; *n > 0 && moved > 0 && i < npages;
+	    i = atop(uio->uio_base - first)) {
+		moved = move_pages(m[*off >> PAGE_SHIFT], *off & PAGE_MASK,
+		    pages[i], run_part(*off, *n), uio);
+		*off += moved;
+		*n -= moved;
+	}
+	return (moved > 0);
+}
+
+int
+uiomove_pages(struct vm_page *const *m, u_int off, size_t n, struct uio *uio)
+{
+	struct vm_page *pages[UIO_BATCH];
+	bool more = true;
 	int got;
 
-	KASSERT(off <= PAGE_SIZE && n <= PAGE_SIZE - off, "uiomove_page: %zu "
-	    "bytes at %u (called from %pC)", n, off, __caller());
 	n = least(n, uio->uio_resid);
 	if (uio->uio_map == NULL)
 		return (move_kernel(m, off, n, uio));
-	while (n > 0 && moved > 0) {
+	while (n > 0 && more) {
 		got = vm_borrow(uio->uio_map, uio->uio_base, n, uio_prot(uio),
-		    pages, nitems(pages));
+		    pages, UIO_BATCH);
 		if (got < 0)
 			return (-got);
-		for (int i = 0; i < got && moved > 0; i++) {
-			moved = move_pages(m, off, pages[i], n, uio);
-			off += moved;
-			n -= moved;
-		}
+		more = move_batch(m, &off, &n, pages, (u_int)got, uio);
 		vm_return(pages, (u_int)got, uio_prot(uio));
 	}
 	return (n == 0 ? 0 : EINTR);

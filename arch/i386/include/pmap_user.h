@@ -57,7 +57,8 @@ void	pmap_destroy(struct pmap *pm);
  * being freed and, by a lock of its own, the address from being removed and
  * entered at once.
  */
-int	pmap_enter(struct pmap *pm, vm_offset_t va, vm_paddr_t pa, u_int rights);
+int	pmap_enter(struct pmap *pm, vm_offset_t va, vm_paddr_t pa,
+	    u_int rights);
 
 /*
  * pmap_remove: removes the entries of [start, end).  pmap_protect: takes away

@@ -10,8 +10,8 @@
  * so below 4 GiB.  MOV CR3 reads the PDPT's entries (SDM vol. 3A 4.4.1), so all
  * four are there before the first.
  *
- * A CPU keeps a task's tables loaded (pc_pmap) when it goes on to run threads of
- * the kernel, which use no user address.  pc_runs is the address space whose
+ * A CPU keeps a task's tables loaded (pc_pmap) when it goes on to run threads
+ * of the kernel, which use no user address.  pc_runs is the address space whose
  * thread it runs now.  Only CPUs that run pm are made to flush when rights are
  * taken away from it; the others owe that flush until they run pm again.
  *
@@ -35,10 +35,10 @@
  * afterwards, and what it wrote before is visible before that store (SDM vol.
  * 3A 8.2.2); so the remover need not wait for it.
  *
- * pc_pmap_gen is what pm_gen was before a load of CR3 (vm/tlb.c), so losses that
- * it counts are flushed.  It takes 2^32 losses between two flushes of a CPU for
- * [U6] to be wrong, and a CPU that is awake flushes at every tick when the epoch
- * has moved, as each pmap_flush() makes it do.
+ * pc_pmap_gen is what pm_gen was before a load of CR3 (vm/tlb.c), so losses
+ * that it counts are flushed.  It takes 2^32 losses between two flushes of a
+ * CPU for [U6] to be wrong, and a CPU that is awake flushes at every tick when
+ * the epoch has moved, as each pmap_flush() makes it do.
  */
 
 #include <sys/types.h>
@@ -145,8 +145,13 @@ pmap_activate(struct pmap *pm)
 
 	KASSERT(!intr_enabled(), "pmap_activate: interrupts are on (called "
 	    "from %pC)", __caller());
-	if (pc->pc_runs == (uintptr_t)pm)
-		return;		/* and so [U3] saw it all the time */
+	if (pc->pc_runs == (uintptr_t)pm) {
+		/* [U3] saw that all the time, so nothing is owed. */
+		KDEBUG(pm == NULL || pc->pc_pmap == pm, "pmap_activate: CPU %u "
+		    "runs address space %p, but has %p", pc->pc_cpuid,
+		    (void *)pm, (void *)pc->pc_pmap);
+		return;
+	}
 	if (pm == NULL) {
 		atomic_store_rel_ptr(&pc->pc_runs, 0);
 		return;

@@ -8,11 +8,11 @@
  *
  * A CPU may keep directory entries in its paging-structure caches, or may still
  * have a PDPT loaded, long after memory no longer shows them (SDM vol. 3A
- * 4.10.3), and its walks read, and write A and D, where they lead.  So the pages
- * wait in a queue until each CPU has loaded CR3 since, or idles with the
- * kernel's tables: vm/tlb.c.  Nothing forces a flush as long as there is memory;
- * every CPU flushes at its next tick, and each new or gone address space frees
- * some pages whose wait is over.
+ * 4.10.3), and its walks read, and write A and D, where they lead.  So the
+ * pages wait in a queue until each CPU has loaded CR3 since, or idles with the
+ * kernel's tables: vm/tlb.c.  Nothing forces a flush as long as there is
+ * memory; every CPU flushes at its next tick, and each new or gone address
+ * space frees some pages whose wait is over.
  *
  * Invariant: a page on the queue has the stamp of an epoch that was closed when
  * no entry led to it any more.  Stamps do not fall from the head to the tail,
