@@ -341,7 +341,7 @@ $(HOSTB)/host/%: tests/host/%.c tests/host/harness.h \
 	@echo "HOSTCC $@"
 	$(Q)$(CC) $(HOSTCFLAGS) $(HOSTINC) -o $@ $<
 $(HOSTB)/host/vm_page_test $(HOSTB)/host/kmem_test $(HOSTB)/host/multiboot_test \
-    $(HOSTB)/host/tunable_test: \
+    $(HOSTB)/host/mbuf_test $(HOSTB)/host/tunable_test: \
 	HOSTINC = -Itests/host/include -I.
 $(HOSTB)/host/libk_test: HOSTINC = -I.
 $(HOSTB)/host/elf_test: HOSTINC = -I.
