@@ -44,13 +44,14 @@ bool	mbufq_coalesce(struct mbufq *q, const struct mbuf *m);
 
 /*
  * mbufq_consume: takes the first n bytes off a stream.  mbufq_take_message: the
- * first message.  mbufq_take_lent: all lent mbufs, which are the last ones.
- * mbufq_take_all: all.  Each returns a chain of what is not on the queue any
+ * first message.  mbufq_take_lent: the lent mbuf, which is the last; `before' was
+ * the last when it was appended, and may have left the queue.  mbufq_take_all:
+ * all.  Each returns a chain of what is not on the queue any
  * more, or NULL, for the caller to free once it has let the lock go.
  */
 struct mbuf *mbufq_consume(struct mbufq *q, u_int n);
 struct mbuf *mbufq_take_message(struct mbufq *q);
-struct mbuf *mbufq_take_lent(struct mbufq *q);
+struct mbuf *mbufq_take_lent(struct mbufq *q, struct mbuf *before);
 struct mbuf *mbufq_take_all(struct mbufq *q);
 
 /*
@@ -83,8 +84,11 @@ struct channel {
 	struct channel *c_next, *c_prev; /* (l) all, by c_id */
 };
 
-/* Fewer bytes for each mbuf, on the average, are as bad as too many bytes. */
-#define	CHAN_MBUF_BYTES	64u
+/*
+ * A queue with fewer bytes for each mbuf than this, on the average, is full
+ * before its bytes reach the limit.
+ */
+#define	CHAN_MBUF_BYTES	128u
 
 /* A flag of the kernel's: the reader that is woken gets this CPU. */
 #define	CHAN_HANDOFF	0x100u

@@ -197,18 +197,22 @@ sched_ready_next(struct thread *td)
 {
 	uint32_t flags = intr_save();
 	u_int cpu = curcpu_id();
-	struct runq *q = &runqs[cpu];
+	struct runq *q;
 
 	if (td->td_cpu != cpu && !may_move(td)) {
 		intr_restore(flags);
 		sched_ready(td);
 		return;
 	}
-	/* As in sched_ready(): its last CPU has left its stack. */
-	spin_lock(&runqs[td->td_cpu].lock);
-	spin_unlock(&runqs[td->td_cpu].lock);
+	/* As in sched_ready(): once locked, its last CPU has left its stack. */
+	q = &runqs[td->td_cpu];
 	spin_lock(&q->lock);
-	td->td_cpu = cpu;
+	if (td->td_cpu != cpu) {
+		spin_unlock(&q->lock);
+		td->td_cpu = cpu;
+		q = &runqs[cpu];
+		spin_lock(&q->lock);
+	}
 	td->td_state = TDS_RUNNABLE;
 	td->td_next = q->head;
 	q->head = td;
