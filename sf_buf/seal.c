@@ -38,7 +38,8 @@
 
 /*
  * Makes a slot ours that maps m, or did so before it was removed; *status is
- * what it was.  False if it is in transition or has changed.
+ * what it was.  False if it has changed, is in transition, or is in no ring: the
+ * CPU that freed it is about to put it into one.
  */
 static bool
 claim(struct sf_buf *sf, struct vm_page *m, uint32_t *status,
@@ -47,46 +48,37 @@ claim(struct sf_buf *sf, struct vm_page *m, uint32_t *status,
 	page_off_t page = sf_page_off(m);
 
 	*status = sf_status(sf);
-	if (sf_page(sf) != page ||
-	    (*status != SF_REMOVED && (*status & SF_STATE) != 0))
+	if (sf_page(sf) != page)
 		return (false);
-	KASSERT((*status & SF_STATE) != 0 || (*status & SF_REF_MASK) == 0 ||
+	KASSERT(!sf_is_referenced(*status) ||
 	    !sf_change(sf, page, *status, *status), "sf_buf_seal: frame 0x%x "
 	    "has %u references (called from %pC)", vm_page_index(m),
 	    sf_references(*status), caller);
-	return (sf_change(sf, page, *status, SF_CLAIMED));
+	return ((*status == SF_REMOVED ||
+	    (*status & (SF_STATE | SF_REF_MASK | SF_UNLISTED)) == 0) &&
+	    sf_change(sf, page, *status, SF_CLAIMED));
 }
 
 /*
- * Takes away what a slot that we own maps; status is what it was.  If it was in
- * no ring, its last free is about to put it into one, and finds now that it
- * need not.
+ * Takes away what a slot that we own maps; status is what it was.  The exchange
+ * of the status is a barrier before the look at sf_nwaiters, as in unclaim().
  */
 static void
 vacate(struct sf_buf *sf, uint32_t status)
 {
-	struct sf_pool *p;
 	uint32_t bits;
 
 	sf_check_ours(sf);
-	if (status == SF_REMOVED) {
-		sf_forget_page(sf);
-		hw_store32(&sf->page, PAGE_NONE);
-		(void)atomic_swap_32(&sf->status, SF_REMOVED);
-		return;
+	if (status != SF_REMOVED) {
+		bits = sf_pte_remove(sf);
+		/* What a CPU-private slot mapped before, a TLB may cache. */
+		if ((status & SF_PRIVATE) != 0)
+			bits |= SF_PTE_A;
+		sf_pte_keep_accessed(sf, bits);
 	}
-	/* What a CPU-private slot mapped before may be cached elsewhere. */
-	bits = sf_pte_remove(sf) | ((status & SF_PRIVATE) != 0 ? SF_PTE_A : 0);
-	sf_pte_keep_accessed(sf, bits);
 	sf_forget_page(sf);
 	hw_store32(&sf->page, PAGE_NONE);
-	if ((status & SF_UNLISTED) != 0) {
-		p = pool_lock_mine();
-		ring_put(&p->ring, QUEUE, sf);
-		pool_unlock(p);
-	}
-	/* A barrier before the look at sf_nwaiters, as in unclaim(). */
-	(void)atomic_swap_32(&sf->status, 0);
+	(void)atomic_swap_32(&sf->status, status == SF_REMOVED ? status : 0);
 }
 
 /*

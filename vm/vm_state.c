@@ -39,6 +39,13 @@ state_of(const struct vm_page *m)
 	return (*(const volatile uint8_t *)&m->state);
 }
 
+/* A free page has none: its word is a link of the free list. */
+static inline uint32_t
+holders_of(const struct vm_page *m)
+{
+	return ((m->flags & VPF_ALLOCATED) != 0 ? m->holders : 0);
+}
+
 /* Panics because m has not the holds that a function's caller claims. */
 static void __dead2 __attribute__((noinline))
 bad_hold(const struct vm_page *m, uint32_t holders, const char *func,
@@ -70,7 +77,7 @@ static bool
 add_hold(struct vm_page *m, uint32_t hold, uint32_t mask, const char *func,
     const void *caller)
 {
-	uint32_t old = m->holders;
+	uint32_t old = holders_of(m);
 
 	do {
 		if (old == 0)
@@ -101,7 +108,7 @@ static void
 drop_hold(struct vm_page *m, uint32_t hold, uint32_t mask, const char *func,
     const void *caller)
 {
-	uint32_t old = m->holders;
+	uint32_t old = holders_of(m);
 
 	do {
 		if ((old & mask) == 0)
@@ -145,7 +152,7 @@ vm_page_drop_owner(struct vm_page *m)
 void
 vm_page_own(struct vm_page *m)
 {
-	uint32_t old = m->holders;
+	uint32_t old = holders_of(m);
 
 	do {
 		if ((old & HOLD_OTHERS) == 0 ||
@@ -188,9 +195,11 @@ vm_page_writers(const struct vm_page *m)
 void
 vm_page_set_owned(struct vm_page *m)
 {
-	KASSERT(state_of(m) == VPS_FILLING && m->holders != 0,
+	uint32_t holders = holders_of(m);
+
+	KASSERT(state_of(m) == VPS_FILLING && holders != 0,
 	    "vm_page_set_owned: frame 0x%x has state 0x%x, holders 0x%x "
-	    "(called from %pC)", vm_page_index(m), state_of(m), m->holders,
+	    "(called from %pC)", vm_page_index(m), state_of(m), holders,
 	    __caller());
 	m->state = VPS_OWNED;
 }
@@ -199,7 +208,7 @@ bool
 vm_page_seal(struct vm_page *m)
 {
 	const void *caller = __caller();
-	uint32_t holders = m->holders;
+	uint32_t holders = holders_of(m);
 	uint8_t state = state_of(m);
 
 	KASSERT((state == VPS_FILLING || state == VPS_OWNED) &&

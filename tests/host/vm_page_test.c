@@ -252,6 +252,10 @@ test_zones(void)
 		{ VM_ALLOC_LOW, { 0x100, 0 }, "VM_ALLOC_LOW: low" },
 		{ VM_ALLOC_LOW | VM_ALLOC_DIRECT, { 0x100, 0 },
 		    "LOW with DIRECT is LOW" },
+		{ VM_ALLOC_USER, { 0x100010, 0x40000, 0 },
+		    "VM_ALLOC_USER: high, mid" },
+		{ VM_ALLOC_USER | VM_ALLOC_HIGH, { 0x100010, 0 },
+		    "USER with HIGH is HIGH" },
 	};
 	struct vm_page *m;
 	uint32_t i, j;
@@ -290,7 +294,7 @@ test_random(void)
 {
 	static struct { struct vm_page *m; u_int order; } live[MAXLIVE];
 	static const int reqs[] = { 0, VM_ALLOC_DIRECT, VM_ALLOC_HIGH,
-	    VM_ALLOC_LOW };
+	    VM_ALLOC_LOW, VM_ALLOC_USER };
 	struct vm_page *m;
 	uint32_t i, j, k, n, op, nulls;
 	u_int order, z;
@@ -328,9 +332,13 @@ test_random(void)
 			good = (j & ((1u << order) - 1)) == 0 &&
 			    (i != 1 || z <= VM_ZONE_DIRECT) &&
 			    (i != 2 || z == VM_ZONE_HIGH) &&
-			    (i != 3 || z == VM_ZONE_LOW);
+			    (i != 3 || z == VM_ZONE_LOW) &&
+			    (i != 4 || z >= VM_ZONE_MID);
 			for (k = j; k < j + (1u << order); k++)
-				good = good && avail[k] && !owned[k];
+				good = good && avail[k] && !owned[k] &&
+				    array[k].state == VPS_OWNED &&
+				    array[k].holders == 0 &&
+				    array[k].writers == 0;
 			take(m, order);
 			live[n].m = m;
 			live[n++].order = order;

@@ -504,15 +504,16 @@ op_recycle(void)
 	vm_page_free(m);
 }
 
-/* Maps a page and uses it, if there is a slot. */
+/* Maps a page, if there is a slot, and perhaps uses it. */
 static void
-map_once(struct vm_page *m, int flags)
+map_once(struct vm_page *m, int flags, bool used)
 {
 	struct handle h;
 
 	if (!take(&h, m, flags))
 		return;
-	use(&h);
+	if (used)
+		use(&h);
 	release(&h);
 }
 
@@ -526,6 +527,8 @@ check_sealed(const struct vm_page *m)
 {
 	uint64_t rw = PG_V | PG_RW;
 
+	if (!vm_page_is_sealed(m))
+		sim_fail("page %x is not sealed", vm_page_index(m));
 	if (m->sf != 0)
 		sim_fail("sealed page %x names slot %u", vm_page_index(m),
 		    sf_index(sf_at(m->sf)));
@@ -546,14 +549,15 @@ static void
 op_seal(const struct op *op)
 {
 	int private = (op->a & 1) != 0 ? SFB_CPUPRIVATE : 0;
+	bool used = (op->a & 2) == 0;
 	struct vm_page *m = vm_page_alloc_held();
 	uint32_t began;
 
 	if (m == NULL)
 		return;
 	sched_pin();
-	map_once(m, SFB_NOWAIT);
-	map_once(m, SFB_NOWAIT | private);
+	map_once(m, SFB_NOWAIT | private, used);
+	map_once(m, SFB_NOWAIT, (op->a & 4) == 0);
 	sched_unpin();
 	began = begin_call();
 	if (!vm_page_seal(m))
@@ -561,8 +565,8 @@ op_seal(const struct op *op)
 	(void)end_call(began);
 	check_sealed(m);
 	sched_pin();
-	map_once(m, SFB_NOWAIT | private);
-	map_once(m, SFB_NOWAIT);
+	map_once(m, SFB_NOWAIT | private, used);
+	map_once(m, SFB_NOWAIT, true);
 	sched_unpin();
 	began = begin_call();
 	vm_page_drop(m);
