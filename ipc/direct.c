@@ -9,8 +9,8 @@
  * once.  Wakes the reader once for each batch of pages, and is woken once.
  *
  * Invariant: when a write has returned, no queue has a page that it lent.  The
- * lent mbuf is the last of the queue, because its writer is the only one, and it
- * takes off what has not been read, after waiting for the end of a read that
+ * lent mbuf is the last of the queue, because its writer is the only one, and
+ * it takes off what has not been read, after waiting for the end of a read that
  * copies from it.  What a task writes to its pages while they are lent is its
  * own affair; that they stay is not: the mbuf holds them.  The mbuf of a read
  * that has ended is freed a moment later, perhaps after the write has returned,

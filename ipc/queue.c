@@ -9,9 +9,9 @@
  *
  * Invariants: q_bytes, q_mbufs and q_lent are the sums over the list, whose
  * last mbuf is q_last.  A lent mbuf is that last one, and the only one: its
- * writer keeps the others away.  A reader may copy from the first q_bytes bytes,
- * as it found them, without the lock: mbufs are appended behind them, and
- * coalescing writes behind m_len.
+ * writer keeps the others away.  A reader may copy from the first q_bytes
+ * bytes, as it found them, without the lock: mbufs are appended behind them,
+ * and coalescing writes behind m_len.
  */
 
 #include <sys/types.h>

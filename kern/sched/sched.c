@@ -186,11 +186,11 @@ sched_ready(struct thread *td)
 }
 
 /*
- * The thread goes before those that wait for this CPU: it has, so to speak, what
- * is left of the caller's slice.  At the end of that the clock makes it yield
- * like any other, so two threads that hand the CPU to each other do not keep it
- * from a third.  No CPU is woken: this one runs.  Interrupts are off, so that it
- * stays this one.
+ * The thread goes before those that wait for this CPU: it has, so to speak,
+ * what is left of the caller's slice.  At the end of that the clock makes it
+ * yield like any other, so two threads that hand the CPU to each other do not
+ * keep it from a third.  No CPU is woken: this one runs.  Interrupts are off,
+ * so that it stays this one.
  */
 void
 sched_ready_next(struct thread *td)

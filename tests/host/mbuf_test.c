@@ -4,9 +4,9 @@
  */
 
 /*
- * Tests ipc/mbuf.c and ipc/queue.c on the host: random operations against arrays
- * of bytes, with sanitizers and where memory runs out.  Pages are memory of
- * malloc(), whose holds are counted.  Output is TAP.
+ * Tests ipc/mbuf*.c and ipc/queue.c on the host: random operations against
+ * arrays of bytes, with sanitizers and where memory runs out.  Pages are memory
+ * of malloc(), whose holds are counted.  Output is TAP.
  *
  * gcc -std=gnu11 -Wall -Wextra -g -fsanitize=address,undefined \
  *     -Itests/host/include -I. tests/host/mbuf_test.c
@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "harness.h"
+#include "../../ipc/mbuf_alloc.c"
 #include "../../ipc/mbuf.c"
 #include "../../ipc/queue.c"
 
