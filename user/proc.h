@@ -166,6 +166,7 @@ uint32_t atomic_swap(volatile uint32_t *p, uint32_t n);
 
 /* syscall.c */
 void	perform(struct regs *r);
+bool	is_program(uint32_t addr, uint32_t len);	/* may be a program's */
 
 /* file.c: names, and what is known of files without opening them. */
 struct path {
