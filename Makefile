@@ -206,7 +206,13 @@ $(SYSROOT)/bin/gcc:
 	@mkdir -p $(SYSROOT)
 	$(Q)sh scripts/sysroot $(SYSROOT)
 
-user-tests: $(USERTESTS)	## builds tests/user/*.c for ring 3, and for Linux
+# A file that is no program, beside them.
+build/tests/user/text: tests/user/text
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)cp $< $@
+
+user-tests: $(USERTESTS) build/tests/user/text	## builds tests/user/*.c for ring 3, and for Linux
 
 # Programs that print TAP, which make test runs before the machines.
 TESTS	= tests/run-file.t tests/run-prog.t $(HOSTT)
@@ -214,6 +220,7 @@ TESTS	+= $(PARSERS:%=$(HOSTB)/host/fuzz_%)
 TESTS	+= tests/pairwise.t tests/ktap.t tests/layers.t
 TESTS	+= tests/monitor.t tests/exit.t tests/manual.t tests/scripts.t
 TESTS	+= tests/compiler.t tests/throttled.t
+TESTS	+= tests/user.t
 TESTS	+= tests/bench/budget.t tests/bench/published.t
 TESTS	+= $(wildcard tests/judges/*.t)
 # The targets of make test-all: make test, and those that take longer or need
@@ -334,7 +341,7 @@ $(HOSTB)/host/%: tests/host/%.c tests/host/harness.h \
 	@echo "HOSTCC $@"
 	$(Q)$(CC) $(HOSTCFLAGS) $(HOSTINC) -o $@ $<
 $(HOSTB)/host/vm_page_test $(HOSTB)/host/kmem_test $(HOSTB)/host/multiboot_test \
-    $(HOSTB)/host/tunable_test: \
+    $(HOSTB)/host/mbuf_test $(HOSTB)/host/tunable_test: \
 	HOSTINC = -Itests/host/include -I.
 $(HOSTB)/host/libk_test: HOSTINC = -I.
 $(HOSTB)/host/elf_test: HOSTINC = -I.

@@ -51,7 +51,7 @@ borrow(const struct uio *uio, int *error)
 
 /* Sleeps until all that was lent has been read.  The lock is held. */
 static int
-await_readers(struct chan_end *end)
+await_readers(struct chan_end *end, u_int ms)
 {
 	struct chan_end *to = chan_peer(end);
 	int error = 0;
@@ -61,7 +61,7 @@ await_readers(struct chan_end *end)
 			return (EPIPE);
 		to->e_lenders++;
 		error = sleepq_wait_spin(&to->e_lenders, &end->e_chan->c_lock,
-		    "channel reader", SLEEP_CATCH, 0);
+		    "channel reader", SLEEP_CATCH, ms);
 		to->e_lenders--;
 	}
 	return (error);
@@ -85,11 +85,12 @@ withdraw(struct chan_end *to)
 }
 
 /*
- * Queues what is lent until it is read, or a signal, or the end of reading.
- * *left is how many bytes have not been read.
+ * Queues what is lent until it is read, or a signal, or the end of reading, or,
+ * if ms is not 0, until that time is over.  *left is how many bytes have not
+ * been read.
  */
 static int
-lend(struct chan_end *end, struct mbuf *m, u_int *left)
+lend(struct chan_end *end, struct mbuf *m, u_int ms, u_int *left)
 {
 	struct chan_end *to = chan_peer(end);
 	struct mbufq *q = &to->e_queue;
@@ -107,7 +108,7 @@ lend(struct chan_end *end, struct mbuf *m, u_int *left)
 	q->q_lent = m->m_len;
 	mbufq_append(q, m, m, 1, m->m_len);
 	chan_tell_reader(to, CHAN_HANDOFF);
-	error = await_readers(end);
+	error = await_readers(end, ms);
 	back = withdraw(to);
 	*left = m_length(back) + q->q_lost;
 	spin_unlock(&end->e_chan->c_lock);
@@ -117,7 +118,7 @@ lend(struct chan_end *end, struct mbuf *m, u_int *left)
 
 /* Contracts of the public functions are in <ipc/queue.h>. */
 int
-chan_write_direct(struct chan_end *end, struct uio *uio)
+chan_write_direct(struct chan_end *end, struct uio *uio, u_int ms)
 {
 	u_int bytes, left;
 	struct mbuf *m;
@@ -126,7 +127,7 @@ chan_write_direct(struct chan_end *end, struct uio *uio)
 	if ((m = borrow(uio, &error)) == NULL)
 		return (error);
 	bytes = m->m_len;
-	error = lend(end, m, &left);
+	error = lend(end, m, ms, &left);
 	uio->uio_base += bytes - left;
 	uio->uio_resid -= bytes - left;
 	return (error);

@@ -468,6 +468,7 @@ fill_pages(struct uio *uio, int *error)
 {
 	u_int n = umin(uio->uio_resid, M_MAXPAGES * PAGE_SIZE);
 	struct mbuf *m = get_pages(n);
+	bool sealed = true;
 
 	if (m == NULL) {
 		*error = mbufs < limit() ? ENOMEM : ENOBUFS;
@@ -478,7 +479,8 @@ fill_pages(struct uio *uio, int *error)
 		return (NULL);
 	}
 	for (u_int i = 0; i < m->m_count; i++)
-		vm_page_seal(m->m_pages[i]);
+		sealed &= vm_page_seal(m->m_pages[i]);
+	KASSERT(sealed, "m_uiotombuf: a new page has another holder");
 	return (m);
 }
 

@@ -158,11 +158,11 @@ int	chan_room(struct chan_end *end, u_int want, u_int flags,
 /*
  * chan_write_direct: lends up to M_MAXPAGES pages of user memory to the
  * reader, and sleeps until they have been read: ipc/direct.c.  The caller is
- * the only long writer.  0 or EPIPE, EINTR, EFAULT, ENOBUFS; the uio says what
- * was read.
+ * the only long writer.  0 or EPIPE, EINTR, EFAULT, ENOBUFS, and EWOULDBLOCK
+ * after ms milliseconds, if that is not 0; the uio says what was read.
  */
 #define	DIRECT_MIN	8192u
-int	chan_write_direct(struct chan_end *end, struct uio *uio);
+int	chan_write_direct(struct chan_end *end, struct uio *uio, u_int ms);
 
 /*
  * chan_send_rights: as chan_enqueue(), for a message with handles: refuses one

@@ -45,11 +45,18 @@ int	call_buffer(struct uio *uio, uint32_t base, uint32_t size,
 int	call_copyin(uint32_t from, void *to, size_t size);
 int	call_copyout(const void *from, uint32_t to, size_t size);
 
+/*
+ * call_error: the error of a call that could not use memory of its task: if that
+ * may not be used in this way, it is as bad as none.
+ */
+int	call_error(int error);
+
 /* What a call that moved bytes returns. */
 static inline int32_t
 call_moved(int error, uint32_t size, const struct uio *uio)
 {
-	return (error != 0 ? -error : (int32_t)(size - uio->uio_resid));
+	return (error != 0 ? -call_error(error) :
+	    (int32_t)(size - uio->uio_resid));
 }
 
 call_fn	call_thread_self, call_exit, call_thread_exit, call_thread_create,

@@ -211,16 +211,18 @@ call_chan_sendmem(struct userframe *uf, u_int handle)
 int32_t
 call_chan_ctl(struct userframe *uf, u_int handle)
 {
-	u_int op = ARG1(uf), result = 0;
+	u_int op = ARG1(uf), arg = ARG2(uf), result = 0;
 	struct kref end;
 	int error;
 
-	if (op > CHAN_SHUT)
+	if (op > CHAN_SHUT ||
+	    (op == CHAN_SHUT && (arg & ~(RIGHT_READ | RIGHT_WRITE)) != 0))
 		return (-EINVAL);
-	error = get_end(handle, op == CHAN_SHUT ? 0 : RIGHT_READ, &end);
+	/* A way is shut by what may use it. */
+	error = get_end(handle, op == CHAN_SHUT ? arg : RIGHT_READ, &end);
 	if (error != 0)
 		return (-error);
-	error = chan_ctl(end.object, op, ARG2(uf), &result);
+	error = chan_ctl(end.object, op, arg, &result);
 	kref_release(&end);
 	return (error != 0 ? -error : (int32_t)result);
 }

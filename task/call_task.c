@@ -99,31 +99,48 @@ call_thread_ctl(struct userframe *uf, u_int handle)
 	}
 }
 
-/* The child exists: if its handle finds no room, it is ended again. */
+/*
+ * The child has its handle here before it runs.  If no thread can be made, it
+ * is gone with the handle.
+ */
+static int32_t
+fork_into(struct userframe *uf, struct task *child)
+{
+	struct kref ref = { .ops = &task_ops, .object = child,
+	    .rights = RIGHT_READ | RIGHT_KILL | RIGHT_DUP };
+	u_int handle;
+	int error;
+
+	task_ref(child);
+	error = handle_alloc(curtask(), &ref, &handle);
+	if (error != 0) {
+		kref_release(&ref);
+		return (-error);
+	}
+	error = task_fork_thread(uf, child);
+	if (error != 0) {
+		(void)handle_close(curtask(), handle);
+		return (-error);
+	}
+	uf->tf.ebx = child->t_id;
+	return ((int32_t)handle);
+}
+
+/* The reference of its own outlives a handle that another thread closes. */
 int32_t
 call_task_fork(struct userframe *uf, u_int handle)
 {
-	struct kref ref = { .ops = &task_ops,
-	    .rights = RIGHT_READ | RIGHT_KILL | RIGHT_DUP };
 	struct task *child;
-	u_int id;
-	int error;
+	int32_t result;
 
 	if (handle != 0)
 		return (-EINVAL);
-	error = task_fork(uf, &child);
-	if (error != 0)
-		return (-error);
-	id = child->t_id;
-	ref.object = child;
-	error = handle_alloc(curtask(), &ref, &handle);
-	if (error != 0) {
-		task_end(child, STATUS_NOTE(NOTE_KILL));
-		task_release(child);
-		return (-error);
-	}
-	uf->tf.ebx = id;
-	return ((int32_t)handle);
+	child = task_copy(curtask());
+	if (child == NULL)
+		return (-ENOMEM);
+	result = fork_into(uf, child);
+	task_release(child);
+	return (result);
 }
 
 int32_t

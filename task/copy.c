@@ -15,6 +15,12 @@
 
 /* Contracts are in <task/call.h>. */
 int
+call_error(int error)
+{
+	return (error == EACCES ? EFAULT : error);
+}
+
+int
 call_buffer(struct uio *uio, uint32_t base, uint32_t size, enum uio_rw rw)
 {
 	if (base > USER_END || size > USER_END - base)
@@ -30,7 +36,7 @@ call_copyin(uint32_t from, void *to, size_t size)
 	struct uio uio;
 	int error = call_buffer(&uio, from, size, UIO_WRITE);
 
-	return (error != 0 ? error : uiomove(to, size, &uio));
+	return (error != 0 ? error : call_error(uiomove(to, size, &uio)));
 }
 
 int
@@ -39,6 +45,6 @@ call_copyout(const void *from, uint32_t to, size_t size)
 	struct uio uio;
 	int error = call_buffer(&uio, to, size, UIO_READ);
 
-	return (error != 0 ? error : uiomove((void *)(uintptr_t)from, size,
-	    &uio));
+	return (error != 0 ? error : call_error(uiomove(
+	    (void *)(uintptr_t)from, size, &uio)));
 }

@@ -64,9 +64,8 @@ borrow_word(uint32_t va, struct vm_page **m)
 		return (EINVAL);
 	if (va >= USER_END)
 		return (EFAULT);
-	n = vm_borrow(curtask()->t_map, va, WORD, PROT_WRITE, m,
-	    1);
-	return (n < 0 ? -n : 0);
+	n = vm_borrow(curtask()->t_map, va, WORD, PROT_WRITE, m, 1);
+	return (n < 0 ? call_error(-n) : 0);
 }
 
 static void

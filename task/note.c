@@ -19,6 +19,7 @@
 #include <sys/types.h>
 #include <sys/errno.h>
 #include <sys/lock.h>
+#include <sys/sched.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
 #include <sys/uio.h>
@@ -148,23 +149,28 @@ note_interrupt(struct task *t, u_int id)
 
 /*
  * Copies n bytes to or from the calling thread's block.  False, and the task
- * ends, if that memory is not there.
+ * ends, if that memory is not there.  The note that is to be delivered would end
+ * the wait for an sf_buf, so that waits by yielding.
  */
 static bool
 block_io(size_t off, void *buf, size_t n, enum uio_rw rw)
 {
 	struct uthread *ut = curuthread();
-	struct uio uio = { .uio_map = ut->u_task->t_map,
+	struct task *t = ut->u_task;
+	struct uio uio = { .uio_map = t->t_map,
 	    .uio_base = ut->u_block + off, .uio_resid = n, .uio_rw = rw };
-	int error = uiomove(buf, n, &uio);
+	int error;
 
+	while ((error = uiomove((char *)buf + (n - uio.uio_resid),
+	    uio.uio_resid, &uio)) == EINTR && !t->t_ending)
+		sched_yield();
 	if (error == 0)
 		return (true);
-	/* One that is interrupted ends anyway: only an end interrupts it. */
-	printf("task %u (%s), thread %u: its block at 0x%x cannot be used "
-	    "(error %d)\n", ut->u_task->t_id, ut->u_task->t_name, ut->u_id,
-	    ut->u_block, error);
-	task_end(ut->u_task, STATUS_FAULT(T_PAGEFLT));
+	if (error != EINTR)
+		printf("task %u (%s), thread %u: its block at 0x%x cannot be "
+		    "used (error %d)\n", t->t_id, t->t_name, ut->u_id,
+		    ut->u_block, error);
+	task_end(t, STATUS_FAULT(T_PAGEFLT));
 	return (false);
 }
 

@@ -167,12 +167,13 @@ void	uthread_exit(void) __attribute__((__noreturn__));
  * task_thread: makes and starts a thread of a task, which begins in ring 3 with
  * these registers; *id is its number.  0, ENOMEM, ENOBUFS: too many threads,
  * EINTR: the task is ending.  Thread context.
- * task_fork: a task like that of the calling thread, in which a thread returns
- * 0 from the call that this one makes; *child has a reference.  0, ENOMEM.
+ * task_fork_thread: makes and starts in a task of task_copy() a thread like the
+ * calling one, which returns 0 from the call that this one makes.  0, ENOMEM,
+ * EINTR: the child was ended already, by another thread that has its handle.
  */
 int	task_thread(struct task *t, const struct userframe *uf, uint32_t tls,
 	    uint32_t block, uint32_t upcall, u_int *id);
-int	task_fork(struct userframe *uf, struct task **child);
+int	task_fork_thread(const struct userframe *uf, struct task *child);
 
 /* Notes and upcalls: task/note.c. */
 

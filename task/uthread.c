@@ -189,9 +189,8 @@ copy_state(struct uthread *from, struct uthread *to)
 	to->u_mask = from->u_mask;
 }
 
-/* Makes the thread of a forked task, which returns 0, and starts it. */
-static int
-fork_thread(struct userframe *uf, struct task *child)
+int
+task_fork_thread(const struct userframe *uf, struct task *child)
 {
 	struct uthread *me = curuthread(), *ut;
 	struct userframe start = *uf;
@@ -208,22 +207,5 @@ fork_thread(struct userframe *uf, struct task *child)
 	error = start_uthread(ut, &id);
 	if (error != 0)
 		kfree(ut);
-	return (error);
-}
-
-int
-task_fork(struct userframe *uf, struct task **child)
-{
-	struct task *t = curtask(), *new;
-	int error;
-
-	new = task_copy(t);
-	if (new == NULL)
-		return (ENOMEM);
-	error = fork_thread(uf, new);
-	if (error != 0)
-		task_release(new);
-	else
-		*child = new;
 	return (error);
 }

@@ -63,17 +63,21 @@ static int
 decode(struct wait *w, uint32_t at, u_int n)
 {
 	struct wait_item *item = w->items;
+	struct kref *ref;
 	int error = call_copyin(at, w->items, n * sizeof(*item));
 
 	for (; error == 0 && w->n < n; item++) {
 		if ((item->events & ~EVENTS_ALL) != 0)
 			return (EINVAL);
-		error = handle_get(curtask(), item->handle, NULL, RIGHT_READ,
-		    &w->refs[w->n]);
+		ref = &w->refs[w->n];
+		error = handle_get(curtask(), item->handle, NULL, 0, ref);
 		if (error != 0)
 			break;
-		if (w->refs[w->n++].ops->poll == NULL)
+		w->n++;
+		if (ref->ops->poll == NULL)
 			error = EINVAL;
+		else if ((ref->rights & (RIGHT_READ | RIGHT_WRITE)) == 0)
+			error = EPERM;
 	}
 	return (error);
 }

@@ -239,7 +239,7 @@ subtest 'after a panic' => sub {
 	command('ps', ' main +running .*idle 1');
 	command('test', 'monitor: test does not run after a panic',
 	    'no tests');
-	command($_, '^  \S+', $_) for qw(sfstat pages pools map cpus);
+	command($_, '^  \S+', $_) for qw(sfstat pages pools map cpus pmap);
 	command('audit', '^audit: all');
 	type("panic\r");
 	expect(qr/^panic: another panic, during the report/m, 'a panic in there');
@@ -257,7 +257,7 @@ subtest 'after a panic' => sub {
 		expect(qr/^panic: CPU \d+: /m, $test);
 		prompt();
 		command($_, '^ +\S+', "$_ after $test")
-		    for qw(help ps sfstat pages pools map cpus);
+		    for qw(help ps sfstat pages pools map cpus pmap);
 		command('audit', '^audit: all', "audit after $test");
 		type("reboot\r");
 		ended(0, "reboot after $test");
@@ -272,7 +272,7 @@ subtest 'after a panic' => sub {
 	command('sfstat', 'sfstat: there is no pool yet');
 	command('audit', 'audit: there is no pool yet');
 	command('pools', 'pools: there is no pool yet');
-	command($_, '^ +\S+', "$_ then") for qw(help ps pages map cpus);
+	command($_, '^ +\S+', "$_ then") for qw(help ps pages map cpus pmap);
 	type("reboot\r");
 	ended(0, 'reboot then');
 

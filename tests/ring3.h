@@ -39,6 +39,7 @@ enum { C_EXIT, C_ECHO, C_FULL, C_YIELD, C_NULL, C_BAD, C_TLS, C_BLOCK };
 #define	EFLAGS_AC	0x00040000u
 #define	EFLAGS_DIRTY	(EFLAGS_TF | EFLAGS_DF | EFLAGS_NT | EFLAGS_AC | \
 			    EFLAGS_IOPL)
+#define	RING3_CPUS	16u		/* CPUs that a test uses, at most */
 #define	MAXEXC		64u
 
 extern char blob_echo[], blob_full[], blob_flags[], blob_step[], blob_dirty[],

@@ -21,6 +21,7 @@
 #include <task/image.h>
 #include <task/task.h>
 #include <vm/map/vm_map.h>
+#include <vm/vm_page.h>
 
 #define	PROG_TEXT	0x10000u
 #define	PROG_DATA	0x20000u
@@ -55,6 +56,12 @@ PROGRAM(writer);
 PROGRAM(waiter);
 PROGRAM(threads);
 PROGRAM(random);
+PROGRAM(hostile);
+PROGRAM(handles);
+PROGRAM(closed);
+PROGRAM(unmapped);
+PROGRAM(fork_read);
+PROGRAM(futex_fork);
 
 /* Whether this machine runs tasks; else the case is skipped. */
 static bool
@@ -180,6 +187,11 @@ TEST(t_futex, "task.futex")
 	run(prog_futex, 0);
 }
 
+TEST(t_futex_fork, "task.futex_and_fork")
+{
+	run(prog_futex_fork, 0);
+}
+
 TEST(t_sleep, "task.sleep_lasts")
 {
 	run(prog_sleep, 0);
@@ -218,6 +230,31 @@ TEST(t_kill, "task.kill_ends_each_kind_of_wait")
 	}
 }
 
+TEST(t_hostile, "task.no_buffer_is_trusted")
+{
+	run(prog_hostile, 0);
+}
+
+TEST(t_handles, "task.no_handle_is_trusted")
+{
+	run(prog_handles, 0);
+}
+
+TEST(t_closed, "task.handles_closed_under_a_sleeping_read")
+{
+	run(prog_closed, 0);
+}
+
+TEST(t_unmapped, "task.buffer_unmapped_while_calls_use_it")
+{
+	run(prog_unmapped, 0);
+}
+
+TEST(t_fork_read, "task.fork_while_a_read_is_under_way")
+{
+	run(prog_fork_read, 0);
+}
+
 TEST(t_many, "task.many_at_a_time")
 {
 	struct task *t[32] = { NULL };
@@ -228,6 +265,32 @@ TEST(t_many, "task.many_at_a_time")
 		t[i] = start(prog_fork, 0);
 	for (u_int i = 0; i < nitems(t); i++)
 		finish(t[i], 0);
+}
+
+/*
+ * A thousand tasks that wait, each for its own channel, then none: on a machine
+ * with room for them.
+ */
+TEST(t_thousand, "task.a_thousand_wait_and_are_ended")
+{
+	static struct task *t[1000];
+	u_int n;
+
+	if (!supported())
+		return;
+	if (vm_page_zone_total(VM_ZONE_DIRECT) < 20 * nitems(t)) {
+		test_skip("the kernel's own memory is too small for them");
+		return;
+	}
+	for (n = 0; n < nitems(t) && (t[n] = start(prog_reader, 0)) != NULL;
+	    n++)
+		continue;
+	EXPECT_EQ(n, nitems(t));
+	EXPECT(task_count() >= n);
+	for (u_int i = 0; i < n; i++)
+		task_note(t[i], NOTE_KILL);
+	while (n > 0)
+		finish(t[--n], STATUS_NOTE(NOTE_KILL));
 }
 
 TEST(t_random, "task.calls_at_random")

@@ -539,6 +539,282 @@ program random
 	rol	eax, 16
 	ret
 
+
+; Buffers that wrap, leave user space or have nothing mapped, for every call that
+; takes one, at each of its arguments that may name it.
+program hostile
+	call6	CHAN_CREATE, 1, 0, 0, 0, 0
+	expect_good 1
+	mov	[ebp], eax
+	mov	[ebp + 4], ebx
+	call6	MEM_CREATE, 4, 0, 0, 0, 0
+	expect_good 2
+	mov	[ebp + 8], eax
+	call6	CHAN_WRITE, ebp, 16, 0, 0, [ebp + 4]
+	expect	16, 3
+	mov	dword [ebp + 12], 0
+.again:
+	call	.table
+	dd	0x7ffff000, 0x2000, 0x80000000, 16, 0xfffffff0, 0x20
+	dd	0x50000000, 16, 0x60000000, 0x2000, 0xffffffff, 0xffffffff
+	dd	0x10000, 16		; only its reads are bad
+.table:
+	pop	ecx
+	mov	eax, [ebp + 12]
+	mov	edx, [ecx + eax * 8]
+	mov	[ebp + 16], edx
+	mov	edx, [ecx + eax * 8 + 4]
+	mov	[ebp + 20], edx
+	call6	MEM_READ, [ebp + 16], [ebp + 20], 0, 0, [ebp + 8]
+	expect	-EFAULT, 4
+	call6	CHAN_READ, [ebp + 16], [ebp + 20], 0, 0, [ebp]
+	expect	-EFAULT, 5
+	call6	CHAN_READ, ebp, 0x100, 1, [ebp + 16], [ebp]
+	expect	-EFAULT, 6
+	call6	WAIT, [ebp + 16], 2, 0, 0, 0
+	cmp	eax, 0
+	mov	edx, 7
+	jge	near prog_fail
+	cmp	dword [ebp + 12], 6
+	je	.done
+	call6	MEM_WRITE, [ebp + 16], [ebp + 20], 0, 0, [ebp + 8]
+	expect	-EFAULT, 8
+	call6	CHAN_WRITE, [ebp + 16], [ebp + 20], 0, 0, [ebp]
+	expect	-EFAULT, 9
+	call6	CHAN_WRITE, ebp, 16, 0, [ebp + 16], [ebp]
+	expect	-EFAULT, 10
+	call6	CHAN_CALL, [ebp + 16], [ebp + 20], ebp, 16, [ebp]
+	expect	-EFAULT, 11
+	call6	FUTEX_WAKE, [ebp + 16], 1, 0, 0, 0
+	cmp	eax, 0
+	mov	edx, 12
+	jge	near prog_fail
+	call6	FUTEX_WAIT, [ebp + 16], 0, 1, 0, 0
+	cmp	eax, 0
+	mov	edx, 13
+	jge	near prog_fail
+	inc	dword [ebp + 12]
+	jmp	.again
+.done:
+	; Nothing of that has taken the message.
+	call6	CHAN_READ, ebp, 0x100, 1, 0, [ebp]
+	expect	16, 14
+	exit	0
+
+; Handles that are none, or of another kind, for every call that takes one.
+program handles
+	call6	MEM_CREATE, 4, 0, 0, 0, 0
+	expect_good 1
+	mov	[ebp], eax
+	mov	edi, MEM_READ
+.next:
+	mov	eax, edi
+	cmp	eax, WAIT
+	jae	.done
+	mov	[ebp + 4], edi
+	mov	ecx, edi
+	mov	edx, 1
+	shl	edx, cl
+	test	edx, 1 << MEM_READ | 1 << MEM_WRITE | 1 << MEM_SIZE | \
+		1 << CHAN_WRITE | 1 << CHAN_READ | 1 << CHAN_CALL | \
+		1 << CHAN_SENDMEM | 1 << HANDLE_DUP | \
+		1 << HANDLE_CLOSE
+	jz	.skip
+	call6	[ebp + 4], ebp, 16, 0, 0, 0xffffff
+	expect	-EBADF, 2
+	call6	[ebp + 4], ebp, 16, 0, 0, 0
+	expect	-EBADF, 3
+	mov	ecx, [ebp + 4]
+	mov	edx, 1
+	shl	edx, cl
+	test	edx, 1 << HANDLE_DUP | 1 << HANDLE_CLOSE
+	jnz	.skip
+	call6	[ebp + 4], ebp, 16, 0, 0, 1	; its own task
+	expect	-EBADF, 4
+.skip:
+	mov	edi, [ebp + 4]
+	inc	edi
+	jmp	.next
+.done:
+	call6	CHAN_CTL, 0, 0, 0, 0, [ebp]
+	expect	-EBADF, 15
+	call6	CHAN_CTL, 3, 0, 0, 0, [ebp]
+	expect	-EINVAL, 16
+	call6	TASK_KILL, 5, 0, 0, 0, [ebp]
+	expect	-EBADF, 5
+	call6	TASK_KILL, 32, 0, 0, 0, 1
+	expect	-EINVAL, 6
+	call6	TASK_KILL, 0, 0, 0, 0, 1
+	expect	-EINVAL, 7
+	call6	HANDLE_CLOSE, 0, 0, 0, 0, 1
+	expect	-EPERM, 8
+	call6	EXIT, 0x500, 0, 0, 0, 0
+	expect	-EINVAL, 9
+	call6	THREAD_CREATE, 0x80100000, 0, 0, 0, 0
+	expect	-EFAULT, 10
+	call6	THREAD_CTL, 0, 0x80100000, 0, 0, 0
+	expect	-EINVAL, 11
+	call6	THREAD_CTL, 1, 0x80100000, 0x10000, 0, 0
+	expect	-EINVAL, 12
+	call6	THREAD_CTL, 1, PROG_DATA, 0x80100000, 0, 0
+	expect	-EINVAL, 13
+	call6	THREAD_CTL, 3, 12345678, 0, 0, 0
+	cmp	eax, 0
+	mov	edx, 14
+	jge	near prog_fail
+	exit	0
+
+; Both ends are closed while a thread sleeps in a read of one: end of file.
+program closed
+	call6	CHAN_CREATE, 0, 0, 0, 0, 0
+	expect_good 1
+	mov	[ebp], eax
+	mov	[ebp + 4], ebx
+	mov	eax, 0x10000 + (.other - prog_start)
+	call6	THREAD_CREATE, eax, PROG_DATA + 0x800, 0, 0, 0
+	expect_good 2
+	lea	eax, [ebp + 16]
+	call6	CHAN_READ, eax, 16, 0, 0, [ebp]
+	cmp	eax, -EBADF		; if it came late
+	je	.done
+	expect	0, 3
+.done:
+	exit	0
+.other:
+	mov	ebp, PROG_DATA
+	call6	THREAD_CTL, 2, -1, 0, 0, 0
+	call6	HANDLE_CLOSE, 0, 0, 0, 0, [ebp]
+	call6	HANDLE_CLOSE, 0, 0, 0, 0, [ebp + 4]
+	call6	THREAD_EXIT, 0, 0, 0, 0, 0
+	hlt
+
+; One thread unmaps and maps a buffer again that another one's calls use.
+program unmapped
+	call6	MEM_CREATE, 16, 0, 0, 0, 0
+	expect_good 1
+	mov	[ebp], eax
+	mov	eax, 0x10000 + (.other - prog_start)
+	call6	THREAD_CREATE, eax, PROG_DATA + 0x800, 0, 0, 0
+	expect_good 2
+	mov	dword [ebp + 8], 300
+.again:
+	call6	MEM_MAP, 0x1000000, 0x10000, 0, 0x43, 0
+	expect	0x1000000, 3
+	call6	MEM_UNMAP, 0x1000000, 0x10000, 0, 0, 0
+	expect	0, 4
+	dec	dword [ebp + 8]
+	jnz	.again
+	exit	0
+.other:
+	mov	ebp, PROG_DATA
+	call6	CHAN_CREATE, 0, 0, 0, 0, 0
+	mov	[ebp + 16], eax
+	mov	[ebp + 20], ebx
+.loop:
+	call6	MEM_WRITE, 0x1000000, 0x10000, 0, 0, [ebp]
+	call6	MEM_READ, 0x1000000, 0x10000, 0, 0, [ebp]
+	call6	CHAN_WRITE, 0x1000000, 0x8000, 1, 0, [ebp + 16]
+	call6	CHAN_READ, 0x1000000, 0x8000, 1, 0, [ebp + 20]
+	jmp	.loop
+
+; A thread reads into a page, by small pieces, while the task forks: each byte
+; arrives in the parent's page, whatever the children do with theirs.
+program fork_read
+	call6	CHAN_CREATE, 0, 0, 0, 0, 0
+	expect_good 1
+	mov	[ebp], eax
+	mov	[ebp + 4], ebx
+	mov	eax, 0x10000 + (.other - prog_start)
+	call6	THREAD_CREATE, eax, PROG_DATA + 0x400, 0, 0, 0
+	expect_good 2
+	mov	dword [ebp + 8], 24
+.again:
+	call6	TASK_FORK, 0, 0, 0, 0, 0
+	expect_good 3
+	jz	.child
+	mov	[ebp + 16], eax
+	mov	dword [ebp + 20], 4
+	lea	eax, [ebp + 16]
+	call6	WAIT, eax, 1, -1, -1, 0
+	expect	1, 4
+	call6	HANDLE_CLOSE, 0, 0, 0, 0, [ebp + 16]
+	dec	dword [ebp + 8]
+	jnz	.again
+	mov	dword [ebp + 12], 1	; the writer is to stop
+.wait:
+	cmp	dword [ebp + 12], 2
+	jne	.wait
+	exit	0
+.child:
+	mov	dword [ebp + 0xc00], 0x55555555
+	mov	dword [ebp + 0xc04], 0x55555555
+	exit	0
+.other:
+	mov	ebp, PROG_DATA
+	xor	edi, edi
+.loop:
+	inc	edi
+	mov	[ebp + 0xb00], edi
+	mov	[ebp + 0xb04], edi
+	push	edi
+	lea	eax, [ebp + 0xb00]
+	call6	CHAN_WRITE, eax, 8, 0, 0, [ebp]
+	expect	8, 5
+	lea	eax, [ebp + 0xc00]
+	call6	CHAN_READ, eax, 8, 0, 0, [ebp + 4]
+	expect	8, 6
+	pop	edi
+	mov	eax, [ebp + 0xc00]
+	expect	edi, 7
+	mov	eax, [ebp + 0xc04]
+	expect	edi, 8
+	cmp	dword [ebp + 12], 0
+	je	.loop
+	mov	dword [ebp + 12], 2
+	call6	THREAD_EXIT, 0, 0, 0, 0, 0
+	hlt
+
+; A thread waits for a word, the task forks, and the parent changes the word: that
+; may not move the word to a page that the waiter does not know.
+program futex_fork
+	mov	eax, 0x10000 + (.other - prog_start)
+	call6	THREAD_CREATE, eax, PROG_DATA + 0x800, 0, 0, 0
+	expect_good 1
+	call	.nap
+	call6	TASK_FORK, 0, 0, 0, 0, 0
+	expect_good 2
+	jz	.child
+	mov	[ebp + 8], eax
+	mov	dword [ebp], 1
+	call6	FUTEX_WAKE, ebp, 10, 0, 0, 0
+	expect	1, 3
+	call6	TASK_KILL, 9, 0, 0, 0, [ebp + 8]
+	expect	0, 4
+	mov	eax, [ebp + 8]
+	mov	[ebp + 16], eax
+	mov	dword [ebp + 20], 4
+	lea	eax, [ebp + 16]
+	call6	WAIT, eax, 1, -1, -1, 0
+	call6	TASK_STATUS, 0, 0, 0, 0, [ebp + 8]
+	mov	eax, ebx
+	expect	0x109, 5
+	exit	0
+.child:
+	call6	WAIT, 0, 0, -1, -1, 0
+	hlt
+.other:
+	mov	ebp, PROG_DATA
+	call6	FUTEX_WAIT, ebp, 0, -1, -1, 0
+	call6	THREAD_EXIT, 0, 0, 0, 0, 0
+	hlt
+; 30 ms, in which the other thread goes to sleep.
+.nap:
+	call6	CLOCK_GET, 0, 0, 0, 0, 0
+	add	ebx, 30000000
+	adc	esi, 0
+	call6	WAIT, 0, 0, ebx, esi, 0
+	ret
+
 prog_end:
 
 	section .note.GNU-stack noalloc noexec nowrite progbits

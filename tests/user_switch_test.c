@@ -44,8 +44,9 @@ fpu_random(uint8_t image[FPU_SIZE], uint32_t *rng)
 
 TEST(fpu, "user.the_state_of_the_fpu_is_a_threads_own")
 {
-	static struct program *p[3 * MAXCPU];
-	u_int n = 3 * mp_ncpus;
+	struct program *p[3 * RING3_CPUS];
+	u_int cpus = mp_ncpus < RING3_CPUS ? mp_ncpus : RING3_CPUS;
+	u_int n = 3 * cpus;
 	uint32_t rng = test_seed();
 	uint8_t image[FPU_SIZE];
 
@@ -59,7 +60,7 @@ TEST(fpu, "user.the_state_of_the_fpu_is_a_threads_own")
 		program_set_word(p[i], FLAG, 100000);
 	}
 	for (u_int i = 0; i < n; i++)
-		program_start(p[i], i % mp_ncpus);
+		program_start(p[i], i % cpus);
 	for (u_int i = 0; i < n; i++) {
 		program_wait(p[i]);
 		EXPECT_EQ(p[i]->nexc, 0);

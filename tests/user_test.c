@@ -285,11 +285,12 @@ TEST(stack_selector, "user.a_call_needs_no_stack_of_the_task")
 	program_free(p);
 }
 
-/* Two on each CPU, whose segments have different bases. */
+/* Two on each of some CPUs, whose segments have different bases. */
 TEST(tls, "user.the_segments_of_a_thread_are_its_own")
 {
-	static struct program *p[2 * MAXCPU];
-	u_int n = 2 * mp_ncpus;
+	struct program *p[2 * RING3_CPUS];
+	u_int cpus = mp_ncpus < RING3_CPUS ? mp_ncpus : RING3_CPUS;
+	u_int n = 2 * cpus;
 
 	if (no_ring3())
 		return;
@@ -301,7 +302,7 @@ TEST(tls, "user.the_segments_of_a_thread_are_its_own")
 			    DATA + 0x200 + 8 * (i % 8));
 		}
 		for (u_int i = 0; i < n; i++)
-			program_start(p[i], i % mp_ncpus);
+			program_start(p[i], i % cpus);
 		for (u_int i = 0; i < n; i++) {
 			program_wait(p[i]);
 			EXPECT_EQ(p[i]->ncalls, 203);

@@ -121,7 +121,7 @@ enum thread_op {
 
 /* Rights of a handle. */
 #define	RIGHT_READ	0x1	/* read an object, a channel; wait */
-#define	RIGHT_WRITE	0x2
+#define	RIGHT_WRITE	0x2	/* write to it; wait */
 #define	RIGHT_EXEC	0x4	/* map an object for execution */
 #define	RIGHT_KILL	0x8	/* of a task */
 #define	RIGHT_DUP	0x10	/* duplicate, send */

@@ -74,8 +74,6 @@ INSTRUCTION(load_ds, "movw %%ax, %%ds" : : "a" (0x10))
 INSTRUCTION(load_ss, "movw %%ax, %%ss" : : "a" (0x10))
 INSTRUCTION(load_gs, "movw %%ax, %%gs" : : "a" (0xfff8))
 INSTRUCTION(null_ss, "movw %%ax, %%ss" : : "a" (0))
-INSTRUCTION(null_ds, "movw %%ax, %%ds; movl (%%ecx), %%ecx" : : "a" (0),
-    "c" (0x8048000))
 INSTRUCTION(far_jump, "ljmp $8, $0x80100000")
 INSTRUCTION(far_call, "lcall $8, $0x80100000")
 INSTRUCTION(jump_kernel, "jmp *%%eax" : : "a" (0xc0100000))
@@ -114,8 +112,8 @@ static const struct {
 	WRONG(int_255, SIGSEGV), WRONG(trap_flag, SIGTRAP),
 	WRONG(load_ds, SIGSEGV), WRONG(load_ss, SIGSEGV),
 	WRONG(load_gs, SIGSEGV), WRONG(null_ss, SIGSEGV),
-	WRONG(null_ds, SIGSEGV), WRONG(far_jump, SIGSEGV),
-	WRONG(far_call, SIGSEGV), WRONG(jump_kernel, SIGSEGV),
+	WRONG(far_jump, SIGSEGV), WRONG(far_call, SIGSEGV),
+	 WRONG(jump_kernel, SIGSEGV),
 	WRONG(jump_top, SIGSEGV), WRONG(jump_null, SIGSEGV),
 	WRONG(ret_kernel, SIGSEGV), WRONG(iret_kernel, SIGSEGV),
 	WRONG(write_kernel, SIGSEGV), WRONG(locked_kernel, SIGSEGV),

@@ -127,6 +127,7 @@ vm_map_audit(struct vm_map *map)
 		    map->vm_pmap->pm_resident);
 		bad++;
 	}
+	bad += pmap_user_audit(map->vm_pmap);
 	mtx_unlock(&map->vm_lock);
 	return (bad);
 }

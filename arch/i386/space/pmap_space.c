@@ -53,12 +53,16 @@
 
 #define	HARVEST_MAX	8u	/* pages that one call frees besides */
 
-/* Fills in a new address space, in the page m. */
+/*
+ * Fills in a new address space, at the start of the page m; the rest of the
+ * page is never used.
+ */
 static struct pmap *
 init(struct vm_page *m, struct vm_page *pd[2])
 {
 	struct pmap *pm = pmap_dmap(VM_PAGE_TO_PHYS(m));
 
+	memset(pm, 0, sizeof(*pm));
 	pm->pm_cr3 = (uint32_t)VM_PAGE_TO_PHYS(m);
 	spin_init(&pm->pm_lock, "page tables", RANK_PMAP);
 	for (u_int i = 0; i < 2; i++) {
@@ -73,18 +77,22 @@ init(struct vm_page *m, struct vm_page *pd[2])
 struct pmap *
 pmap_create(void)
 {
-	struct vm_page *m[3];
+	struct vm_page *m, *pd[2];
 
 	(void)pmap_harvest(HARVEST_MAX);
-	for (u_int i = 0; i < nitems(m); i++) {
-		m[i] = pmap_table_alloc();
-		if (m[i] == NULL) {
+	m = vm_page_alloc(VM_ALLOC_DIRECT | VM_ALLOC_WIRED);
+	if (m == NULL)
+		return (NULL);
+	for (u_int i = 0; i < 2; i++) {
+		pd[i] = pmap_table_alloc();
+		if (pd[i] == NULL) {
 			while (i-- > 0)
-				pmap_table_free(m[i]);
+				pmap_table_free(pd[i]);
+			pmap_table_free(m);
 			return (NULL);
 		}
 	}
-	return (init(m[0], &m[1]));
+	return (init(m, pd));
 }
 
 /* Puts the page of an address in the direct map in front of a chain. */

@@ -5,8 +5,12 @@
 
 /*
  * Compares every entry of an address space with what it may hold.  Changes
- * nothing.  A page whose state or owners change meanwhile may be counted by
- * mistake.
+ * nothing.
+ *
+ * What it finds of pages is right while other threads run: before a page is
+ * sealed or shared its entries lose the right to write, and before it is freed
+ * they are removed; either takes pm_lock, which is held here from the look at
+ * an entry to the look at its page.
  */
 
 #include <sys/types.h>

@@ -45,7 +45,7 @@ alltraps:
 	iret
 
 ; From ring 3.  A gate clears IF, TF and NT, and leaves the task's DF and AC,
-; which would open SMAP (SDM vol. 3A 6.12.1.3, 4.6.1).  %gs stays the task's:
+; which would open SMAP (SDM vol. 3A 6.12.1, 4.6.1).  %gs stays the task's:
 ; the kernel does not use it.  EBP is 0 where the kernel's calls begin.
 from_ring3:
 	pusha

@@ -74,16 +74,14 @@ set_base(u_int sel, uint32_t base)
 }
 
 /*
- * FXRSTOR of AMD's CPUs up to family 16h leaves the addresses of the last x87
- * instruction and operand as another task had them, unless an exception is
- * pending (APM vol. 2 11.4.4; CVE-2006-1056).  So these are overwritten first,
- * by a load that can raise no exception.
+ * FXRSTOR of older CPUs by AMD leaves the addresses of the last x87 instruction
+ * and operand as another task had them, unless an exception is pending
+ * (CVE-2006-1056).  FNINIT makes them 0 (SDM vol. 2, FINIT).
  */
 static void
 fpu_load(const struct user_thread *ut)
 {
-	__asm__ volatile("fnclex; emms; fildl %0; fxrstor %1" : :
-	    "m" (ut->esp0), "m" (ut->fpu));
+	__asm__ volatile("fninit; fxrstor %0" : : "m" (ut->fpu));
 }
 
 /* Stores what only the CPU has of the calling thread.  Interrupts off. */
