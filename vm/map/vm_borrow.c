@@ -19,8 +19,8 @@
  *  - If fork comes first, the page has two owners when it is borrowed: it is
  *    not exclusive, so the borrower gets a copy that its task alone has.
  *  - If the borrower comes first, fork finds a writer and gives the child a
- *    copy at once.  The parent keeps the page that the kernel writes to.  The child
- *    sees some of the bytes or none, as if it had looked at that moment.
+ *    copy at once.  The parent keeps the page that the kernel writes to.  The
+ *    child sees some of the bytes or none, as if it had looked at that moment.
  *  - If the writer is dropped before fork looks, by a locked instruction after
  *    the last byte was written, then fork shares the page with those bytes.
  *
