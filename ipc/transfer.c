@@ -24,10 +24,12 @@
 #include <ipc/queue.h>
 
 /*
- * Most bytes that one read takes off a stream: with their lock held, and
- * interrupts off, mbufs are unlinked, of some 100 bytes each at the least.
+ * Most bytes that one read takes off a stream, all that a direct write lends at
+ * a time: with their lock held, and interrupts off, mbufs are unlinked, of some
+ * 100 bytes each at the least.
  */
-#define	READ_MAX	65536u
+#define	READ_MAX	(M_MAXPAGES * PAGE_SIZE)
+#define	LEND_MS		10u	/* then a write that the queue takes is copied */
 
 /* --- waiting and waking --- */
 
@@ -190,6 +192,21 @@ may_lend(const struct uio *uio, u_int flags)
 	    uio->uio_resid >= DIRECT_MIN);
 }
 
+/*
+ * How long pages are lent: for ever, unless the queue has room for the bytes.  A
+ * program may write what a pipe takes, and read it later itself.
+ */
+static u_int
+lend_ms(struct chan_end *end, const struct uio *uio)
+{
+	bool room;
+
+	spin_lock(&end->e_chan->c_lock);
+	room = chan_has_room(chan_peer(end), uio->uio_resid);
+	spin_unlock(&end->e_chan->c_lock);
+	return (room ? LEND_MS : 0);
+}
+
 /* Writes the next part of a long write: 0 if any of it was written. */
 static int
 write_next(struct chan_end *end, struct uio *uio, u_int flags)
@@ -197,8 +214,11 @@ write_next(struct chan_end *end, struct uio *uio, u_int flags)
 	u_int room;
 	int error;
 
-	if (may_lend(uio, flags))
-		return (chan_write_direct(end, uio));
+	if (may_lend(uio, flags)) {
+		error = chan_write_direct(end, uio, lend_ms(end, uio));
+		if (error != EWOULDBLOCK)
+			return (error);
+	}
 	error = chan_room(end, uio->uio_resid, flags, uio, &room);
 	if (error != 0)
 		return (error);

@@ -7,8 +7,8 @@
  * execve(2): another program in this task.  All that the old one had between
  * PROGRAM_LOW and PROGRAM_HIGH goes; the personality and its data stay.
  *
- * Until the file is found good the old program is whole, and gets an error.  The
- * arguments wait in memory of their own meanwhile, at EXEC_BASE.
+ * Until the file is found good the old program is whole, and gets an error.
+ * Meanwhile the arguments wait in memory of their own, at EXEC_BASE.
  */
 
 #include "user/elf.h"
@@ -88,9 +88,12 @@ add_string(uint32_t *count, uint32_t first, const char *s)
 static int
 add_vector(uint32_t *count, uint32_t first, const char *const *v)
 {
-	for (; v != NULL && *v != NULL; v++)
+	for (; v != NULL && *v != NULL; v++) {
+		if (!is_program((uint32_t)*v, 1))
+			return (-EFAULT);
 		if (!add_string(count, first, *v))
 			return (-E2BIG);
+	}
 	return (0);
 }
 
@@ -329,8 +332,8 @@ hex(char c)
 }
 
 /*
- * The next byte of a word of the boot block's text (docs/user-mode.md): %XX is a
- * byte, another % is nothing; -1 at a comma or the end.
+ * The next byte of a word of the boot block's text (docs/user-mode.md): %XX is
+ * a byte, another % is nothing; -1 at a comma or the end.
  */
 int
 boot_byte(const char **text)
@@ -374,13 +377,15 @@ void
 exec_first(void)
 {
 	static const char *const envp[] = {
-		"PATH=/boot", "HOME=/", "TERM=dumb", "PWD=/", NULL
+		"PATH=/boot", "HOME=/", "TERM=dumb", "PWD=/"
 	};
 	const char *why, *name;
 	int index;
+	bool fits = request_begin() == 0 && add_boot_words(boot->args);
 
-	if (request_begin() != 0 || !add_boot_words(boot->args) ||
-	    add_vector(&req->envc, ARGS_MAX, envp) != 0) {
+	for (uint32_t i = 0; fits && i < nitems(envp); i++)
+		fits = add_string(&req->envc, ARGS_MAX, envp[i]);
+	if (!fits) {
 		say("personality: the arguments are too long\n");
 		process_exit(STATUS_CANNOT);
 	}

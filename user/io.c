@@ -31,6 +31,16 @@ nonblock(const struct file *f)
 	return ((f->flags & O_NONBLOCK) != 0 ? CHAN_NONBLOCK : 0);
 }
 
+/*
+ * The error of a call with a buffer: memory that may not be used in this way is
+ * a bad address to Linux; and a call that was interrupted may be made again.
+ */
+static int
+buffer_error(int n)
+{
+	return (n == -EACCES ? -EFAULT : n == -EINTR ? -ERESTART : n);
+}
+
 static int
 read_boot(const struct file *f, uint32_t buf, uint32_t len, uint64_t offset)
 {
@@ -40,8 +50,8 @@ read_boot(const struct file *f, uint32_t buf, uint32_t len, uint64_t offset)
 		return (0);
 	if (len > size - offset)
 		len = size - offset;
-	return (native(CALL(CALL_MEM_READ, f->handle), buf, len, offset,
-	    offset >> 32));
+	return (buffer_error(native(CALL(CALL_MEM_READ, f->handle), buf, len,
+	    offset, offset >> 32)));
 }
 
 int
@@ -60,12 +70,13 @@ file_read(struct file *f, uint32_t buf, uint32_t len, uint32_t flags)
 	case FILE_NULL:
 		return (0);
 	case FILE_ZERO:
+		if (!is_program(buf, len))
+			return (-EFAULT);
 		memset((void *)buf, 0, len);
 		return (len);
 	default:
-		n = native_sleep(CALL(CALL_CHAN_READ, f->handle), buf, len,
-		    flags | nonblock(f), 0);
-		return (n == -EINTR ? -ERESTART : n);
+		return (buffer_error(native_sleep(CALL(CALL_CHAN_READ,
+		    f->handle), buf, len, flags | nonblock(f), 0)));
 	}
 }
 
@@ -88,7 +99,7 @@ write_channel(struct file *f, uint32_t buf, uint32_t len, uint32_t flags)
 		return (done);
 	if (n == -EPIPE)
 		signal_post_thread(self(), SIGPIPE);
-	return (n == -EINTR ? -ERESTART : n);
+	return (buffer_error(n));
 }
 
 int
@@ -122,7 +133,7 @@ linux_write(struct regs *r)
 	return (may_write(f) ? file_write(f, r->ecx, r->edx, 0) : -EBADF);
 }
 
-/* Bytes of a vector, or minus EINVAL. */
+/* Bytes of a vector, or minus EINVAL or EFAULT. */
 static int
 iov_length(const struct linux_iovec *v, uint32_t n)
 {
@@ -133,6 +144,8 @@ iov_length(const struct linux_iovec *v, uint32_t n)
 	for (; n > 0; n--, v++) {
 		if (v->len > INT32_MAX - sum)
 			return (-EINVAL);
+		if (v->len != 0 && !is_program(v->base, v->len))
+			return (-EFAULT);
 		sum += v->len;
 	}
 	return (sum);
@@ -213,6 +226,8 @@ linux_pread64(struct regs *r)
 
 	if (!may_read(f))
 		return (-EBADF);
+	if ((int32_t)r->edi < 0)
+		return (-EINVAL);
 	if (f->type != FILE_BOOT)
 		return (file_is_channel(f) ? -ESPIPE :
 		    file_read(f, r->ecx, r->edx, 0));
@@ -242,7 +257,8 @@ seek(struct file *f, int64_t by, uint32_t whence, uint64_t *to)
 		return (-ESPIPE);
 	if (whence > SEEK_END)
 		return (-EINVAL);
-	from = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? (int64_t)f->offset :
+	from = whence == SEEK_SET ? 0 :
+	    whence == SEEK_CUR ? (int64_t)f->offset :
 	    f->type == FILE_BOOT ? (int64_t)boot->files[f->index].size : 0;
 	if ((by > 0 && from > INT64_MAX - by) || from + by < 0)
 		return (-EINVAL);
@@ -316,7 +332,7 @@ send_file(struct file *out, struct file *in, uint64_t *offset, uint32_t len)
 	uint64_t from = offset != NULL ? *offset : in->offset, size;
 	int n;
 
-	if (in->type != FILE_BOOT)
+	if (in->type != FILE_BOOT || (int64_t)from < 0)
 		return (-EINVAL);
 	size = boot->files[in->index].size;
 	if (from >= size || len == 0)
@@ -381,6 +397,8 @@ console_ioctl(uint32_t command, uint32_t arg)
 {
 	uint16_t *size = (uint16_t *)arg;
 
+	if (!is_program(arg, sizeof(struct linux_termios)))
+		return (-EFAULT);
 	switch (command) {
 	case TCGETS:
 		get_termios((struct linux_termios *)arg);
@@ -411,8 +429,12 @@ linux_ioctl(struct regs *r)
 
 	if (f == NULL)
 		return (-EBADF);
+	if ((r->ecx == FIONREAD || r->ecx == FIONBIO) &&
+	    !is_program(r->edx, sizeof(int)))
+		return (-EFAULT);
 	if (r->ecx == FIONREAD && file_is_channel(f)) {
-		n = native(CALL(CALL_CHAN_CTL, f->handle), CHAN_QUEUED, 0, 0, 0);
+		n = native(CALL(CALL_CHAN_CTL, f->handle), CHAN_QUEUED, 0, 0,
+		    0);
 		if (n >= 0)
 			*(int *)r->edx = n;
 		return (n < 0 ? n : 0);

@@ -14,14 +14,6 @@
 
 #define	BRK_CHUNK	0x10000u	/* the heap grows by regions of this */
 
-/* Whether a program may have [addr, addr + len). */
-static bool
-is_program(uint32_t addr, uint32_t len)
-{
-	return (addr >= PROGRAM_LOW && addr < PROGRAM_HIGH &&
-	    len <= PROGRAM_HIGH - addr);
-}
-
 /* New memory at an address that is free, or minus ENOMEM. */
 static int
 map_there(uint32_t addr, uint32_t len)
@@ -103,8 +95,10 @@ map_memory(uint32_t addr, uint32_t len, uint32_t page, uint32_t handle,
 	    ((addr & PAGE_MASK) != 0 || !is_program(addr, len)))
 		return (-EINVAL);
 	addr &= ~PAGE_MASK;
+	if (len >= PROGRAM_HIGH - PROGRAM_LOW)
+		return (-ENOMEM);
 	if ((flags & MAP_FIXED) == 0 && !is_program(addr, len))
-		addr = proc.map_top;
+		addr = len < proc.map_top ? proc.map_top - len : PROGRAM_LOW;
 	r = native(CALL(CALL_MEM_MAP, handle), addr, len, page, flags);
 	if (r > 0 && !is_program(r, len)) {
 		native(CALL_MEM_UNMAP, r, len, 0, 0);
@@ -168,6 +162,7 @@ int
 linux_mprotect(struct regs *r)
 {
 	uint32_t len = round_page(r->ecx);
+	int error;
 
 	if ((r->ebx & PAGE_MASK) != 0)
 		return (-EINVAL);
@@ -175,7 +170,9 @@ linux_mprotect(struct regs *r)
 		return (0);
 	if (!is_program(r->ebx, len))
 		return (-ENOMEM);
-	return (native(CALL_MEM_PROTECT, r->ebx, len, r->edx & L_PROT_MASK, 0));
+	error = native(CALL_MEM_PROTECT, r->ebx, len, r->edx & L_PROT_MASK, 0);
+	/* "Nothing is mapped there" has another number here in Linux. */
+	return (error == -EFAULT ? -ENOMEM : error);
 }
 
 /* Memory that is moved: private memory, which is copied. */

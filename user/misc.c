@@ -36,7 +36,7 @@ set_string(char *to, const char *s)
 	memcpy(to, s, strlen(s) + 1);
 }
 
-/* The release is that of the oldest Linux that has all calls of user/calls.h. */
+/* The release: the oldest Linux that has all calls of user/calls.h. */
 int
 linux_uname(struct regs *r)
 {
@@ -70,6 +70,8 @@ linux_getrandom(struct regs *r)
 {
 	uint8_t *to = (uint8_t *)r->ebx;
 
+	if (!is_program(r->ebx, r->ecx))
+		return (-EFAULT);
 	for (uint32_t i = 0; i < r->ecx; i++)
 		to[i] = random32() >> 24;
 	return (r->ecx);
@@ -79,6 +81,9 @@ linux_getrandom(struct regs *r)
 int
 linux_prctl(struct regs *r)
 {
+	if ((r->ebx == PR_SET_NAME || r->ebx == PR_GET_NAME) &&
+	    !is_program(r->ecx, sizeof(proc.name)))
+		return (-EFAULT);
 	switch (r->ebx) {
 	case PR_SET_NAME:
 		memcpy(proc.name, (const void *)r->ecx, sizeof(proc.name));

@@ -69,6 +69,8 @@ wait_all(struct linux_pollfd *p, uint32_t n, uint64_t deadline)
 	w.ready = 0;
 	if (n > WAIT_MAX)
 		return (-EINVAL);
+	if (n > 0 && p == NULL)
+		return (-EFAULT);
 	for (uint32_t i = 0; i < n; i++)
 		add_wait(&w, &p[i], i);
 	if (w.ready > 0)

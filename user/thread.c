@@ -4,9 +4,9 @@
  */
 
 /*
- * Threads of this process, and futexes.  A thread's number in Linux (its tid) is
- * made of the index of its area and the process's number, so that no two
- * threads of any processes have the same; the main thread's is the latter alone.
+ * Threads of this process, and futexes.  A thread's number in Linux (its tid)
+ * is made of the index of its area and the process's number, so that no two
+ * threads of any processes have one; the main thread's is the latter alone.
  */
 
 #include "user/linux.h"
@@ -82,6 +82,10 @@ thread_create(const struct regs *r)
 
 	if (td == NULL)
 		return (-EAGAIN);
+	if ((r->ebx & CLONE_SETTLS) != 0 && !is_program(r->esi, sizeof(*tls))) {
+		td->used = 0;
+		return (-EFAULT);
+	}
 	td->mask = self()->mask;
 	if ((r->ebx & CLONE_CHILD_CLEARTID) != 0)
 		td->clear_tid = r->edi;
@@ -113,7 +117,7 @@ thread_exit(uint32_t status)
 
 	if (atomic_add(&proc.nthreads, -1u) == 0)
 		process_exit(status);
-	if (clear != NULL) {
+	if (is_program((uint32_t)clear, sizeof(*clear))) {
 		*clear = 0;
 		native(CALL_FUTEX_WAKE, (uint32_t)clear, 1, 0, 0);
 	}
@@ -220,6 +224,8 @@ futex_wait(const struct regs *r, bool absolute,
 	uint64_t d = NEVER;
 	int error = 0;
 
+	if (r->esi != 0 && !is_program(r->esi, 1))
+		return (-EFAULT);
 	if (r->esi != 0)
 		error = deadline_in(r->esi, absolute,
 		    (r->ecx & FUTEX_CLOCK_REALTIME) != 0 ? CLOCK_REALTIME :
