@@ -18,6 +18,7 @@
 #include <sys/uio.h>
 #include <machine/atomic.h>
 #include <machine/pmap_user.h>
+#include <vm/vm_held.h>
 #include <vm/vm_page.h>
 #include <vm/vm_state.h>
 #include <vm/map/vm_map.h>
@@ -314,6 +315,32 @@ TEST(file, "map.a_file_is_read_only_and_its_pages_are_shared")
 	EXPECT_EQ(map->vm_charge->vc_pages, 0);
 	vm_object_release(ob);
 	EXPECT_EQ(user_read(map, PG(9)), 102);
+	check_and_destroy(map);
+}
+
+TEST(around, "map.a_fault_on_a_file_enters_the_pages_around_it")
+{
+	struct vm_map *map = map_with(1, RW);
+	struct vm_object *ob = file_of(40);
+	u_int n = 0;
+
+	EXPECT_EQ(insert(map, ob, 1, PG(9), 39, RX | MAP_PRIVATE, RX), 0);
+	EXPECT_EQ(vm_fault(map, PG(33), PROT_EXEC), 0);
+	EXPECT(page_at(map, PG(31)) == NULL && page_at(map, PG(32)) != NULL);
+	EXPECT(page_at(map, PG(47)) != NULL && page_at(map, PG(48)) == NULL);
+	EXPECT_EQ(vm_fault(map, PG(9), PROT_READ), 0);
+	EXPECT(page_at(map, PG(8)) == NULL && page_at(map, PG(15)) != NULL);
+	EXPECT_EQ(map->vm_pmap->pm_resident, 16 + 7);
+	for (u_int i = 9; i < 48; i++)
+		if (page_at(map, PG(i)) != NULL) {
+			n += page_word(page_at(map, PG(i))) == i - 8 + 100;
+			EXPECT(!can_write(map, PG(i)));
+			EXPECT_EQ(pmap_extract(map->vm_pmap, PG(i)) & pg_nx, 0);
+		}
+	EXPECT_EQ(n, 16 + 7);
+	EXPECT_EQ(vm_map_remove(map, PG(33), PAGE_SIZE), 0);
+	EXPECT_EQ(map->vm_pmap->pm_resident, 16 + 6);
+	vm_object_release(ob);
 	check_and_destroy(map);
 }
 
@@ -1378,6 +1405,8 @@ try_without(struct vm_map *a, int req, u_int most)
 {
 	struct vm_page *taken = take_pages(req);
 
+	/* What CPUs keep for themselves has been taken, too. */
+	EXPECT(req != 0 || !vm_held_reclaim());
 	for (u_int n = 0; n < most && taken != NULL; n++) {
 		try_all(a);
 		taken = give_page(taken);

@@ -458,6 +458,14 @@ PANIC_TEST(drop_written, "panic.the_last_hold_of_a_page_with_a_writer_is_dropped
 	vm_page_drop_owner(m);
 }
 
+PANIC_TEST(drop_mapped, "panic.a_held_page_is_dropped_while_it_is_mapped")
+{
+	struct vm_page *m = new_page();
+
+	(void)sf_buf_alloc(m, SFB_DEFAULT);
+	vm_page_drop(m);
+}
+
 PANIC_TEST(own_sealed, "panic.a_sealed_page_becomes_owned")
 {
 	struct vm_page *m = new_page();
