@@ -183,7 +183,7 @@ vfork_exec(unsigned int n)
 	char *argv[] = { "bench", "exit", NULL }, *envp[] = { NULL };
 	pid_t pid;
 
-	for (unsigned int i = 0; i < n; i++) {
+	for (volatile unsigned int i = 0; i < n; i++) {
 		pid = vfork();
 		if (pid == 0) {
 			execve(self, argv, envp);
