@@ -285,13 +285,14 @@ wait_turn(uint32_t h)
 		cpu_spinwait();
 }
 
+/* Maps pages that grow() did not map, so that its queue is evicted. */
 static void
 take_first_turns(void)
 {
 	for (u_int i = 0; i < turns_end(); i += TURN) {
 		wait_turn(0);
 		for (u_int j = i; j < i + TURN; j++)
-			touch_and_read(j);
+			touch_and_read(nsfbufs / 2 * 3 + j);
 		atomic_fetchadd_32(&turn, 1);
 	}
 }

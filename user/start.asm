@@ -189,8 +189,8 @@ exec_on_stack:
 	call eax
 	ud2
 
-; void thread_leave(volatile uint32_t *used): gives the stack away, then ends the
-; thread without it.
+; void thread_leave(volatile uint32_t *used): gives the stack away, then ends
+; the thread without it.
 global thread_leave
 thread_leave:
 	mov dword [eax], 0
