@@ -58,9 +58,9 @@ struct mbuf {
 
 /*
  * From this many bytes on, m_uiotombuf() takes pages; below, an mbuf that is as
- * large as the bytes.  To write and read 1536 bytes costs 2,744 instructions.
- * 2048 bytes cost 4,233 in a page of their own; in an mbuf they would cost
- * 3,955 and a page as well, but one of the direct map, which is scarce.
+ * large as the bytes.  To write and read 1536 bytes costs 2,750 instructions in
+ * an mbuf; 2048 bytes cost 3,660 in a page, and would cost 3,970 in an mbuf,
+ * which from there on is a page of the direct map as well.
  */
 #define	M_PAGEMIN	1900u
 

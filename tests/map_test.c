@@ -4,9 +4,10 @@
  */
 
 /*
- * Tests of memory objects, address spaces, faults, borrowing and uio(9), without
- * ring 3: what a program would do at an address is done by user_access(), which
- * looks at the entry as the CPU would, and calls vm_fault() as the trap would.
+ * Tests of memory objects, address spaces, faults, borrowing and uio(9),
+ * without ring 3: what a program would do at an address is done by
+ * user_access(), which looks at the entry as the CPU would, and calls
+ * vm_fault() as the trap would.
  */
 
 #include <sys/types.h>
@@ -640,7 +641,7 @@ TEST(borrow_fork, "borrow.fork_copies_a_page_that_is_borrowed_for_writing")
 	check_and_destroy(a);
 }
 
-/* Borrowing takes the right to write from no one, but moves off what is shared. */
+/* The borrower gets a copy of what is shared, as a write of the task would. */
 TEST(borrow_shared, "borrow.for_writing_copies_what_is_shared_first")
 {
 	struct vm_map *a = map_with(1, RW), *b;
@@ -813,7 +814,7 @@ TEST(send_writer, "object.a_page_with_writers_is_sent_as_a_copy")
 	EXPECT_EQ(vm_object_hold_page(ob, 0, false, &r), 0);
 	EXPECT(r == w);
 	EXPECT_EQ(page_word(r), 2);
-	/* While there is a reader, who may have it mapped, a copy replaces it. */
+	/* A reader may have it mapped: a copy takes its place. */
 	EXPECT_EQ(vm_object_send_page(ob, 0, &m), 0);
 	EXPECT(m != r && !vm_page_is_sealed(r));
 	EXPECT_EQ(page_word(m), 2);

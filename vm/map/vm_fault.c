@@ -7,9 +7,9 @@
  * What a page fault in ring 3 does: finds the page, which may be filled with
  * zeros or copied first, and enters it.
  *
- * vm_lock keeps the region as it is, the object's lock the page and all that its
- * entries may allow, until the entry is made: so an entry that could write never
- * appears behind the back of code that has taken that right away.
+ * vm_lock keeps the region as it is, the object's lock the page and all that
+ * its entries may allow, until the entry is made: so an entry that could write
+ * never appears behind the back of code that has taken that right away.
  *
  * A fault on a file enters the pages around it as well, if they are in memory:
  * a program uses most of them soon, and an entry costs a tenth of a fault.

@@ -213,7 +213,7 @@ vm_object_unmap(struct vm_object *ob, struct vm_region *r)
 		r->r_next->r_prev = r->r_prev;
 }
 
-/* The addresses at which a region shows some of pages [first, first + pages). */
+/* The addresses at which a region shows any of [first, first + pages). */
 static bool
 region_shows(const struct vm_region *r, u_int first, u_int pages,
     vm_offset_t *start, vm_offset_t *end)
@@ -252,9 +252,9 @@ drop_pages(struct vm_object *ob, u_int first, u_int last)
 
 /*
  * A reference beyond those of the regions is a handle's, or of a region that is
- * about to be put on the list.  A reference that comes after the look at ob_refs
- * is made from a region that is on the list, by fork or a cut, and shows what
- * that region shows.
+ * about to be put on the list.  A reference that comes after the look at
+ * ob_refs is made from a region that is on the list, by fork or a cut, and
+ * shows what that region shows.
  */
 void
 vm_object_trim(struct vm_object *ob, const struct vm_region *r)

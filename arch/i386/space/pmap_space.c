@@ -51,7 +51,7 @@
 #include <vm/tlb.h>
 #include <arch/i386/space/tables.h>
 
-#define	HARVEST_MAX	8u	/* pages that one call frees besides */
+#define	HARVEST_MAX	8u	/* pages that pmap_create() frees besides */
 
 /*
  * Fills in a new address space, at the start of the page m; the rest of the
@@ -143,7 +143,6 @@ pmap_destroy(struct pmap *pm)
 	    "already (called from %pC)", (void *)pm, __caller());
 	hw_store32(&pm->pm_dead, 1);
 	pmap_wait(all_pages(pm));
-	(void)pmap_harvest(HARVEST_MAX);
 }
 
 void

@@ -11,8 +11,8 @@
  * 4.10.3), and its walks read, and write A and D, where they lead.  So the
  * pages wait in a queue until each CPU has loaded CR3 since, or idles with the
  * kernel's tables: vm/tlb.c.  Nothing forces a flush as long as there is
- * memory; every CPU flushes at its next tick, and each new or gone address
- * space frees some pages whose wait is over.
+ * memory; every CPU flushes at its next tick, and each call that adds pages,
+ * and each new address space, frees some pages whose wait is over.
  *
  * Invariant: a page on the queue has the stamp of an epoch that was closed when
  * no entry led to it any more.  Stamps do not fall from the head to the tail,
@@ -72,33 +72,6 @@ free_chain(uint32_t frame)
 }
 
 /*
- * The epoch is closed under the lock, so that the stamps are in order.  Closing
- * it is a locked instruction: what the caller removed, and pm_dead, are visible
- * before a CPU can have read the new epoch.
- */
-void
-pmap_wait(uint32_t chain)
-{
-	uint32_t stamp, last = chain;
-	u_int n = 1;
-
-	spin_lock(&waiting.lock);
-	stamp = tlb_close();
-	for (;; last = vm_page_array[last].next, n++) {
-		vm_page_array[last].prev = stamp;
-		if (vm_page_array[last].next == VM_PAGE_NONE)
-			break;
-	}
-	if (waiting.head == VM_PAGE_NONE)
-		waiting.head = chain;
-	else
-		vm_page_array[waiting.tail].next = chain;
-	waiting.tail = last;
-	waiting.n += n;
-	spin_unlock(&waiting.lock);
-}
-
-/*
  * Whether the wait of m is over.  A stamp that is too old to be compared gets
  * replaced by a new one: m waits longer than it must, once in 2^29 epochs.
  */
@@ -141,6 +114,35 @@ bool
 pmap_harvest(u_int max)
 {
 	return (free_chain(take_clean(max)));
+}
+
+/*
+ * Frees twice as many pages as it adds, if their wait is over, so that the
+ * queue stays as long as a few ticks need.  The epoch is closed under the lock,
+ * so that the stamps are in order.  Closing it is a locked instruction: what
+ * the caller removed, and pm_dead, are visible before a CPU can have read the
+ * new epoch.
+ */
+void
+pmap_wait(uint32_t chain)
+{
+	uint32_t stamp, last = chain;
+	u_int n = 1;
+
+	for (; vm_page_array[last].next != VM_PAGE_NONE; n++)
+		last = vm_page_array[last].next;
+	(void)pmap_harvest(2 * n);
+	spin_lock(&waiting.lock);
+	stamp = tlb_close();
+	for (uint32_t f = chain; f != VM_PAGE_NONE; f = vm_page_array[f].next)
+		vm_page_array[f].prev = stamp;
+	if (waiting.head == VM_PAGE_NONE)
+		waiting.head = chain;
+	else
+		vm_page_array[waiting.tail].next = chain;
+	waiting.tail = last;
+	waiting.n += n;
+	spin_unlock(&waiting.lock);
 }
 
 /* Takes all pages off the queue, and flushes every TLB; then none waits. */
