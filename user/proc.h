@@ -56,7 +56,6 @@ struct thread {
 	struct thread_block block;	/* %fs begins here */
 	uint32_t stack_top;		/* start.asm knows these four by offset */
 	uint32_t user_esp, user_eip, scratch;
-	volatile uint32_t used;		/* (a) */
 	uint32_t number;		/* the kernel's number of it */
 	uint32_t tid;
 	uint32_t clear_tid;		/* (t) address; set_tid_address(2) */
@@ -137,6 +136,7 @@ struct process {
 };
 extern struct process proc;
 extern union thread_area areas[THREADS_MAX];
+extern volatile uint32_t area_used[THREADS_MAX];	/* (a) 1: a thread has it */
 #define	boot		((const struct boot_block *)BOOT_BLOCK)
 
 static inline struct thread *

@@ -121,7 +121,7 @@ become_child(uint32_t pid, uint32_t slot)
 			forget_child(&proc.children[i]);
 	for (uint32_t i = 0; i < THREADS_MAX; i++)
 		if (&areas[i].thread != td)
-			areas[i].thread.used = 0;
+			area_used[i] = 0;
 	add_parent(proc.pid);
 	proc.ppid = proc.pid;
 	proc.pid = pid;

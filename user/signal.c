@@ -88,7 +88,7 @@ hand_over(uint32_t signo)
 	for (uint32_t i = 0; i < THREADS_MAX; i++) {
 		struct thread *td = &areas[i].thread;
 
-		if (td->used == 0 || (td->mask & BIT(signo)) != 0)
+		if (area_used[i] == 0 || (td->mask & BIT(signo)) != 0)
 			continue;
 		native(CALL_THREAD_CTL, THREAD_INTERRUPT, td->number, 0, 0);
 		return;

@@ -15,12 +15,24 @@
 
 #define	SLOT_SHIFT	22u		/* a tid is below 2^30: futexes */
 
-union thread_area areas[THREADS_MAX] __attribute__((__aligned__(16)));
+union thread_area areas[THREADS_MAX] __attribute__((__aligned__(4096)));
+
+/*
+ * Not in the areas: a walk over them would touch a page of each, and a fork
+ * would then copy and share 250 of them.
+ */
+volatile uint32_t area_used[THREADS_MAX];
+
+static uint32_t
+slot_of(const struct thread *td)
+{
+	return ((const union thread_area *)td - areas);
+}
 
 static uint32_t
 tid_of(const struct thread *td)
 {
-	uint32_t slot = (const union thread_area *)td - areas;
+	uint32_t slot = slot_of(td);
 
 	return (slot == proc.main_slot ? proc.pid :
 	    (slot + 1) << SLOT_SHIFT | proc.pid);
@@ -36,8 +48,9 @@ thread_alloc(void)
 		struct thread *td = &areas[i].thread;
 
 		none = 0;
-		if (td->used != 0 || !__atomic_compare_exchange_n(&td->used,
-		    &none, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		if (area_used[i] != 0 || !__atomic_compare_exchange_n(
+		    &area_used[i], &none, 1, false, __ATOMIC_ACQUIRE,
+		    __ATOMIC_RELAXED))
 			continue;
 		td->block = (struct thread_block){ .self = &td->block,
 		    .busy = 1 };
@@ -83,7 +96,7 @@ thread_create(const struct regs *r)
 	if (td == NULL)
 		return (-EAGAIN);
 	if ((r->ebx & CLONE_SETTLS) != 0 && !is_program(r->esi, sizeof(*tls))) {
-		td->used = 0;
+		area_used[slot_of(td)] = 0;
 		return (-EFAULT);
 	}
 	td->mask = self()->mask;
@@ -104,7 +117,7 @@ thread_create(const struct regs *r)
 	if (number >= 0)
 		return (td->tid);
 	atomic_add(&proc.nthreads, -1u);
-	td->used = 0;
+	area_used[slot_of(td)] = 0;
 	return (number);
 }
 
@@ -126,7 +139,7 @@ thread_exit(uint32_t status)
 	 * upcall may use the block from here on.
 	 */
 	native(CALL_THREAD_CTL, THREAD_BLOCK, 0, 0, 0);
-	thread_leave(&td->used);
+	thread_leave(&area_used[slot_of(td)]);
 }
 
 int
@@ -144,7 +157,7 @@ threads_end_others(void)
 	for (uint32_t i = 0; i < THREADS_MAX; i++) {
 		struct thread *td = &areas[i].thread;
 
-		if (td->used == 0 || td == self())
+		if (area_used[i] == 0 || td == self())
 			continue;
 		td->leave = true;
 		native(CALL_THREAD_CTL, THREAD_INTERRUPT, td->number, 0, 0);
@@ -177,7 +190,7 @@ send_thread(uint32_t tid, uint32_t signo)
 	for (uint32_t i = 0; i < THREADS_MAX; i++) {
 		struct thread *td = &areas[i].thread;
 
-		if (td->used == 0 || td->tid != tid)
+		if (area_used[i] == 0 || td->tid != tid)
 			continue;
 		if (signo != 0)
 			signal_post_thread(td, signo);
