@@ -11,8 +11,9 @@
  * 4.10.3), and its walks read, and write A and D, where they lead.  So the
  * pages wait in a queue until each CPU has loaded CR3 since, or idles with the
  * kernel's tables: vm/tlb.c.  Nothing forces a flush as long as there is
- * memory; every CPU flushes at its next tick, and each new or gone address
- * space frees some pages whose wait is over.
+ * memory; every CPU flushes at its next tick.  Pages whose wait is over are the
+ * next tables; when more than some wait, each address space that goes frees
+ * some.
  *
  * Invariant: a page on the queue has the stamp of an epoch that was closed when
  * no entry led to it any more.  Stamps do not fall from the head to the tail,
@@ -37,18 +38,6 @@ static struct wait_queue {
 static bool (*next_lowmem)(void);
 
 /* Contracts are in <arch/i386/space/tables.h> and <machine/pmap_user.h>. */
-struct vm_page *
-pmap_table_alloc(void)
-{
-	struct vm_page *m = vm_page_alloc(VM_ALLOC_DIRECT | VM_ALLOC_WIRED);
-
-	if (m == NULL)
-		return (NULL);
-	memset(pmap_dmap(VM_PAGE_TO_PHYS(m)), 0, PAGE_SIZE);
-	m->next = 0;
-	return (m);
-}
-
 void
 pmap_table_free(struct vm_page *m)
 {
@@ -135,6 +124,28 @@ take_clean(u_int max)
 	waiting.n -= n;
 	spin_unlock(&waiting.lock);
 	return (chain);
+}
+
+/* A page that has waited long enough serves at once, wired as it is. */
+struct vm_page *
+pmap_page_alloc(void)
+{
+	uint32_t frame = take_clean(1);
+
+	return (frame != VM_PAGE_NONE ? &vm_page_array[frame] :
+	    vm_page_alloc(VM_ALLOC_DIRECT | VM_ALLOC_WIRED));
+}
+
+struct vm_page *
+pmap_table_alloc(void)
+{
+	struct vm_page *m = pmap_page_alloc();
+
+	if (m == NULL)
+		return (NULL);
+	memset(pmap_dmap(VM_PAGE_TO_PHYS(m)), 0, PAGE_SIZE);
+	m->next = 0;
+	return (m);
 }
 
 bool
