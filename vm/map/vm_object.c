@@ -65,21 +65,6 @@ vm_charge_release(struct vm_charge *vc)
 	kfree(vc);
 }
 
-bool
-vm_object_charge(struct vm_object *ob, u_int pages)
-{
-	struct vm_charge *vc = ob->ob_charge;
-	uint32_t old;
-
-	if (vc == NULL)
-		return (true);
-	old = atomic_fetchadd_32(&vc->vc_pages, pages);
-	if (old + pages <= vc->vc_max)
-		return (true);
-	(void)atomic_fetchadd_32(&vc->vc_pages, -pages);
-	return (false);
-}
-
 void
 vm_object_uncharge(struct vm_object *ob, u_int pages)
 {
@@ -186,21 +171,12 @@ vm_object_release(struct vm_object *ob)
 		object_free(ob);
 }
 
-struct vm_page **
-vm_object_slot(struct vm_object *ob, u_int index)
+bool
+vm_object_chunk(struct vm_object *ob, u_int i)
 {
-	u_int i = index / OBJECT_CHUNK;
-
-	if (ob->ob_chunks[i] == NULL)
-		ob->ob_chunks[i] = kmalloc(chunk_pages(ob, i) *
-		    sizeof(struct vm_page *), M_ZERO);
-	if (ob->ob_chunks[i] == NULL)
-		return (NULL);
-	if (index < ob->ob_low)
-		ob->ob_low = index;
-	if (index >= ob->ob_high)
-		ob->ob_high = index + 1;
-	return (&ob->ob_chunks[i][index % OBJECT_CHUNK]);
+	ob->ob_chunks[i] = kmalloc(chunk_pages(ob, i) *
+	    sizeof(struct vm_page *), M_ZERO);
+	return (ob->ob_chunks[i] != NULL);
 }
 
 void

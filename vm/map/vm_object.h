@@ -17,6 +17,7 @@
 
 #include <sys/types.h>
 #include <sys/lock.h>
+#include <machine/atomic.h>
 
 struct vm_page;
 struct vm_region;
@@ -143,16 +144,40 @@ int	vm_object_io(struct vm_object *ob, uint64_t offset, struct uio *uio);
 
 /*
  * vm_object_slot: where the page at an index below the size is kept; makes the
- * chunk if there is none.  NULL if out of memory.  ob_lock.
+ * chunk, by vm_object_chunk(), if there is none.  NULL if out of memory.
+ * ob_lock.
  */
-struct vm_page **vm_object_slot(struct vm_object *ob, u_int index);
+bool	vm_object_chunk(struct vm_object *ob, u_int i);
+
+static inline struct vm_page **
+vm_object_slot(struct vm_object *ob, u_int index)
+{
+	u_int i = index / OBJECT_CHUNK;
+
+	if (ob->ob_chunks[i] == NULL && !vm_object_chunk(ob, i))
+		return (NULL);
+	ob->ob_low = umin(ob->ob_low, index);
+	ob->ob_high = umax(ob->ob_high, index + 1);
+	return (&ob->ob_chunks[i][index % OBJECT_CHUNK]);
+}
 
 /*
  * vm_object_charge: counts pages that are about to be put into the object; false
  * if that is too many.  vm_object_uncharge: takes them back.
  */
-bool	vm_object_charge(struct vm_object *ob, u_int pages);
 void	vm_object_uncharge(struct vm_object *ob, u_int pages);
+
+static inline bool
+vm_object_charge(struct vm_object *ob, u_int pages)
+{
+	struct vm_charge *vc = ob->ob_charge;
+
+	if (vc == NULL || atomic_fetchadd_32(&vc->vc_pages, pages) + pages <=
+	    vc->vc_max)
+		return (true);
+	vm_object_uncharge(ob, pages);
+	return (false);
+}
 
 /*
  * vm_object_map, vm_object_unmap: add a region to the object's, and remove it.

@@ -124,12 +124,11 @@ vm_object_page_locked(struct vm_object *ob, u_int index, bool write,
 	return (0);
 }
 
-/* Holds the page at an index.  ob_lock. */
+/* Holds the page at an index below the size.  ob_lock. */
 static inline int
 hold_page(struct vm_object *ob, u_int index, bool write, struct vm_page **mp)
 {
-	struct vm_page *m = index < ob->ob_pages ?
-	    vm_object_lookup(ob, index) : NULL;
+	struct vm_page *m = vm_object_lookup(ob, index);
 	int error;
 
 	if (__builtin_expect(m == NULL || (write && !vm_page_exclusive(m)),
@@ -153,6 +152,9 @@ vm_object_hold_pages(struct vm_object *ob, u_int index, u_int n, bool write,
 	int error = 0;
 	u_int i;
 
+	if (index >= ob->ob_pages)
+		return (-EFAULT);
+	n = umin(n, ob->ob_pages - index);
 	mtx_lock(&ob->ob_lock);
 	for (i = 0; i < n && error == 0; i++)
 		error = hold_page(ob, index + i, write, &pages[i]);
@@ -209,8 +211,7 @@ seal_page(struct vm_object *ob, u_int index, struct vm_page *m)
 static inline int
 send_page(struct vm_object *ob, u_int index, struct vm_page **mp)
 {
-	struct vm_page *m = index < ob->ob_pages ?
-	    vm_object_lookup(ob, index) : NULL;
+	struct vm_page *m = vm_object_lookup(ob, index);
 	int error;
 
 	if (m != NULL && vm_page_is_sealed(m)) {
@@ -241,6 +242,9 @@ vm_object_send_pages(struct vm_object *ob, u_int index, u_int n,
 	int error = 0;
 	u_int i;
 
+	if (index >= ob->ob_pages)
+		return (-EFAULT);
+	n = umin(n, ob->ob_pages - index);
 	mtx_lock(&ob->ob_lock);
 	for (i = 0; i < n && error == 0; i++)
 		error = send_page(ob, index + i, &pages[i]);
