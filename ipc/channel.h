@@ -39,7 +39,7 @@ struct kobject_ops {
 	const char *name;
 	void (*ref)(void *object);
 	void (*release)(void *object);		/* thread context, may sleep */
-	/* Events that are there now; and registers w, if not NULL, to be told. */
+	/* Events that are there now; registers w, if not NULL, to be told. */
 	u_int (*poll)(void *object, struct waiter *w);
 	void (*unpoll)(void *object, struct waiter *w);
 };
@@ -69,8 +69,8 @@ void	waiter_add(struct waiter **list, struct waiter *w);
 void	waiter_remove(struct waiter **list, struct waiter *w);
 
 /*
- * chan_create: makes a channel, CHAN_STREAM or CHAN_MESSAGE, and returns its two
- * ends with a reference each.  Does not sleep.  0, EINVAL or ENOMEM.
+ * chan_create: makes a channel, CHAN_STREAM or CHAN_MESSAGE, and returns its
+ * two ends with a reference each.  Does not sleep.  0, EINVAL or ENOMEM.
  * chan_end_ref, chan_end_release: add and drop a reference to an end.  The last
  * one closes it: the other end reads what is queued and then end of file, and
  * its writes are EPIPE; what is queued here is dropped, with the references in
@@ -89,10 +89,10 @@ void	chan_end_release(void *end);
  * message with n references, whose counts pass to the channel if it returns 0.
  * Sleeps while the queue is full; returns EAGAIN instead with CHAN_NONBLOCK.  A
  * stream's write of CHAN_ATOMIC bytes or less stays in one piece; of a longer
- * one as much as there is room for may be written: 0, and uio_resid says what is
- * left.  Errors, none with bytes written: EPIPE, EAGAIN, EINTR, EMSGSIZE (more
- * than CHAN_MSG_MAX or the limit), E2BIG (references), EINVAL (references on a
- * stream), EDEADLK (an end that would be held by itself), EFAULT, ENOMEM,
+ * one as much as there is room for may be written: 0, and uio_resid says what
+ * is left.  Errors, none with bytes written: EPIPE, EAGAIN, EINTR, EMSGSIZE
+ * (more than CHAN_MSG_MAX or the limit), E2BIG (references), EINVAL (references
+ * on a stream), EDEADLK (an end that would be held by itself), EFAULT, ENOMEM,
  * ENOBUFS.
  */
 int	chan_write(struct chan_end *end, struct uio *uio, u_int flags,

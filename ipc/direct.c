@@ -9,10 +9,12 @@
  * once.  Wakes the reader once for each batch of pages, and is woken once.
  *
  * Invariant: when a write has returned, no queue has a page that it lent.  The
- * lent mbufs are the last of the queue, because the writer is the only one, and
- * it takes off what has not been read, after waiting for the end of a
- * read that copies from them.  What a task writes to its pages while they are
- * lent is its own affair; that they stay is not: each mbuf holds its page.
+ * lent mbuf is the last of the queue, because its writer is the only one, and
+ * it takes off what has not been read, after waiting for the end of a read that
+ * copies from it.  What a task writes to its pages while they are lent is its
+ * own affair; that they stay is not: the mbuf holds them.  The mbuf of a read
+ * that has ended is freed a moment later, perhaps after the write has returned,
+ * but nothing reads its pages any more.
  */
 
 #include <sys/types.h>
@@ -73,7 +75,7 @@ await_readers(struct chan_end *end, u_int ms)
  * short.  The lock is held.
  */
 static struct mbuf *
-withdraw(struct chan_end *to)
+withdraw(struct chan_end *to, struct mbuf *before)
 {
 	while (to->e_reading && to->e_queue.q_lent > 0) {
 		to->e_readers++;
@@ -81,7 +83,9 @@ withdraw(struct chan_end *to)
 		    "lent pages", 0, 0);
 		to->e_readers--;
 	}
-	return (to->e_queue.q_lent > 0 ? mbufq_take_lent(&to->e_queue) : NULL);
+	if (to->e_queue.q_lent == 0)
+		return (NULL);
+	return (mbufq_take_lent(&to->e_queue, before));
 }
 
 /*
@@ -94,7 +98,7 @@ lend(struct chan_end *end, struct mbuf *m, u_int ms, u_int *left)
 {
 	struct chan_end *to = chan_peer(end);
 	struct mbufq *q = &to->e_queue;
-	struct mbuf *back;
+	struct mbuf *back, *before;
 	int error;
 
 	*left = m->m_len;
@@ -104,12 +108,13 @@ lend(struct chan_end *end, struct mbuf *m, u_int ms, u_int *left)
 		m_free(m);
 		return (EPIPE);
 	}
+	before = q->q_last;
 	q->q_lost = 0;
 	q->q_lent = m->m_len;
 	mbufq_append(q, m, m, 1, m->m_len);
 	chan_tell_reader(to, CHAN_HANDOFF);
 	error = await_readers(end, ms);
-	back = withdraw(to);
+	back = withdraw(to, before);
 	*left = m_length(back) + q->q_lost;
 	spin_unlock(&end->e_chan->c_lock);
 	m_freem(back);

@@ -4,166 +4,27 @@
  */
 
 /*
- * mbuf(9): owns the mbufs, their count and its limit, kern.nmbufs.  A chain
- * belongs to one thread, or to what has it on a queue; so its functions do not
- * lock.
+ * mbuf(9): what is done with chains.  A chain belongs to one thread, or to what
+ * has it on a queue; so nothing here locks.  mbuf_alloc.c owns the memory.
  *
  * Invariants:
  *
- *  - m_len bytes begin at m_data, inside of m_dat; or, with M_EXT, at m_off of a
- *    run of m_count pages, each of which the mbuf holds.
+ *  - m_len bytes begin at m_data, inside of m_dat; or, with M_EXT, at m_off of
+ *    a run of m_count pages, each of which the mbuf holds.
  *  - m_pktlen of the first mbuf of a packet is the length of its chain.
  *  - Storage that two mbufs share is external, and so is never written.
  *  - An mbuf of M_RIGHTS has no bytes.
- *
- * The first NRESERVE mbufs that are in use at a time come from an array.  That
- * is most of them, for what a channel has queued is soon read: 60 instructions
- * for m_get() and m_free(), where kmalloc() and kfree() take 300, and 900 if the
- * mbuf is the only one in its slab.
  */
 
 #include <sys/types.h>
 #include <sys/errno.h>
-#include <sys/lock.h>
-#include <sys/malloc.h>
 #include <sys/systm.h>
-#include <sys/tunable.h>
 #include <sys/uio.h>
 #include <ipc/mbuf.h>
 #include <vm/vm_page.h>
 #include <vm/vm_state.h>
 
-#define	PAGE_SHARE	8u	/* by default, one mbuf for this many pages */
-#define	NRESERVE	64u
-
-_Static_assert(sizeof(struct mbuf) == MSIZE && MLEN % sizeof(void *) == 0,
-    "an mbuf has another size");
-
-static u_int nmbufs;
-TUNABLE_UINT(nmbufs, "kern.nmbufs", nmbufs, 0, 1u << 24,
-    "most mbufs; 0 is one for each 8 pages of memory");
-
-static struct spinlock mbufs_lock = SPINLOCK_INITIALIZER("mbufs", RANK_MALLOC);
-static u_int mbufs;			/* in use, or about to be */
-static struct mbuf reserve[NRESERVE];
-static struct mbuf *reserve_free;	/* those that were in use, by m_next */
-static u_int reserve_used;		/* the others begin here */
-
 /* Contracts of the public functions are in <ipc/mbuf.h>. */
-u_int
-m_inuse(void)
-{
-	return (mbufs);
-}
-
-static u_int
-limit(void)
-{
-	return (nmbufs != 0 ? nmbufs : vm_page_count / PAGE_SHARE);
-}
-
-/* Counts one more; false at the limit.  *m comes from the reserve, or is NULL. */
-static bool
-count_mbuf(struct mbuf **m, bool small)
-{
-	bool room;
-
-	*m = NULL;
-	spin_lock(&mbufs_lock);
-	room = mbufs < limit();
-	if (room) {
-		mbufs++;
-		if (!small) {
-			/* That is for kmalloc(). */
-		} else if (reserve_free != NULL) {
-			*m = reserve_free;
-			reserve_free = reserve_free->m_next;
-		} else if (reserve_used < NRESERVE)
-			*m = &reserve[reserve_used++];
-	}
-	spin_unlock(&mbufs_lock);
-	return (room);
-}
-
-static void
-discount_mbuf(struct mbuf *reserved)
-{
-	spin_lock(&mbufs_lock);
-	mbufs--;
-	if (reserved != NULL) {
-		reserved->m_next = reserve_free;
-		reserve_free = reserved;
-	}
-	spin_unlock(&mbufs_lock);
-}
-
-struct mbuf *
-m_getsize(u_int size)
-{
-	struct mbuf *m;
-
-	KASSERT(size >= MLEN && size <= M_PAGEMIN, "m_getsize: %u bytes "
-	    "(called from %pC)", size, __caller());
-	if (!count_mbuf(&m, size == MLEN))
-		return (NULL);
-	if (m == NULL)
-		m = kmalloc(sizeof(struct m_hdr) + size, 0);
-	if (m == NULL) {
-		discount_mbuf(NULL);
-		return (NULL);
-	}
-	m->m_hdr = (struct m_hdr){ .mh_data = m->m_dat,
-	    .mh_size = (uint16_t)size };
-	return (m);
-}
-
-struct mbuf *
-m_get(void)
-{
-	return (m_getsize(MLEN));
-}
-
-struct mbuf *
-m_getpage(struct vm_page *page, u_int off, u_int len)
-{
-	struct mbuf *m = m_get();
-
-	KASSERT(off <= PAGE_SIZE && len <= PAGE_SIZE - off, "m_getpage: %u "
-	    "bytes at %u of a page (called from %pC)", len, off, __caller());
-	if (m == NULL)
-		return (NULL);
-	m->m_flags = M_EXT;
-	m->m_pages[0] = page;
-	m->m_count = 1;
-	m->m_off = off;
-	m->m_len = len;
-	return (m);
-}
-
-struct mbuf *
-m_free(struct mbuf *m)
-{
-	struct mbuf *next = m->m_next;
-	bool reserved = (uintptr_t)m - (uintptr_t)reserve < sizeof(reserve);
-
-	KASSERT((m->m_flags & M_RIGHTS) == 0 || m->m_count == 0, "m_free: %u "
-	    "handles are lost (called from %pC)", m->m_count, __caller());
-	if ((m->m_flags & M_EXT) != 0)
-		for (u_int i = 0; i < m->m_count; i++)
-			vm_page_drop(m->m_pages[i]);
-	if (!reserved)
-		kfree(m);
-	discount_mbuf(reserved ? m : NULL);
-	return (next);
-}
-
-void
-m_freem(struct mbuf *m)
-{
-	while (m != NULL)
-		m = m_free(m);
-}
-
 u_int
 m_length(const struct mbuf *m)
 {
@@ -433,22 +294,16 @@ fill_mbuf(struct uio *uio, int *error)
 	return (m);
 }
 
-/* An mbuf with new pages for n bytes, which have no contents yet. */
-static struct mbuf *
-get_pages(u_int n)
+/* Gives an empty mbuf new pages for n bytes, which have no contents yet. */
+static int
+get_pages(struct mbuf *m, u_int n)
 {
-	struct mbuf *m = m_get();
-
-	if (m == NULL)
-		return (NULL);
 	m->m_flags = M_EXT;
-	for (u_int end = atop(round_page(n)); m->m_count < end; m->m_count++)
-		if ((m->m_pages[m->m_count] = vm_page_alloc_held()) == NULL) {
-			m_free(m);
-			return (NULL);
-		}
 	m->m_len = n;
-	return (m);
+	for (u_int end = atop(round_page(n)); m->m_count < end; m->m_count++)
+		if ((m->m_pages[m->m_count] = vm_page_alloc_held()) == NULL)
+			return (ENOMEM);
+	return (0);
 }
 
 /* An mbuf with the next bytes of a uio in pages of its own. */
@@ -456,14 +311,17 @@ static struct mbuf *
 fill_pages(struct uio *uio, int *error)
 {
 	u_int n = umin(uio->uio_resid, M_MAXPAGES * PAGE_SIZE);
-	struct mbuf *m = get_pages(n);
+	struct mbuf *m = m_get();
 	bool sealed = true;
 
 	if (m == NULL) {
-		*error = mbufs < limit() ? ENOMEM : ENOBUFS;
+		*error = ENOBUFS;
 		return (NULL);
 	}
-	if ((*error = uiomove_pages(m->m_pages, 0, n, uio)) != 0) {
+	*error = get_pages(m, n);
+	if (*error == 0)
+		*error = uiomove_pages(m->m_pages, 0, n, uio);
+	if (*error != 0) {
 		m_free(m);
 		return (NULL);
 	}

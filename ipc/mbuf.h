@@ -31,12 +31,12 @@ struct vm_page;
 struct m_hdr {
 	struct mbuf *mh_next;		/* the rest of the chain */
 	uint8_t *mh_data;		/* the first byte; not of M_EXT */
-	uint32_t mh_off;		/* of M_EXT: the first byte in the run */
+	uint32_t mh_off;		/* of M_EXT: where in the run */
 	uint32_t mh_len;		/* bytes in this mbuf */
 	uint32_t mh_pktlen;		/* bytes in the chain, of M_PKTHDR */
 	uint16_t mh_flags;
 	uint16_t mh_size;		/* bytes of m_dat */
-	uint32_t mh_count;		/* pages of M_EXT, handles of M_RIGHTS */
+	uint32_t mh_count;		/* pages of M_EXT, or handles */
 };
 #define	MLEN		(MSIZE - sizeof(struct m_hdr))
 
@@ -58,18 +58,18 @@ struct mbuf {
 
 /*
  * From this many bytes on, m_uiotombuf() takes pages; below, an mbuf that is as
- * large as the bytes.  To write and read 1536 bytes costs 2,744 instructions.
- * 2048 bytes cost 4,233 in a page of their own; in an mbuf they would cost 3,955
- * and a page as well, but one of the direct map, which is scarce.
+ * large as the bytes.  To write and read 1536 bytes costs 2,750 instructions in
+ * an mbuf; 2048 bytes cost 3,660 in a page, and would cost 3,970 in an mbuf,
+ * which from there on is a page of the direct map as well.
  */
 #define	M_PAGEMIN	1900u
 
 /*
  * m_get: an empty mbuf, with room for MLEN bytes; m_getsize: for `size' bytes,
- * from MLEN to M_PAGEMIN.  m_getpage: one whose storage is [off, off + len) of a
- * page, and takes over the caller's hold of it if it succeeds.  Any context in
- * which kmalloc() may be called; never sleep; NULL if out of memory or at the
- * limit kern.nmbufs.
+ * from MLEN to M_PAGEMIN.  m_getpage: one whose storage is [off, off + len) of
+ * a page, and takes over the caller's hold of it if it succeeds.  Any context
+ * in which kmalloc() may be called; never sleep; NULL if out of memory or at
+ * the limit kern.nmbufs.
  */
 struct mbuf *m_get(void);
 struct mbuf *m_getsize(u_int size);
@@ -77,8 +77,8 @@ struct mbuf *m_getpage(struct vm_page *m, u_int off, u_int len);
 
 /*
  * m_free: frees one and returns the next; external storage loses this holder.
- * m_freem: frees a chain, or nothing if m is NULL.  Context as m_get().  An mbuf
- * of M_RIGHTS has no handles any more.
+ * m_freem: frees a chain, or nothing if m is NULL.  Context as m_get().  An
+ * mbuf of M_RIGHTS has no handles any more.
  */
 struct mbuf *m_free(struct mbuf *m);
 void	m_freem(struct mbuf *m);

@@ -8,10 +8,10 @@
  * the mbufs that it takes off only, and frees none.
  *
  * Invariants: q_bytes, q_mbufs and q_lent are the sums over the list, whose
- * last mbuf is q_last.  Lent mbufs are behind all others: while there are any,
- * the thread that lent them is the only writer.  A reader may copy from the
- * first q_bytes bytes, as it found them, without the lock: mbufs are appended
- * behind them, and coalescing writes behind m_len.
+ * last mbuf is q_last.  A lent mbuf is that last one, and the only one: its
+ * writer keeps the others away.  A reader may copy from the first q_bytes
+ * bytes, as it found them, without the lock: mbufs are appended behind them,
+ * and coalescing writes behind m_len.
  */
 
 #include <sys/types.h>
@@ -110,24 +110,22 @@ mbufq_take_message(struct mbufq *q)
 }
 
 struct mbuf *
-mbufq_take_lent(struct mbufq *q)
+mbufq_take_lent(struct mbufq *q, struct mbuf *before)
 {
-	struct mbuf *lent = q->q_first, *before = NULL;
+	struct mbuf *lent = q->q_last;
 
-	for (; lent != NULL && (lent->m_flags & M_LENT) == 0;
-	    lent = lent->m_next)
-		before = lent;
-	for (struct mbuf *m = lent; m != NULL; m = m->m_next) {
-		q->q_mbufs--;
-		count_off(q, m, m->m_len);
-	}
-	KASSERT(q->q_lent == 0, "mbufq_take_lent: %u lent bytes are left",
-	    q->q_lent);
-	if (before != NULL)
+	KASSERT((lent->m_flags & M_LENT) != 0 && q->q_lent == lent->m_len &&
+	    (q->q_first == lent || before->m_next == lent),
+	    "mbufq_take_lent: %u lent bytes, the last mbuf has flags 0x%x",
+	    q->q_lent, lent->m_flags);
+	q->q_mbufs--;
+	count_off(q, lent, lent->m_len);
+	if (q->q_first == lent)
+		q->q_first = q->q_last = NULL;
+	else {
 		before->m_next = NULL;
-	else
-		q->q_first = NULL;
-	q->q_last = before;
+		q->q_last = before;
+	}
 	return (lent);
 }
 

@@ -44,13 +44,14 @@ bool	mbufq_coalesce(struct mbufq *q, const struct mbuf *m);
 
 /*
  * mbufq_consume: takes the first n bytes off a stream.  mbufq_take_message: the
- * first message.  mbufq_take_lent: all lent mbufs, which are the last ones.
+ * first message.  mbufq_take_lent: the lent mbuf, which is the last; `before'
+ * was the last when it was appended, and may have left the queue.
  * mbufq_take_all: all.  Each returns a chain of what is not on the queue any
  * more, or NULL, for the caller to free once it has let the lock go.
  */
 struct mbuf *mbufq_consume(struct mbufq *q, u_int n);
 struct mbuf *mbufq_take_message(struct mbufq *q);
-struct mbuf *mbufq_take_lent(struct mbufq *q);
+struct mbuf *mbufq_take_lent(struct mbufq *q, struct mbuf *before);
 struct mbuf *mbufq_take_all(struct mbufq *q);
 
 /*
@@ -60,15 +61,15 @@ struct mbuf *mbufq_take_all(struct mbufq *q);
 struct chan_end {
 	struct channel *e_chan;
 	volatile uint32_t e_refs;	/* (a) */
-	u_int e_shut;			/* (c) RIGHT_READ, RIGHT_WRITE: no more */
+	u_int e_shut;			/* (c) RIGHT_* that have ended */
 	u_int e_limit;			/* (c) most bytes queued, not lent */
 	struct mbufq e_queue;		/* (c) what this end will read */
 	u_int e_rights;			/* (c) M_RIGHTS mbufs on it */
 	bool e_reading;			/* (c) a thread copies from its front */
-	const void *e_writer;		/* (c) a long write to it is under way */
+	const void *e_writer;		/* (c) names a long write, or NULL */
 	u_int e_readers;		/* (c) threads that sleep to read */
 	u_int e_writers;		/* (c) that sleep for room here */
-	u_int e_lenders;		/* (c) that sleep for the end of a read */
+	u_int e_lenders;		/* (c) that sleep till theirs is read */
 	struct waiter *e_waiters;	/* (c) that poll this end */
 	struct chan_end *e_next;	/* of a search: ipc/rights.c */
 	uint32_t e_search;		/* the last search that found it */
@@ -83,8 +84,11 @@ struct channel {
 	struct channel *c_next, *c_prev; /* (l) all, by c_id */
 };
 
-/* Fewer bytes for each mbuf, on the average, are as bad as too many bytes. */
-#define	CHAN_MBUF_BYTES	64u
+/*
+ * A queue with fewer bytes for each mbuf than this, on the average, is full
+ * before its bytes reach the limit.
+ */
+#define	CHAN_MBUF_BYTES	128u
 
 /* A flag of the kernel's: the reader that is woken gets this CPU. */
 #define	CHAN_HANDOFF	0x100u
@@ -121,9 +125,9 @@ chan_broken(const struct chan_end *end)
 }
 
 /*
- * chan_wait_room: sleeps until there is room for so many bytes behind `end', and
- * no long write under way but that of `self'.  The lock is held, and released
- * in between.  0, EPIPE, EAGAIN with CHAN_NONBLOCK, EINTR.
+ * chan_wait_room: sleeps until there is room for so many bytes behind `end',
+ * and no long write under way but that of `self'.  The lock is held, and
+ * released in between.  0, EPIPE, EAGAIN with CHAN_NONBLOCK, EINTR.
  */
 int	chan_wait_room(struct chan_end *end, u_int bytes, u_int flags,
 	    const void *self);

@@ -10,10 +10,10 @@
  *
  * Invariant: no end is held by its own queue, by whatever way over ends in
  * messages.  For such a circle would stay when no task can reach it any more,
- * with all that it holds.  So a message with ends is queued under `sending', and
- * only if the reading end cannot be found from the ends in it: reads and closes
- * only take such ways away.  As there is no circle, the references count right,
- * and everything is freed when the last task that can reach it has gone.
+ * with all that it holds.  So a message with ends is queued under `sending',
+ * and only if the reading end cannot be found from the ends in it: reads and
+ * closes only take such ways away.  As there is no circle, the references count
+ * right, and everything is freed when the last task that can reach it has gone.
  */
 
 #include <sys/types.h>
@@ -104,7 +104,7 @@ join(struct mbuf *a, struct mbuf *b)
 	return (a);
 }
 
-/* Drops the references of a search; returns what ends that closed had queued. */
+/* Drops the references of a search; returns what closed ends had queued. */
 static struct mbuf *
 forget(void)
 {

@@ -24,11 +24,12 @@
 #include <ipc/queue.h>
 
 /*
- * Most bytes that one read takes off a stream: with their lock held, and
- * interrupts off, mbufs are unlinked, of some 100 bytes each at the least.
+ * Most bytes that one read takes off a stream, all that a direct write lends at
+ * a time: with their lock held, and interrupts off, mbufs are unlinked, of some
+ * 100 bytes each at the least.
  */
-#define	READ_MAX	65536u
-#define	LEND_MS		10u	/* then a write that a pipe takes is copied */
+#define	READ_MAX	(M_MAXPAGES * PAGE_SIZE)
+#define	LEND_MS		10u	/* then a write that the queue takes is copied */
 
 /* --- waiting and waking --- */
 

@@ -34,10 +34,10 @@ struct uio {
 int	uiomove(void *buf, size_t n, struct uio *uio);
 
 /*
- * uiomove_pages: as uiomove(), with n bytes at offset off of a run of pages that
- * the caller holds (vm_page_hold()), through sf_bufs.  UIO_WRITE writes to the
- * pages, which are FILLING or OWNED.  uiomove_page: with one page, in which the
- * bytes lie.
+ * uiomove_pages: as uiomove(), with n bytes at offset off of a run of pages
+ * that the caller holds (vm_page_hold()), through sf_bufs.  UIO_WRITE writes to
+ * the pages, which are FILLING or OWNED.  uiomove_page: with one page, in which
+ * the bytes lie.
  */
 int	uiomove_pages(struct vm_page *const *m, u_int off, size_t n,
 	    struct uio *uio);

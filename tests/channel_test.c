@@ -484,7 +484,7 @@ TEST(empty, "channel.messages_without_bytes_are_limited_too")
 	make(CHAN_MESSAGE, ends);
 	while (put_flags(ends[0], "", 0, CHAN_NONBLOCK) == 0 && n < 100000)
 		n++;
-	EXPECT_EQ(n, CHAN_LIMIT_DEFAULT / 64);
+	EXPECT_EQ(n, CHAN_LIMIT_DEFAULT / 128);
 	while (n > 0 && get_flags(ends[1], in_buf, 1, CHAN_NONBLOCK) == 0)
 		n--;
 	EXPECT_EQ(n, 0);
@@ -597,7 +597,7 @@ TEST(circle, "channel.no_end_is_held_by_its_own_queue")
 	EXPECT_EQ(m_inuse(), 0);
 }
 
-#define	CHAIN	2000u
+#define	CHAIN	500u
 
 /* Each channel is in the queue of the one before, and only there. */
 TEST(chain, "channel.a_long_chain_of_channels_closes")

@@ -20,7 +20,7 @@
 
 #define	RW		(PROT_READ | PROT_WRITE)
 #define	SIZE		(64 * PAGE_SIZE)
-#define	BIG		65536u
+#define	BIG		69000u	/* what a queue has no room for */
 
 /* An address space with SIZE bytes of memory at one address. */
 struct user {
@@ -222,6 +222,24 @@ TEST(lent_close, "channel.a_close_gives_lent_pages_back")
 	EXPECT_EQ(ctl(ends[1], CHAN_SHUT, RIGHT_WRITE), 0);
 	EXPECT_EQ(writer_finish(&w), 100);
 	EXPECT_EQ(m_inuse(), 0);
+	close_both(ends);
+}
+
+TEST(not_read, "channel.a_write_that_the_queue_takes_does_not_wait_for_ever")
+{
+	struct chan_end *ends[2];
+	struct user u;
+
+	make(CHAN_STREAM, ends);
+	user_make(&u);
+	user_fill(&u, 3, 0, CHAN_LIMIT_DEFAULT);
+	EXPECT_EQ(user_put(ends[0], &u, 3, CHAN_LIMIT_DEFAULT),
+	    CHAN_LIMIT_DEFAULT);
+	EXPECT_EQ(queued(ends[1]), CHAN_LIMIT_DEFAULT);
+	user_fill(&u, 3, 9, CHAN_LIMIT_DEFAULT);
+	EXPECT_EQ(get(ends[1], buf, SIZE), CHAN_LIMIT_DEFAULT);
+	EXPECT_EQ(wrong_bytes(buf, 0, CHAN_LIMIT_DEFAULT), 0);
+	vm_map_destroy(u.map);
 	close_both(ends);
 }
 

@@ -4,9 +4,10 @@
  */
 
 /*
- * Tests of memory objects, address spaces, faults, borrowing and uio(9), without
- * ring 3: what a program would do at an address is done by user_access(), which
- * looks at the entry as the CPU would, and calls vm_fault() as the trap would.
+ * Tests of memory objects, address spaces, faults, borrowing and uio(9),
+ * without ring 3: what a program would do at an address is done by
+ * user_access(), which looks at the entry as the CPU would, and calls
+ * vm_fault() as the trap would.
  */
 
 #include <sys/types.h>
@@ -18,6 +19,7 @@
 #include <sys/uio.h>
 #include <machine/atomic.h>
 #include <machine/pmap_user.h>
+#include <vm/vm_held.h>
 #include <vm/vm_page.h>
 #include <vm/vm_state.h>
 #include <vm/map/vm_map.h>
@@ -317,6 +319,32 @@ TEST(file, "map.a_file_is_read_only_and_its_pages_are_shared")
 	check_and_destroy(map);
 }
 
+TEST(around, "map.a_fault_on_a_file_enters_the_pages_around_it")
+{
+	struct vm_map *map = map_with(1, RW);
+	struct vm_object *ob = file_of(40);
+	u_int n = 0;
+
+	EXPECT_EQ(insert(map, ob, 1, PG(9), 39, RX | MAP_PRIVATE, RX), 0);
+	EXPECT_EQ(vm_fault(map, PG(33), PROT_EXEC), 0);
+	EXPECT(page_at(map, PG(31)) == NULL && page_at(map, PG(32)) != NULL);
+	EXPECT(page_at(map, PG(47)) != NULL && page_at(map, PG(48)) == NULL);
+	EXPECT_EQ(vm_fault(map, PG(9), PROT_READ), 0);
+	EXPECT(page_at(map, PG(8)) == NULL && page_at(map, PG(15)) != NULL);
+	EXPECT_EQ(map->vm_pmap->pm_resident, 16 + 7);
+	for (u_int i = 9; i < 48; i++)
+		if (page_at(map, PG(i)) != NULL) {
+			n += page_word(page_at(map, PG(i))) == i - 8 + 100;
+			EXPECT(!can_write(map, PG(i)));
+			EXPECT_EQ(pmap_extract(map->vm_pmap, PG(i)) & pg_nx, 0);
+		}
+	EXPECT_EQ(n, 16 + 7);
+	EXPECT_EQ(vm_map_remove(map, PG(33), PAGE_SIZE), 0);
+	EXPECT_EQ(map->vm_pmap->pm_resident, 16 + 6);
+	vm_object_release(ob);
+	check_and_destroy(map);
+}
+
 TEST(file_private, "map.writes_to_a_private_file_go_to_copies")
 {
 	struct vm_map *map = map_with(1, RW), *child;
@@ -613,7 +641,7 @@ TEST(borrow_fork, "borrow.fork_copies_a_page_that_is_borrowed_for_writing")
 	check_and_destroy(a);
 }
 
-/* Borrowing takes the right to write from no one, but moves off what is shared. */
+/* The borrower gets a copy of what is shared, as a write of the task would. */
 TEST(borrow_shared, "borrow.for_writing_copies_what_is_shared_first")
 {
 	struct vm_map *a = map_with(1, RW), *b;
@@ -786,7 +814,7 @@ TEST(send_writer, "object.a_page_with_writers_is_sent_as_a_copy")
 	EXPECT_EQ(vm_object_hold_pages(ob, 0, 1, false, &r), 1);
 	EXPECT(r == w);
 	EXPECT_EQ(page_word(r), 2);
-	/* While there is a reader, who may have it mapped, a copy replaces it. */
+	/* A reader may have it mapped: a copy takes its place. */
 	EXPECT_EQ(vm_object_send_pages(ob, 0, 1, &m), 1);
 	EXPECT(m != r && !vm_page_is_sealed(r));
 	EXPECT_EQ(page_word(m), 2);
@@ -1378,6 +1406,8 @@ try_without(struct vm_map *a, int req, u_int most)
 {
 	struct vm_page *taken = take_pages(req);
 
+	/* What CPUs keep for themselves has been taken, too. */
+	EXPECT(req != 0 || !vm_held_reclaim());
 	for (u_int n = 0; n < most && taken != NULL; n++) {
 		try_all(a);
 		taken = give_page(taken);

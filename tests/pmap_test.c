@@ -30,6 +30,7 @@
 #define	TABLE_SIZE	0x200000u
 #define	CR4_SMAP	0x00200000u
 #define	CREATES		1000u
+#define	OLD		((1u << 30) + 100)	/* epochs */
 #define	LIMIT_MS	5000u
 #define	EXHAUST_MAX	32768u	/* pages */
 
@@ -506,6 +507,26 @@ TEST(table_waits, "space.a_table_that_is_given_back_waits_for_a_flush")
 		pmap_destroy(g.pm);
 	}
 	page_gone(one);
+}
+
+/* An address space may be the only one for hours, in which epochs wrap. */
+TEST(old_stamp, "space.a_stamp_that_is_too_old_is_replaced")
+{
+	struct pmap *pm = pmap_create();
+	struct vm_page *m = page_with(1), *table;
+
+	(void)pmap_reclaim();
+	(void)pmap_enter(pm, VA, VM_PAGE_TO_PHYS(m), 0);
+	table = PHYS_TO_VM_PAGE(pm->pm_pd[0][VA / TABLE_SIZE] & PG_FRAME);
+	(void)pmap_remove(pm, VA, VA + PAGE_SIZE);
+	EXPECT_EQ(pmap_waiting(), 1);
+	table->prev -= OLD;
+	EXPECT(!reclaim_nowait());
+	tlb_flush_all_wait();
+	EXPECT(reclaim_nowait());
+	EXPECT_EQ(pmap_waiting(), 0);
+	pmap_destroy(pm);
+	page_gone(m);
 }
 
 static void

@@ -88,6 +88,7 @@ walked_cmpxchg8b(volatile uint64_t *p, uint32_t old_low, uint32_t old_high,
 #define	hw_xchg32	walked_xchg32
 #define	hw_cmpxchg8b	walked_cmpxchg8b
 #define	pmap_enter	walked_enter
+#define	pmap_enter_more		walked_enter_more
 #define	pmap_remove	walked_remove
 #define	pmap_protect	walked_protect
 #define	pmap_extract	walked_extract

@@ -357,7 +357,11 @@ TEST(home, "smp.slots_come_home_from_an_active_pool")
 	KASSERT(td != NULL, "test: no thread");
 	take_first_turns();
 	thread_join(td);
-	EXPECT(at_home(other) >= nsfbufs / 4);
+	/*
+	 * Without the search for them they are 10/64 of all slots; with it
+	 * 26/64, but fewer where a slow host lets the clock flush others.
+	 */
+	EXPECT(at_home(other) >= nsfbufs / 64 * 11);
 	sched_unpin();
 	drop_pages();
 }

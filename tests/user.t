@@ -30,7 +30,7 @@ for program in $programs; do
 	files="$files $bin/$program"
 done
 timeout -k 5 400 sh scripts/run-prog PROG=$bin/driver FILE="$files" \
-    ARGS="$programs" </dev/null >"$dir/here" 2>"$dir/err"
+    ARGS="-t 60 $programs" </dev/null >"$dir/here" 2>"$dir/err"
 check 'the driver ends with status 0' 0 '^0$' echo $?
 # Each program is a test here too, with the lines that it printed.
 for program in $programs; do
@@ -81,8 +81,8 @@ if [ -f "$busybox" ]; then
 	in_busybox 'a file that is not there' 1 'No such file' \
 	    'cat /boot/none'
 	echo 'echo read $((6 * 7))' | sh scripts/run-prog PROG="$busybox" \
-	    ARGS=sh >"$dir/out" 2>&1
-	check 'a script that is typed' 0 'read 42' cat "$dir/out"
+	    ARGS=sh >"$dir/typed" 2>&1
+	check 'a script that is typed' 0 'read 42' cat "$dir/typed"
 else
 	skip 'busybox' "there is no $busybox"
 fi

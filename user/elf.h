@@ -36,7 +36,7 @@ struct elf_segment {
 struct elf_image {
 	uint32_t entry, base;		/* base: 0, or where it was moved to */
 	uint32_t phdr, phnum;		/* in memory; phdr 0: not there */
-	uint32_t end;			/* of its last segment: the heap begins */
+	uint32_t end;			/* of the last segment */
 	uint32_t nsegments;
 	struct elf_segment segments[ELF_SEGMENTS];
 };

@@ -7,8 +7,8 @@
  * execve(2): another program in this task.  All that the old one had between
  * PROGRAM_LOW and PROGRAM_HIGH goes; the personality and its data stay.
  *
- * Until the file is found good the old program is whole, and gets an error.  The
- * arguments wait in memory of their own meanwhile, at EXEC_BASE.
+ * Until the file is found good the old program is whole, and gets an error.
+ * Meanwhile the arguments wait in memory of their own, at EXEC_BASE.
  */
 
 #include "user/elf.h"
@@ -332,8 +332,8 @@ hex(char c)
 }
 
 /*
- * The next byte of a word of the boot block's text (docs/user-mode.md): %XX is a
- * byte, another % is nothing; -1 at a comma or the end.
+ * The next byte of a word of the boot block's text (docs/user-mode.md): %XX is
+ * a byte, another % is nothing; -1 at a comma or the end.
  */
 int
 boot_byte(const char **text)

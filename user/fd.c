@@ -7,11 +7,11 @@
  * File descriptors: the process's table, and the open file descriptions behind
  * it, which forked processes share.
  *
- * A process has a slot in struct shared, with a bit for each description that it
- * has, however many descriptors it has for it; `holders' counts the bits.  With
- * the last descriptor it closes its handle of the channel; when no process is
- * left the description is free.  A process that was killed has not given its own
- * up: its parent does so, when it waits for it.
+ * A process has a slot in struct shared, with a bit for each description that
+ * it has, however many descriptors it has for it; `holders' counts the bits.
+ * With the last descriptor it closes its handle of the channel; when no process
+ * is left the description is free.  A process that was killed has not given its
+ * own up: its parent does so, when it waits for it.
  */
 
 #include "user/linux.h"
@@ -165,8 +165,8 @@ fd_open(struct file *f, int lowest, bool cloexec)
 }
 
 /*
- * Puts f, or nothing, at a descriptor, whose old file is dropped.  The process's
- * lock is held.
+ * Puts f, or nothing, at a descriptor, whose old file is dropped.  The lock of
+ * the process is held.
  */
 void
 fd_replace(int fd, struct file *f, bool cloexec)

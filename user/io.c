@@ -257,7 +257,8 @@ seek(struct file *f, int64_t by, uint32_t whence, uint64_t *to)
 		return (-ESPIPE);
 	if (whence > SEEK_END)
 		return (-EINVAL);
-	from = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? (int64_t)f->offset :
+	from = whence == SEEK_SET ? 0 :
+	    whence == SEEK_CUR ? (int64_t)f->offset :
 	    f->type == FILE_BOOT ? (int64_t)boot->files[f->index].size : 0;
 	if ((by > 0 && from > INT64_MAX - by) || from + by < 0)
 		return (-EINVAL);
@@ -432,7 +433,8 @@ linux_ioctl(struct regs *r)
 	    !is_program(r->edx, sizeof(int)))
 		return (-EFAULT);
 	if (r->ecx == FIONREAD && file_is_channel(f)) {
-		n = native(CALL(CALL_CHAN_CTL, f->handle), CHAN_QUEUED, 0, 0, 0);
+		n = native(CALL(CALL_CHAN_CTL, f->handle), CHAN_QUEUED, 0, 0,
+		    0);
 		if (n >= 0)
 			*(int *)r->edx = n;
 		return (n < 0 ? n : 0);

@@ -36,7 +36,7 @@ set_string(char *to, const char *s)
 	memcpy(to, s, strlen(s) + 1);
 }
 
-/* The release is that of the oldest Linux that has all calls of user/calls.h. */
+/* The release: the oldest Linux that has all calls of user/calls.h. */
 int
 linux_uname(struct regs *r)
 {

@@ -24,8 +24,8 @@ take_back(struct file *f[2], const uint32_t handle[2], const int fds[2])
 }
 
 /*
- * Makes a file with a descriptor for each end of a channel; flags[] is what each
- * is open for.
+ * Makes a file with a descriptor for each end of a channel; flags[] is what
+ * each is open for.
  */
 static int
 give_fds(const uint32_t handle[2], enum file_type type, const uint32_t flags[2],
@@ -43,7 +43,7 @@ give_fds(const uint32_t handle[2], enum file_type type, const uint32_t flags[2],
 	return (fds[0] < 0 ? fds[0] : fds[1]);
 }
 
-/* A channel with descriptors: under the lock, so that a fork has all or none. */
+/* A channel with descriptors, under the lock: a fork has all or none of it. */
 static int
 make_pair(uint32_t kind, enum file_type type, const uint32_t flags[2],
     bool cloexec, int fds[2])

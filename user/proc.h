@@ -54,7 +54,7 @@ struct regs {
 #define	THREADS_MAX	250u
 struct thread {
 	struct thread_block block;	/* %fs begins here */
-	uint32_t stack_top;		/* start.asm knows these four by offset */
+	uint32_t stack_top;		/* start.asm knows these four */
 	uint32_t user_esp, user_eip, scratch;
 	uint32_t number;		/* the kernel's number of it */
 	uint32_t tid;
@@ -74,9 +74,9 @@ struct thread_area {
 };
 
 /*
- * An open file description, in memory that forked processes share.  `holders' is
- * how many processes have it, whose bit for it in held[] is set; each has the
- * handle by the same number, since it got it by fork.
+ * An open file description, in memory that forked processes share.  `holders'
+ * is how many processes have it, whose bit for it in held[] is set; each has
+ * the handle by the same number, since it got it by fork.
  */
 enum file_type {
 	FILE_NONE, FILE_CONSOLE, FILE_PIPE, FILE_SOCKET, FILE_MESSAGES,
@@ -175,7 +175,7 @@ uint32_t atomic_swap(volatile uint32_t *p, uint32_t n);
 void	perform(struct regs *r);
 bool	is_program(uint32_t addr, uint32_t len);	/* may be a program's */
 
-/* file.c: names, and what is known of files without opening them. */
+/* path.c */
 struct path {
 	enum file_type type;
 	uint32_t index;
@@ -219,7 +219,13 @@ void	thread_init(struct thread *td);
 int	thread_create(const struct regs *r);
 void	threads_end_others(void);
 
+/* frame.c */
+void	frame_push(struct regs *r, const struct sigact *sa, uint32_t signo,
+	    uint64_t mask);
+
 /* signal.c */
+#define	BIT(signo)	(1ull << ((signo) - 1))
+#define	NEVER_BLOCKED	(BIT(SIGKILL) | BIT(SIGSTOP))
 /*
  * signal_work: handles what has come, before a return to the program.  nr: the
  * call that was interrupted and may be made again, or NO_CALL.

@@ -5,8 +5,8 @@
 
 /*
  * Processes: fork, exit, wait, kill.  A process knows itself, those that it has
- * made, its parent and what that had for parents: of others it has no handle, so
- * they are not there.
+ * made, its parent and what that had for parents: of others it has no handle,
+ * so they are not there.
  */
 
 #include "user/linux.h"
@@ -95,8 +95,8 @@ forget_ended(void)
 }
 
 /*
- * In a new process: the ancestors' handles are the parent's by the same numbers,
- * and the parent's own number has another meaning in each generation.
+ * In a new process: the ancestors' handles are the parent's by the same
+ * numbers, and HANDLE_PARENT has another meaning in each generation.
  */
 static void
 add_parent(uint32_t pid)
@@ -192,7 +192,7 @@ linux_clone(struct regs *r)
 	if ((flags & CLONE_THREAD) != 0)
 		return (thread_create(r));
 	if ((flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM)
-		return (-EINVAL);	/* memory is never shared by processes */
+		return (-EINVAL);	/* processes never share memory */
 	pid = fork_process();
 	if (pid < 0)
 		return (pid);

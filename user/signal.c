@@ -4,8 +4,8 @@
  */
 
 /*
- * Signals: those that are pending, what is done about each, and the frames on
- * the program's stack from which handlers run.
+ * Signals: those that are pending, those that are blocked, and what is done
+ * about each.  The frames from which handlers run are in user/frame.c.
  *
  * Signals 1 to 31 from other processes are the kernel's notes; one to a thread
  * of this process is a bit in its struct thread, with note 0.  A signal is
@@ -17,27 +17,9 @@
 #include "user/linux.h"
 #include "user/native.h"
 
-#define	BIT(signo)	(1ull << ((signo) - 1))
-/* SIGKILL and SIGSTOP cannot be blocked. */
-#define	NEVER_BLOCKED	(BIT(SIGKILL) | BIT(SIGSTOP))
 /* Ignored by default; nothing stops here, so what would stop is one of them. */
 #define	IGNORED_BY_DEFAULT (BIT(SIGCHLD) | BIT(SIGCONT) | BIT(SIGURG) | \
 	    BIT(SIGWINCH) | 0xfull << (SIGSTOP - 1))
-
-/* Frames, from the stack pointer of the handler up. */
-struct frame {
-	uint32_t restorer, signo;
-	struct linux_sigcontext sc;
-	uint32_t extramask;
-};
-struct rt_frame {
-	uint32_t restorer, signo, info_at, uc_at;
-	struct linux_siginfo info;
-	struct linux_ucontext uc;
-};
-/* The FPU's state, above the frame: the 112 bytes of FSAVE, then FXSAVE. */
-#define	FSAVE_SIZE	112u
-#define	FXSAVE_SIZE	512u
 
 static uint64_t
 pending_of(const volatile uint32_t p[2])
@@ -166,110 +148,6 @@ signal_deliverable(void)
 	return (next_signal() != 0 || self()->leave);
 }
 
-static void
-save_fpu(uint32_t at)
-{
-	uint8_t *fsave = (uint8_t *)at, *fx = fsave + FSAVE_SIZE;
-	uint32_t *word = (uint32_t *)fsave;
-
-	fpu_save(fx);
-	word[0] = 0xffff0000u | *(uint16_t *)fx;
-	word[1] = 0xffff0000u | *(uint16_t *)(fx + 2);
-	/* FXSAVE has a bit for each register in use, FSAVE two: 3 is empty. */
-	word[2] = 0xffff0000u;
-	for (uint32_t i = 0; i < 8; i++)
-		if ((fx[4] & 1u << i) == 0)
-			word[2] |= 3u << 2 * i;
-	word[3] = *(uint32_t *)(fx + 8);
-	word[4] = *(uint32_t *)(fx + 12);
-	word[5] = *(uint32_t *)(fx + 16);
-	word[6] = *(uint32_t *)(fx + 20);
-	for (uint32_t i = 0; i < 8; i++)
-		memcpy(fsave + 28 + 10 * i, fx + 32 + 16 * i, 10);
-	word[27] = 0;			/* status, magic: FXSAVE follows */
-}
-
-static uint32_t
-segment_of(uint32_t which)
-{
-	uint32_t s;
-
-	switch (which) {
-	case 'g':
-		__asm__ ("movl %%gs, %0" : "=r" (s));
-		break;
-	case 'f':
-		__asm__ ("movl %%fs, %0" : "=r" (s));
-		break;
-	case 'c':
-		__asm__ ("movl %%cs, %0" : "=r" (s));
-		break;
-	default:
-		__asm__ ("movl %%ss, %0" : "=r" (s));
-		break;
-	}
-	return (s & 0xffff);
-}
-
-static void
-fill_context(struct linux_sigcontext *sc, const struct regs *r, uint32_t fpu,
-    uint64_t mask)
-{
-	*sc = (struct linux_sigcontext){
-		.gs = segment_of('g'), .fs = segment_of('f'),
-		.es = segment_of('s'), .ds = segment_of('s'),
-		.edi = r->edi, .esi = r->esi, .ebp = r->ebp, .esp = r->esp,
-		.ebx = r->ebx, .edx = r->edx, .ecx = r->ecx, .eax = r->eax,
-		.eip = r->eip, .cs = segment_of('c'), .eflags = r->eflags,
-		.esp_at_signal = r->esp, .ss = segment_of('s'),
-		.fpstate = fpu, .oldmask = mask,
-	};
-}
-
-/* Where a frame of this size begins: its function's argument is aligned to 16. */
-static uint32_t
-frame_at(uint32_t fpu, uint32_t size)
-{
-	return (((fpu - size + 4) & ~15u) - 4);
-}
-
-static void
-push_frame(struct regs *r, const struct sigact *sa, uint32_t signo,
-    uint32_t fpu, uint64_t mask)
-{
-	struct frame *f = (struct frame *)frame_at(fpu, sizeof(*f));
-
-	f->restorer = (sa->flags & SA_RESTORER) != 0 ? sa->restorer :
-	    (uint32_t)sigreturn_code;
-	f->signo = signo;
-	fill_context(&f->sc, r, fpu, mask);
-	f->extramask = mask >> 32;
-	r->esp = (uint32_t)f;
-	r->edx = r->ecx = 0;
-}
-
-static void
-push_rt_frame(struct regs *r, const struct sigact *sa, uint32_t signo,
-    uint32_t fpu, uint64_t mask)
-{
-	struct rt_frame *f = (struct rt_frame *)frame_at(fpu, sizeof(*f));
-
-	memset(f, 0, sizeof(*f));
-	f->restorer = (sa->flags & SA_RESTORER) != 0 ? sa->restorer :
-	    (uint32_t)rt_sigreturn_code;
-	f->signo = signo;
-	f->info_at = (uint32_t)&f->info;
-	f->uc_at = (uint32_t)&f->uc;
-	f->info.signo = signo;
-	f->info.code = SI_USER;
-	f->uc.ss_flags = SS_DISABLE;
-	fill_context(&f->uc.mcontext, r, fpu, mask);
-	f->uc.sigmask = mask;
-	r->esp = (uint32_t)f;
-	r->edx = f->info_at;
-	r->ecx = f->uc_at;
-}
-
 /* Makes the program run its handler next. */
 static void
 call_handler(struct regs *r, uint32_t signo)
@@ -277,24 +155,15 @@ call_handler(struct regs *r, uint32_t signo)
 	struct thread *td = self();
 	struct sigact sa = proc.actions[signo - 1];
 	uint64_t mask = td->mask_saved ? td->saved_mask : td->mask;
-	uint32_t fpu;
 
 	if ((sa.flags & SA_RESETHAND) != 0)
 		proc.actions[signo - 1].handler = SIG_DFL;
-	fpu = ((r->esp - FXSAVE_SIZE) & ~15u) - FSAVE_SIZE;
-	save_fpu(fpu);
-	if ((sa.flags & SA_SIGINFO) != 0)
-		push_rt_frame(r, &sa, signo, fpu, mask);
-	else
-		push_frame(r, &sa, signo, fpu, mask);
+	frame_push(r, &sa, signo, mask);
 	td->mask_saved = false;
 	td->mask |= sa.mask;
 	if ((sa.flags & SA_NODEFER) == 0)
 		td->mask |= BIT(signo);
 	td->mask &= ~NEVER_BLOCKED;
-	r->eip = sa.handler;
-	r->eax = signo;
-	r->eflags &= ~0x500u;		/* DF and TF */
 }
 
 /* Makes the program enter the personality again, with the call's number. */
@@ -361,43 +230,6 @@ signal_fork(void)
 
 	proc.pending[0] = proc.pending[1] = 0;
 	td->pending[0] = td->pending[1] = 0;
-}
-
-static void
-load_context(struct regs *r, const struct linux_sigcontext *sc, uint64_t mask)
-{
-	r->edi = sc->edi;
-	r->esi = sc->esi;
-	r->ebp = sc->ebp;
-	r->esp = sc->esp;
-	r->ebx = sc->ebx;
-	r->edx = sc->edx;
-	r->ecx = sc->ecx;
-	r->eax = sc->eax;
-	r->eip = sc->eip;
-	r->eflags = sc->eflags;
-	if (sc->fpstate != 0)
-		fpu_restore((void *)(sc->fpstate + FSAVE_SIZE));
-	self()->mask = mask & ~NEVER_BLOCKED;
-}
-
-/* The handler's return has taken the restorer and the signal off the stack. */
-int
-linux_sigreturn(struct regs *r)
-{
-	const struct frame *f = (const struct frame *)(r->esp - 8);
-
-	load_context(r, &f->sc, f->sc.oldmask | (uint64_t)f->extramask << 32);
-	return (r->eax);
-}
-
-int
-linux_rt_sigreturn(struct regs *r)
-{
-	const struct rt_frame *f = (const struct rt_frame *)(r->esp - 4);
-
-	load_context(r, &f->uc.mcontext, f->uc.sigmask);
-	return (r->eax);
 }
 
 static int

@@ -190,8 +190,8 @@ exec_on_stack:
 	call eax
 	ud2
 
-; void thread_leave(volatile uint8_t *used): gives the stack away, then ends the
-; thread without it.
+; void thread_leave(volatile uint8_t *used): gives the stack away, then ends
+; the thread without it.
 global thread_leave
 thread_leave:
 	mov byte [eax], 0

@@ -115,7 +115,7 @@ upcall(struct regs *r)
 	signal_work(r, NO_CALL);
 }
 
-/* A note that came on the way back to the program: r is what it goes back to. */
+/* A note came on the way back to the program: r is what it goes back to. */
 void
 upcall_again(struct regs *r)
 {

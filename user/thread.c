@@ -4,9 +4,9 @@
  */
 
 /*
- * Threads of this process, and futexes.  A thread's number in Linux (its tid) is
- * made of the index of its area and the process's number, so that no two
- * threads of any processes have the same; the main thread's is the latter alone.
+ * Threads of this process, and futexes.  A thread's number in Linux (its tid)
+ * is made of the index of its area and the process's number, so that no two
+ * threads of any processes have one; the main thread's is the latter alone.
  */
 
 #include "user/linux.h"

@@ -4,8 +4,8 @@
  */
 
 /*
- * Time: the kernel counts ns since its start; the boot block says when that was.
- * Deadlines are in the kernel's time; NEVER is none.
+ * Time: the kernel counts ns since its start; the boot block says when that
+ * was.  Deadlines are in the kernel's time; NEVER is none.
  */
 
 #include "user/linux.h"

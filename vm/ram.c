@@ -201,9 +201,9 @@ print_unused(const struct physmem *all)
 
 /*
  * ram_init: takes over the RAM of the loader's memory map that is free, and
- * sets ram_end and ram_limit.  Prints what RAM it cannot use.  Once.  find_needs says what
- * will be allocated, and what must be free besides.  Returns false, and a
- * sentence in err, if that does not fit.
+ * sets ram_end and ram_limit.  Prints what RAM it cannot use.  Once.
+ * find_needs says what will be allocated, and what must be free besides.
+ * Returns false, and a sentence in err, if that does not fit.
  */
 bool
 ram_init(const struct bootinfo *bi, ram_needs_t *find_needs, char *err,

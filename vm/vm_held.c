@@ -6,19 +6,20 @@
 /*
  * Free pages of tasks, kept by each CPU.
  *
- * A page of a task is taken and freed alone, and often: the free lists would cut
- * a block for it each time and merge it again, which costs some 800
- * instructions.  So each CPU keeps some pages in a stack.  It gets BATCH of them
- * as one block, and gives back as many when the stack is full.
+ * A page of a task is taken and freed alone, and often: the free lists would
+ * cut a block for it each time and merge it again, which costs some 800
+ * instructions.  So each CPU keeps some pages in a stack.  It gets BATCH of
+ * them as one block, and gives back as many when the stack is full.
  *
  * A page that is kept is allocated, as far as vm_page.c knows, with the one
- * wiring that vm_state.c has of it; it has no holder.  The check that none of its
- * mappings is referenced is made when it is put here, as it is for each page
- * that is freed.  Pages of tasks lie outside the direct map, so they are not
- * poisoned, here or there.
+ * wiring that vm_state.c has of it; it has no holder.  The check that none of
+ * its mappings is referenced is made when it is put here, as it is for each
+ * page that is freed.  Pages of tasks lie outside the direct map, so they are
+ * not poisoned, here or there.
  *
  * When pages run out, vm_page_alloc() calls vm_held_reclaim(), so what is kept
- * never makes an allocation fail, but for pages that another CPU is just moving.
+ * never makes an allocation fail, but for pages that another CPU is just
+ * moving.
  */
 
 #include <sys/types.h>

@@ -11,10 +11,10 @@
 #include <vm/vm_page.h>
 
 /*
- * vm_held_take: a wired page from outside the direct map; NULL if there is none.
- * Context as vm_page_alloc().
- * vm_held_put: frees such a page for `caller'.  It has one wiring and no holder.
- * Panics if a mapping of it is referenced.  Any context but NMI.
+ * vm_held_take: a wired page from outside the direct map; NULL if there is
+ * none.  Context as vm_page_alloc(). vm_held_put: frees such a page for
+ * `caller'.  It has one wiring and no holder.  Panics if a mapping of it is
+ * referenced.  Any context but NMI.
  */
 struct vm_page *vm_held_take(void);
 void	vm_held_put(struct vm_page *m, const void *caller);

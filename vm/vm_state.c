@@ -9,8 +9,8 @@
  *
  * Invariants of such a page:
  *
- *  - It lies outside the direct map, has one wiring of this file's, and at least
- *    one hold.  The drop that leaves none unwires and frees it.
+ *  - It lies outside the direct map, has one wiring of this file's, and at
+ *    least one hold.  The drop that leaves none unwires and frees it.
  *  - Its state goes from FILLING to OWNED, and from either to SEALED; never
  *    back.  vm_page.c makes every page that it hands out OWNED: no user of a
  *    page finds the state of the one before.

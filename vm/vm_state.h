@@ -42,9 +42,10 @@
 struct vm_page *vm_page_alloc_held(void);
 
 /*
- * vm_page_hold: adds a hold, to one that the caller has, or while the lock of an
- * object that owns the page is held.  False if there are too many.  Any context.
- * vm_page_drop: drops one.  The last holder's drop unwires and frees the page.
+ * vm_page_hold: adds a hold, to one that the caller has, or while the lock of
+ * an object that owns the page is held.  False if there are too many.  Any
+ * context. vm_page_drop: drops one.  The last holder's drop unwires and frees
+ * the page.
  */
 bool	vm_page_hold(struct vm_page *m);
 void	vm_page_drop(struct vm_page *m);

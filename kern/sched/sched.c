@@ -186,29 +186,33 @@ sched_ready(struct thread *td)
 }
 
 /*
- * The thread goes before those that wait for this CPU: it has, so to speak, what
- * is left of the caller's slice.  At the end of that the clock makes it yield
- * like any other, so two threads that hand the CPU to each other do not keep it
- * from a third.  No CPU is woken: this one runs.  Interrupts are off, so that it
- * stays this one.
+ * The thread goes before those that wait for this CPU: it has, so to speak,
+ * what is left of the caller's slice.  At the end of that the clock makes it
+ * yield like any other, so two threads that hand the CPU to each other do not
+ * keep it from a third.  No CPU is woken: this one runs.  Interrupts are off,
+ * so that it stays this one.
  */
 void
 sched_ready_next(struct thread *td)
 {
 	uint32_t flags = intr_save();
 	u_int cpu = curcpu_id();
-	struct runq *q = &runqs[cpu];
+	struct runq *q;
 
 	if (td->td_cpu != cpu && !may_move(td)) {
 		intr_restore(flags);
 		sched_ready(td);
 		return;
 	}
-	/* As in sched_ready(): its last CPU has left its stack. */
-	spin_lock(&runqs[td->td_cpu].lock);
-	spin_unlock(&runqs[td->td_cpu].lock);
+	/* As in sched_ready(): once locked, its last CPU has left its stack. */
+	q = &runqs[td->td_cpu];
 	spin_lock(&q->lock);
-	td->td_cpu = cpu;
+	if (td->td_cpu != cpu) {
+		spin_unlock(&q->lock);
+		td->td_cpu = cpu;
+		q = &runqs[cpu];
+		spin_lock(&q->lock);
+	}
 	td->td_state = TDS_RUNNABLE;
 	td->td_next = q->head;
 	q->head = td;

@@ -193,8 +193,8 @@ BENCH(send, "exact.channel-sendmem")
 
 BENCH(sizes, "exact.channel-sizes")
 {
-	static const u_int sizes[] = { 1, 64, 128, 256, 512, 768, 1024, 1536, 2048,
-	    3072, 4096, 8192, 12288, 16384, 32768 };
+	static const u_int sizes[] = { 1, 64, 128, 256, 512, 768, 1024, 1536,
+	    2048, 3072, 4096, 8192, 12288, 16384, 32768 };
 
 	for (u_int i = 0; i < nitems(sizes); i++)
 		measure_stream(sizes[i], 65536);

@@ -41,7 +41,7 @@ segment(int i, uint32_t offset, uint32_t vaddr, uint32_t filesz,
 	    memsz, flags, ELF_PAGE };
 }
 
-/* A program as linkers make them: headers and text, data with zeros, a stack. */
+/* A program as linkers make them: text, data with zeros, a stack. */
 static void
 good(void)
 {
@@ -56,7 +56,8 @@ good(void)
 	file.eh.phnum = 3;
 	segment(0, 0, 0x8048000, 0x1800, 0x1800, PF_R | PF_X);
 	segment(1, 0x1800, 0x804a800, 0x900, 0x3000, PF_R | PF_W);
-	file.ph[2] = (struct phdr){ .type = PT_GNU_STACK, .flags = PF_R | PF_W };
+	file.ph[2] = (struct phdr){ .type = PT_GNU_STACK,
+	    .flags = PF_R | PF_W };
 	size = 0x2100;
 }
 

@@ -4,9 +4,9 @@
  */
 
 /*
- * Tests ipc/mbuf.c and ipc/queue.c on the host: random operations against arrays
- * of bytes, with sanitizers and where memory runs out.  Pages are memory of
- * malloc(), whose holds are counted.  Output is TAP.
+ * Tests ipc/mbuf*.c and ipc/queue.c on the host: random operations against
+ * arrays of bytes, with sanitizers and where memory runs out.  Pages are memory
+ * of malloc(), whose holds are counted.  Output is TAP.
  *
  * gcc -std=gnu11 -Wall -Wextra -g -fsanitize=address,undefined \
  *     -Itests/host/include -I. tests/host/mbuf_test.c
@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "harness.h"
+#include "../../ipc/mbuf_alloc.c"
 #include "../../ipc/mbuf.c"
 #include "../../ipc/queue.c"
 
@@ -322,13 +323,20 @@ test_lent(void)
 	m_freem(mbufq_consume(&queue, 1040));
 	EXPECT_EQ(queue.q_lent, 7000);
 	EXPECT_EQ(queue.q_mbufs, 1);
-	back = mbufq_take_lent(&queue);
+	back = mbufq_take_lent(&queue, NULL);
 	EXPECT_EQ(m_length(back), 7000);
 	EXPECT_EQ(queue.q_first == NULL && queue.q_last == NULL, true);
 	EXPECT_EQ(queue.q_bytes + queue.q_lent + queue.q_mbufs, 0);
 	m_freem(back);
+	back = m_devget(bytes, 100);
+	mbufq_append(&queue, back, back, 1, 100);
 	m = m_devget(bytes, 8000);
 	m->m_flags |= M_LENT;
+	mbufq_append(&queue, m, m, 1, 8000);
+	queue.q_lent = 8000;
+	EXPECT_EQ(mbufq_take_lent(&queue, back) == m, true);
+	EXPECT_EQ(queue.q_bytes, 100);
+	EXPECT_EQ(queue.q_last == back, true);
 	mbufq_append(&queue, m, m, 1, 8000);
 	queue.q_lent = 8000;
 	m_freem(mbufq_take_all(&queue));

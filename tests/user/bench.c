@@ -23,6 +23,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -192,7 +193,7 @@ vfork_exec(unsigned int n)
 	char *argv[] = { "bench", "exit", NULL }, *envp[] = { NULL };
 	pid_t pid;
 
-	for (unsigned int i = 0; i < n; i++) {
+	for (volatile unsigned int i = 0; i < n; i++) {
 		pid = vfork();
 		if (pid == 0) {
 			execve(self, argv, envp);
@@ -324,10 +325,12 @@ measure(unsigned int i)
 int
 main(int argc, char **argv)
 {
+	struct utsname un;
+
 	if (argc > 1 && strcmp(argv[1], "exit") == 0)
 		return (0);
-	mayfly = access("/boot/bench", R_OK) == 0;
-	self = mayfly ? "/boot/bench" : argv[0];
+	mayfly = uname(&un) == 0 && strcmp(un.nodename, "mayfly") == 0;
+	self = access("/boot/bench", R_OK) == 0 ? "/boot/bench" : argv[0];
 	file = open(self, O_RDONLY);
 	if (padding[0] != 1 || file < 0 || pread(file, buf, CHUNK, 0) != CHUNK)
 		fail("a file of 64 KiB: this program");

@@ -139,7 +139,7 @@ move_kernel(struct vm_page *const *m, u_int off, size_t n, struct uio *uio)
 	return (0);
 }
 
-/* Between a page and the part of it that the uio's next page, `other', takes. */
+/* Between a page and the part of it that `other', the uio's next, takes. */
 static size_t
 move_pages(struct vm_page *m, u_int off, struct vm_page *other, size_t n,
     struct uio *uio)

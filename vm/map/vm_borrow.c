@@ -8,8 +8,8 @@
  * at a task's bytes; and, for a few bytes, to and from a page at once.
  *
  * A borrowed page is held, so that it is neither freed nor another's until
- * vm_return(), whatever the task unmaps meanwhile.  What is left to show is that
- * bytes which the kernel writes arrive at the task, and at no other.
+ * vm_return(), whatever the task unmaps meanwhile.  What is left to show is
+ * that bytes which the kernel writes arrive at the task, and at no other.
  *
  * Borrowing for a write against fork (rule 6 of docs/user-mode.md).  Under the
  * object's lock vm_borrow() makes the page exclusive (vm_object_page.c), holds
@@ -18,26 +18,25 @@
  *
  *  - If fork comes first, the page has two owners when it is borrowed: it is
  *    not exclusive, so the borrower gets a copy that its task alone has.
- *  - If the borrower comes first, fork finds a writer and gives the child a copy
- *    at once.  The parent keeps the page that the kernel writes to.  The child
- *    sees some of the bytes or none, as if it had looked at that moment.
+ *  - If the borrower comes first, fork finds a writer and gives the child a
+ *    copy at once.  The parent keeps the page that the kernel writes to.  The
+ *    child sees some of the bytes or none, as if it had looked at that moment.
  *  - If the writer is dropped before fork looks, by a locked instruction after
  *    the last byte was written, then fork shares the page with those bytes.
  *
  * So while a page has writers it has one owner, and is the page that this owner
  * shows: a fault of the task for a write finds it exclusive, and does not
- * replace it.  Were it shared instead (a fork that did not look), a write of the
- * parent would move the parent to a copy, and the kernel's bytes would appear in
- * the child: the race of CVE-2020-29374 with the parts exchanged.
+ * replace it.  Were it shared instead (a fork that did not look), a write of
+ * the parent would move the parent to a copy, and the kernel's bytes would
+ * appear in the child: the race of CVE-2020-29374 with the parts exchanged.
  *
  * Borrowing for reading needs no count.  A write of the task to the page while
- * it is read may go into it by an entry that could write before; what is read is
- * then what a program gets that changes a buffer under way.  No other task's
- * bytes are ever seen: a page that has been shared is not written in place while
- * it is held.
+ * it is read may go into it by an entry that could write before; what is read
+ * is then what a program gets that changes a buffer under way.  No other task's
+ * bytes are ever seen: a page that has been shared is not written in place
+ * while it is held.
  *
- * Sealing: a page with writers is not sealed, vm_object_send_pages() copies
- * it;
+ * Sealing: a page with writers is not sealed, vm_object_send_pages() copies it;
  * and one that is SEALED is not exclusive, so its borrower gets a copy.
  */
 

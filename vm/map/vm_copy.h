@@ -28,8 +28,9 @@ sf_buf_free_pair(struct sf_buf *sf[2])
 }
 
 /*
- * vm_page_zeroed, vm_page_copied: a page of vm_page_alloc_held() that is full of
- * zeros, or of what `from' has.  NULL if there is none.  Thread context, sleep.
+ * vm_page_zeroed, vm_page_copied: a page of vm_page_alloc_held() that is full
+ * of zeros, or of what `from' has.  NULL if there is none.  Thread context,
+ * sleep.
  */
 struct vm_page *vm_page_zeroed(void);
 struct vm_page *vm_page_copied(struct vm_page *from);

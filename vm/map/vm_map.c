@@ -15,8 +15,8 @@
  *    regions of the object, under its lock.
  *
  * Each call first checks everything, then allocates what it needs, and then
- * changes the map by steps that cannot fail.  Only cuts of regions in two may be
- * left behind by an error: no task can see those.
+ * changes the map by steps that cannot fail.  Only cuts of regions in two may
+ * be left behind by an error: no task can see those.
  *
  * Objects are dropped after vm_lock is free, because that frees their pages.
  */
@@ -359,7 +359,7 @@ make_private(struct vm_region *r)
 	r->r_object = new;
 	r->r_first = 0;
 	r->r_private = false;
-	/* No other thread can find the new object, so its lock is not needed. */
+	/* No other thread can find the new object: no lock is needed. */
 	vm_object_map(new, r);
 	mtx_unlock(&ob->ob_lock);
 	vm_object_release(ob);

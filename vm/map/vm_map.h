@@ -24,12 +24,12 @@ struct vm_page;
 struct vm_region {
 	vm_offset_t r_start, r_end;	/* (m, o) whole pages */
 	struct vm_object *r_object;	/* (m, o) holds a reference */
-	u_int r_first;			/* (m, o) the object's page at r_start */
+	u_int r_first;			/* (m, o) its page at r_start */
 	uint8_t r_prot;			/* (m, o) PROT_* */
 	uint8_t r_was;			/* (m) r_prot, until it is changed */
 	uint8_t r_max_prot;		/* (m) what vm_map_protect() may give */
 	bool r_share;			/* (m) fork shares it */
-	bool r_private;			/* (m) of a file: copied before writes */
+	bool r_private;			/* (m) of a file: writes copy it */
 	struct vm_map *r_map;
 	struct vm_region *r_next;	/* (o) of the object's regions */
 	struct vm_region **r_prev;	/* (o) what points to this one */
@@ -98,16 +98,16 @@ int	vm_map_protect(struct vm_map *map, vm_offset_t va, vm_size_t size,
 int	vm_fault(struct vm_map *map, vm_offset_t va, u_int prot);
 
 /*
- * vm_borrow: faults in the pages of [va, va + size) for reading, or for writing,
- * and holds them: pages[] gets one for each page that the range touches, at
- * most npages.  Until vm_return() they are neither freed nor given to another
- * use, whatever the task does; those for writing are not shared by fork.
- * Returns how many pages, less than the range has if npages is less or if an
- * error came behind the first page, or minus EFAULT, EACCES, ENOMEM.  Thread
- * context, sleeps.  Does not enter pages in the page table.
+ * vm_borrow: faults in the pages of [va, va + size) for reading, or for
+ * writing, and holds them: pages[] gets one for each page that the range
+ * touches, at most npages.  Until vm_return() they are neither freed nor given
+ * to another use, whatever the task does; those for writing are not shared by
+ * fork.  Returns how many pages, less than the range has if npages is less or
+ * if an error came behind the first page, or minus EFAULT, EACCES, ENOMEM.
+ * Thread context, sleeps.  Does not enter pages in the page table.
  */
-int	vm_borrow(struct vm_map *map, vm_offset_t va, vm_size_t size, u_int prot,
-	    struct vm_page **pages, u_int npages);
+int	vm_borrow(struct vm_map *map, vm_offset_t va, vm_size_t size,
+	    u_int prot, struct vm_page **pages, u_int npages);
 void	vm_return(struct vm_page **pages, u_int npages, u_int prot);
 
 /*

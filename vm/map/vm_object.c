@@ -228,9 +228,9 @@ vm_object_shown(const struct vm_region *r, vm_offset_t *start,
 
 /*
  * A reference beyond those of the regions is a handle's, or of a region that is
- * about to be put on the list.  A reference that comes after the look at ob_refs
- * is made from a region that is on the list, by fork or a cut, and shows what
- * that region shows.
+ * about to be put on the list.  A reference that comes after the look at
+ * ob_refs is made from a region that is on the list, by fork or a cut, and
+ * shows what that region shows.
  */
 void
 vm_object_trim(struct vm_object *ob, const struct vm_region *r)

@@ -107,10 +107,10 @@ vm_object_lookup(const struct vm_object *ob, u_int index)
 
 /*
  * vm_object_insert: puts a page that the caller has filled and holds, FILLING,
- * at an index that has none.  The page becomes SEALED if the object is readonly,
- * else OWNED, and the hold becomes the object's.  For the page cache.  Thread
- * context, sleeps.  0, EFAULT beyond the size, EEXIST, ENOMEM: then the hold is
- * still the caller's.
+ * at an index that has none.  The page becomes SEALED if the object is
+ * readonly, else OWNED, and the hold becomes the object's.  For the page
+ * cache.  Thread context, sleeps.  0, EFAULT beyond the size, EEXIST, ENOMEM:
+ * then the hold is still the caller's.
  */
 int	vm_object_insert(struct vm_object *ob, u_int index, struct vm_page *m);
 
@@ -125,9 +125,10 @@ int	vm_object_send_pages(struct vm_object *ob, u_int index, u_int n,
 /*
  * vm_object_copy: makes an object with the pages [first, first + pages) of
  * another, shared until either writes to one: for fork and private mappings.
- * On return no user entry can write to what is shared.  Pages that the kernel is
- * about to write are copied at once.  Thread context, sleeps; takes ob_lock;
- * linear in the resident pages.  NULL if out of memory, or vc is at its maximum.
+ * On return no user entry can write to what is shared.  Pages that the kernel
+ * is about to write are copied at once.  Thread context, sleeps; takes ob_lock;
+ * linear in the resident pages.  NULL if out of memory, or vc is at its
+ * maximum.
  */
 struct vm_object *vm_object_copy(struct vm_object *ob, u_int first,
 	    u_int pages, struct vm_charge *vc);
@@ -162,8 +163,8 @@ vm_object_slot(struct vm_object *ob, u_int index)
 }
 
 /*
- * vm_object_charge: counts pages that are about to be put into the object; false
- * if that is too many.  vm_object_uncharge: takes them back.
+ * vm_object_charge: counts pages that are about to be put into the object;
+ * false if that is too many.  vm_object_uncharge: takes them back.
  */
 void	vm_object_uncharge(struct vm_object *ob, u_int pages);
 
@@ -203,8 +204,8 @@ void	vm_object_trim(struct vm_object *ob, const struct vm_region *r);
 
 /*
  * vm_object_remove_entries: removes the user entries of pages [first, first +
- * pages) in all address spaces.  vm_object_protect_entries: takes away from them
- * the right to write.  Both flush.  Thread context; ob_lock.
+ * pages) in all address spaces.  vm_object_protect_entries: takes away from
+ * them the right to write.  Both flush.  Thread context; ob_lock.
  */
 void	vm_object_remove_entries(struct vm_object *ob, u_int first,
 	    u_int pages);

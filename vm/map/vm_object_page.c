@@ -8,8 +8,8 @@
  * zeros, shared, copied or sealed.  ob_lock is held for each of them.
  *
  * A write, by the task or by the kernel for it, goes to a page that is
- * *exclusive* (vm_page_exclusive()), else to a copy that takes the page's place.
- * Exclusive means:
+ * *exclusive* (vm_page_exclusive()), else to a copy that takes the page's
+ * place.  Exclusive means:
  *
  *  - the page is OWNED: not in a cache or message, where it must not change;
  *  - this index of this object is its only owner;
@@ -38,7 +38,7 @@
 
 /* Contracts of the public functions are in vm_object.h. */
 
-/* Seals a page that has one hold, which the caller has, or the caller's lock. */
+/* Seals a page whose one hold is the caller's, or its object's. */
 static void
 seal(struct vm_page *m)
 {
@@ -80,11 +80,11 @@ first_touch(struct vm_object *ob, u_int index, struct vm_page **mp)
 }
 
 /*
- * Replaces the page in a slot by a copy, which is FILLING and the object's.  The
- * old entries go first: a thread that could still write by one would write to
- * the old page after it was copied, one that could read would not see what is
- * written to the new one.  The old page, which the flush has made unreachable,
- * loses this owner last.
+ * Replaces the page in a slot by a copy, which is FILLING and the object's.
+ * The old entries go first: a thread that could still write by one would write
+ * to the old page after it was copied, one that could read would not see what
+ * is written to the new one.  The old page, which the flush has made
+ * unreachable, loses this owner last.
  */
 static struct vm_page *
 replace_page(struct vm_object *ob, u_int index, struct vm_page **slot)
@@ -187,9 +187,9 @@ vm_object_insert(struct vm_object *ob, u_int index, struct vm_page *m)
 }
 
 /*
- * Seals the page at an index, or puts a sealed copy into its place.  In place if
- * nothing but this object's index holds it: then no mapping of the kernel's is
- * in use, and none can be allocated, because the way to the page is ob_lock.
+ * Seals the page at an index, or puts a sealed copy into its place.  In place
+ * if nothing but this object's index holds it: then no mapping of the kernel's
+ * is in use, and none can be allocated, because the way to the page is ob_lock.
  */
 static struct vm_page *
 seal_page(struct vm_object *ob, u_int index, struct vm_page *m)
@@ -204,9 +204,9 @@ seal_page(struct vm_object *ob, u_int index, struct vm_page *m)
 }
 
 /*
- * The page of an index, SEALED and held.  A page with writers stays the object's
- * as it is: what they write must be found there.  The copy of it belongs to the
- * caller alone.
+ * The page of an index, SEALED and held.  A page with writers stays the
+ * object's as it is: what they write must be found there.  The copy of it
+ * belongs to the caller alone.
  */
 static inline int
 send_page(struct vm_object *ob, u_int index, struct vm_page **mp)

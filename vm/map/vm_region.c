@@ -122,8 +122,8 @@ region_cut(struct vm_map *map, vm_offset_t start, vm_offset_t end)
 }
 
 /*
- * The entries are removed and flushed before the object lets the region go: from
- * then on its pages may be sealed or shared without a look at this map.
+ * The entries are removed and flushed before the object lets the region go:
+ * from then on its pages may be sealed or shared without a look at this map.
  */
 static void
 region_detach(struct vm_region *r)
@@ -174,7 +174,7 @@ region_free_all(struct vm_region *r)
 	}
 }
 
-/* Whether [va, va + size) is free and may be given to a call that asks for it. */
+/* Whether [va, va + size) is free and may be given to a wish. */
 static bool
 is_free(const struct vm_map *map, vm_offset_t va, vm_size_t size)
 {

@@ -63,7 +63,7 @@ region_find(struct vm_map *map, vm_offset_t va)
 /* region_room: makes room for n more regions.  False if out of memory. */
 bool	region_room(struct vm_map *map, u_int n);
 
-/* region_add: puts a region into the set; there is room, and its range is free. */
+/* region_add: adds a region; there is room, and its range is free. */
 void	region_add(struct vm_map *map, struct vm_region *r);
 
 /*
@@ -73,9 +73,9 @@ void	region_add(struct vm_map *map, struct vm_region *r);
 int	region_cut(struct vm_map *map, vm_offset_t start, vm_offset_t end);
 
 /*
- * region_take: takes all regions of [start, end), which has been cut, out of the
- * set and out of the page tables, and flushes.  Returns them, linked by r_next.
- * region_free_all: frees them and drops their objects; no lock held.
+ * region_take: takes all regions of [start, end), which has been cut, out of
+ * the set and out of the page tables, and flushes.  Returns them, linked by
+ * r_next. region_free_all: frees them and drops their objects; no lock held.
  */
 struct vm_region *region_take(struct vm_map *map, vm_offset_t start,
 	    vm_offset_t end);

@@ -19,6 +19,8 @@
 #include <sys/lock.h>
 #include <machine/pmap.h>
 
+struct vm_page;
+
 struct pmap {
 	pt_entry_t pm_pdpt[4] __attribute__((aligned(32)));
 	uint32_t pm_cr3;		/* the physical address of pm_pdpt */
@@ -60,6 +62,14 @@ void	pmap_destroy(struct pmap *pm);
  */
 int	pmap_enter(struct pmap *pm, vm_offset_t va, vm_paddr_t pa,
 	    u_int rights);
+
+/*
+ * pmap_enter_more: maps m[i] at page i from va on, without the right to write,
+ * for each of n pages where m[i] is not NULL and that has no entry yet.  Does
+ * nothing if there is no table; the pages are of one.  Context as pmap_enter().
+ */
+void	pmap_enter_more(struct pmap *pm, vm_offset_t va,
+	    struct vm_page *const *m, u_int n, u_int rights);
 
 /*
  * pmap_remove: removes the entries of [start, end).  pmap_protect: takes away

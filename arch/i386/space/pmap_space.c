@@ -51,8 +51,6 @@
 #include <vm/tlb.h>
 #include <arch/i386/space/tables.h>
 
-#define	TABLES_KEPT	64u	/* pages for the next address spaces */
-#define	HARVEST_MAX	16u	/* pages that one call frees besides */
 
 /*
  * Fills in a new address space, at the start of the page m; the rest of the
@@ -142,8 +140,6 @@ pmap_destroy(struct pmap *pm)
 	    "already (called from %pC)", (void *)pm, __caller());
 	hw_store32(&pm->pm_dead, 1);
 	pmap_wait(all_pages(pm));
-	if (pmap_waiting() > TABLES_KEPT)
-		(void)pmap_harvest(HARVEST_MAX);
 }
 
 void

@@ -169,6 +169,32 @@ pmap_enter(struct pmap *pm, vm_offset_t va, vm_paddr_t pa, u_int rights)
 	return (0);
 }
 
+void
+pmap_enter_more(struct pmap *pm, vm_offset_t va, struct vm_page *const *m,
+    u_int n, u_int rights)
+{
+	pt_entry_t bits = PG_V | PG_U |
+	    ((rights & PMAP_EXEC) != 0 ? 0 : pg_nx), *pte;
+	u_int entered = 0;
+
+	check_range(pm, va, va + n * PAGE_SIZE, "pmap_enter_more", __caller());
+	KASSERT(va / PAGE_SIZE % NPTE + n <= NPTE, "pmap_enter_more: %u pages "
+	    "from 0x%zx have two tables (called from %pC)", n, (size_t)va,
+	    __caller());
+	spin_lock(&pm->pm_lock);
+	pte = find_pte(pm, va);
+	for (u_int i = 0; pte != NULL && i < n; i++)
+		if (m[i] != NULL && (*pmap_low(&pte[i]) & PG_V) == 0) {
+			make_present(&pte[i], VM_PAGE_TO_PHYS(m[i]) | bits);
+			entered++;
+		}
+	if (entered != 0)
+		table_of(pte)->next += entered;
+	pm->pm_resident += entered;
+	curpcpu()->pc_user.entered += entered;
+	spin_unlock(&pm->pm_lock);
+}
+
 /*
  * Removes n entries from pte on; true if a TLB may cache one.  One locked
  * exchange clears P and reads A; sf_pte_remove() explains why that is

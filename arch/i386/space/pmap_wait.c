@@ -12,7 +12,7 @@
  * pages wait in a queue until each CPU has loaded CR3 since, or idles with the
  * kernel's tables: vm/tlb.c.  Nothing forces a flush as long as there is
  * memory; every CPU flushes at its next tick.  Pages whose wait is over are the
- * next tables; when more than some wait, each address space that goes frees
+ * next tables; when more than TABLES_KEPT wait, each call that adds pages frees
  * some.
  *
  * Invariant: a page on the queue has the stamp of an epoch that was closed when
@@ -25,6 +25,8 @@
 #include <sys/systm.h>
 #include <vm/tlb.h>
 #include <arch/i386/space/tables.h>
+
+#define	TABLES_KEPT	64u	/* for the next tables */
 
 static struct wait_queue {
 	struct spinlock lock;
@@ -58,33 +60,6 @@ free_chain(uint32_t frame)
 		pmap_table_free(m);
 	}
 	return (any);
-}
-
-/*
- * The epoch is closed under the lock, so that the stamps are in order.  Closing
- * it is a locked instruction: what the caller removed, and pm_dead, are visible
- * before a CPU can have read the new epoch.
- */
-void
-pmap_wait(uint32_t chain)
-{
-	uint32_t stamp, last = chain;
-	u_int n = 1;
-
-	spin_lock(&waiting.lock);
-	stamp = tlb_close();
-	for (;; last = vm_page_array[last].next, n++) {
-		vm_page_array[last].prev = stamp;
-		if (vm_page_array[last].next == VM_PAGE_NONE)
-			break;
-	}
-	if (waiting.head == VM_PAGE_NONE)
-		waiting.head = chain;
-	else
-		vm_page_array[waiting.tail].next = chain;
-	waiting.tail = last;
-	waiting.n += n;
-	spin_unlock(&waiting.lock);
 }
 
 /*
@@ -152,6 +127,36 @@ bool
 pmap_harvest(u_int max)
 {
 	return (free_chain(take_clean(max)));
+}
+
+/*
+ * When many pages wait it frees twice as many as it adds, if their wait is over,
+ * so that the queue stays as long as a few ticks need.  The epoch is closed under the lock,
+ * so that the stamps are in order.  Closing it is a locked instruction: what
+ * the caller removed, and pm_dead, are visible before a CPU can have read the
+ * new epoch.
+ */
+void
+pmap_wait(uint32_t chain)
+{
+	uint32_t stamp, last = chain;
+	u_int n = 1;
+
+	for (; vm_page_array[last].next != VM_PAGE_NONE; n++)
+		last = vm_page_array[last].next;
+	if (waiting.n > TABLES_KEPT)
+		(void)pmap_harvest(2 * n);
+	spin_lock(&waiting.lock);
+	stamp = tlb_close();
+	for (uint32_t f = chain; f != VM_PAGE_NONE; f = vm_page_array[f].next)
+		vm_page_array[f].prev = stamp;
+	if (waiting.head == VM_PAGE_NONE)
+		waiting.head = chain;
+	else
+		vm_page_array[waiting.tail].next = chain;
+	waiting.tail = last;
+	waiting.n += n;
+	spin_unlock(&waiting.lock);
 }
 
 /* Takes all pages off the queue, and flushes every TLB; then none waits. */

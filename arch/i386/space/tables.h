@@ -65,9 +65,9 @@ struct vm_page *pmap_table_alloc(void);
 void	pmap_table_free(struct vm_page *m);
 
 /*
- * pmap_wait: frees the pages of a chain, linked by `next' and ended by
- * VM_PAGE_NONE, once every CPU has flushed.  No entry leads to them any more,
- * or pm_dead is set.  Contexts as pmap_remove().
+ * pmap_wait: frees the pages of a chain, of one at least, linked by `next' and
+ * ended by VM_PAGE_NONE, once every CPU has flushed.  No entry leads to them
+ * any more, or pm_dead is set.  Contexts as pmap_remove().
  * pmap_harvest: frees at most `max' pages whose wait is over; true if any.
  */
 void	pmap_wait(uint32_t chain);
