@@ -218,16 +218,17 @@ task_find(u_int id)
 struct task *
 task_next(u_int id)
 {
-	struct task *t, *next = NULL;
+	struct task *t, *next;
 
 	spin_lock(&tasks_lock);
-	for (t = tasks; t != NULL; t = t->t_allnext)
-		if (t->t_id > id && t->t_refs != 0 &&
-		    (next == NULL || t->t_id < next->t_id))
-			next = t;
 	/* The list is locked, so `next' is not freed: at worst it is going. */
-	if (next != NULL && !ref_unless_free(next))
+	do {
 		next = NULL;
+		for (t = tasks; t != NULL; t = t->t_allnext)
+			if (t->t_id > id && t->t_refs != 0 &&
+			    (next == NULL || t->t_id < next->t_id))
+				next = t;
+	} while (next != NULL && !ref_unless_free(next));
 	spin_unlock(&tasks_lock);
 	return (next);
 }
