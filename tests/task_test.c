@@ -63,6 +63,7 @@ PROGRAM(closed);
 PROGRAM(unmapped);
 PROGRAM(fork_read);
 PROGRAM(futex_fork);
+PROGRAM(fork_chain);
 
 /* Whether this machine runs tasks; else the case is skipped. */
 static bool
@@ -357,4 +358,35 @@ TEST(t_walk, "task.a_walk_does_not_end_at_a_task_that_goes")
 		task_release(last);
 	}
 	EXPECT_EQ(missed, 0);
+}
+
+/* The task that is being forked when all others are told to end, ends too. */
+TEST(t_end_all, "task.the_end_of_all_includes_what_is_being_forked")
+{
+	struct task *t;
+	uint32_t status;
+
+	for (u_int i = 0; i < 50 && supported(); i++) {
+		t = start(prog_fork_chain, 0);
+		if (t == NULL)
+			return;
+		EXPECT(task_wait(t, &status));
+		EXPECT_EQ(status, 0);
+		task_end_all(NULL, STATUS_NOTE(NOTE_KILL));
+		task_release(t);
+		EXPECT_EQ(task_count(), 0);
+	}
+}
+
+TEST(t_stillborn, "task.a_task_that_gets_no_thread_has_ended")
+{
+	struct task *t = supported() ? make_task() : NULL, *child;
+
+	if (t == NULL)
+		return;
+	child = task_copy(t);
+	EXPECT(child != NULL);
+	task_stillborn(child);
+	task_release(t);
+	finish(child, STATUS_NOTE(NOTE_KILL));
 }
