@@ -221,7 +221,8 @@ TESTS	+= tests/pairwise.t tests/ktap.t tests/layers.t
 TESTS	+= tests/monitor.t tests/exit.t tests/manual.t tests/scripts.t
 TESTS	+= tests/compiler.t tests/throttled.t
 TESTS	+= tests/user.t
-TESTS	+= tests/bench/budget.t tests/bench/published.t
+TESTS	+= tests/bench/budget.t tests/bench/user_budget.t
+TESTS	+= tests/bench/published.t
 TESTS	+= $(wildcard tests/judges/*.t)
 # The targets of make test-all: make test, and those that take longer or need
 # more tools.
@@ -425,7 +426,14 @@ PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc \
 # $(call prove,TESTS,ROWS): runs the tests and rows.
 prove	= @sh scripts/run-tests $(1) $(patsubst %,build/rows/%,$(2))
 
-test: need-test images programs	## runs host tests, boots machines: 5 min
+# Programs for ring 3 are built if what they need can be fetched.
+try-user-tests:
+	@[ -x $(SYSROOT)/bin/gcc ] || sh scripts/sysroot $(SYSROOT) || \
+	    echo 'tests/user.t will be skipped' >&2
+	$(Q)[ ! -x $(SYSROOT)/bin/gcc ] || \
+	    $(MAKE) $(PARALLEL) --no-print-directory user-tests
+
+test: need-test images programs try-user-tests	## runs host tests, boots machines: 5 min
 	$(call prove,-c $(TESTS),$(call rows,test))
 
 test-the-tests: need-test images programs	## plants faults that the tests must catch: 20 min
@@ -450,8 +458,14 @@ performance: images		## runs all benchmarks; writes docs/performance: 15 min
 	$(Q)perl scripts/progress build/bench/running \
 	    sh scripts/bench BENCH=$(or $(BENCH),full)
 
+bench-user: release user-tests	## counts what a program pays, here and on Linux: 2 min
+	$(Q)sh scripts/bench-user >docs/performance/programs.new
+	$(Q)mv docs/performance/programs.new docs/performance/programs.md
+	$(Q)cat docs/performance/programs.md
+
 bench-budget: all release	## compares instructions with their ceilings: 30 s
 	$(Q)sh tests/bench/budget.t
+	$(Q)sh tests/bench/user_budget.t
 
 test-bochs: need-test images	## boots the table's rows for Bochs: 5 min
 	@sh scripts/need bochs
@@ -493,6 +507,6 @@ include tests/coverage/coverage.mk
 .PHONY: test-the-tests
 .PHONY: all objects images programs run test test-rows test-all test-bochs iso release debug
 .PHONY: clean help need-test force layers
-.PHONY: user-tests
+.PHONY: user-tests try-user-tests bench-user
 .PHONY: fuzz gdb test-gdb
 .PHONY: bench bench-budget performance model

@@ -8,6 +8,7 @@
 # front of the PATH is a QEMU that sends what the test puts into $dir/serial.
 
 . "$(dirname "$0")/check.sh"
+make_ready
 
 mkdir "$dir/bin"
 cat >"$dir/bin/qemu-system-i386" <<'END'
@@ -250,5 +251,52 @@ printf '\004\026\n\r' | $run_prog >"$dir/got" 2>&1
 check 'what the console would act on' 0 '026 004 026 026  .n  .r 004' cat "$dir/got"
 
 # The exact status is scripts/run-prog's; make has one of its own.
-sends 33 "$begin$ended exit status 3\r\n"
+sends 33 "${begin}hi\r\n$ended exit status 3\r\n"
+check 'make run PROG=' 2 '^hi$' make run PROG="$dir/hello" LOG="$dir/log"
+also 'which tells the status' 'Error 3$'
+check 'make run with an empty PROG' 2 'PROG is empty' make run PROG=
+if command -v script >/dev/null; then
+	check 'on a terminal' 3 'hi' \
+	    script -qec "$run_prog LOG=$dir/log" /dev/null
+	check 'and input is lines, with echo' 0 '^<prog=hello .*panic=exit>$' \
+	    cat "$dir/arguments"
+else
+	skip 'on a terminal' 'there is no script(1)'
+fi
+for shell in dash bash busybox; do
+	if ! command -v $shell >/dev/null; then
+		skip "in $shell" "there is no $shell"
+		continue
+	fi
+	mkdir -p "$dir/tools"
+	ln -sf "$(command -v $shell)" "$dir/tools/sh"
+	check "in $shell" 3 '^hi$' env PATH="$dir/tools:$PATH" $run_prog \
+	    ARGS="a 'b c'" FILE="$dir/one,two $dir/d1/same"
+	check "in $shell, words" 0 ' args=a,b%20c ' cat "$dir/arguments"
+done
+rm -rf "$dir/tools"
+check 'nothing reads the output' 0 '^$' \
+    sh -c "{ $run_prog; echo \$? >$dir/got; } | true; echo"
+check 'as SIGPIPE would end it' 0 '^(141|3)$' cat "$dir/got"
+
+# What programs are built from.
+mkdir "$dir/few"
+for tool in sh dirname cat grep; do
+	ln -s "$(command -v $tool)" "$dir/few/$tool"
+done
+check 'no apt' 2 'apt-get is missing' env PATH="$dir/few" \
+    sh scripts/sysroot "$dir/sysroot"
+check 'no directory' 2 'usage' sh scripts/sysroot
+check 'a directory that cannot be made' 2 'cannot be made' \
+    sh scripts/sysroot /dev/null/x
+check 'a name that apt does not take' 2 'takes no such name' \
+    sh scripts/sysroot "$dir/a b"
+printf '#!/bin/sh\n' >"$dir/bin/apt-get"
+cp "$dir/bin/apt-get" "$dir/bin/apt-cache"
+chmod +x "$dir/bin/apt-get" "$dir/bin/apt-cache"
+check 'apt that finds nothing' 2 'apt finds no gcc for i386' \
+    sh scripts/sysroot "$dir/sysroot"
+check 'Linux without a program' 2 'no such file' sh scripts/run-linux PROG=
+check 'Linux that cannot be fetched' 2 'apt finds no linux-image-686-pae' \
+    env MAYFLY_LINUX="$dir/linux" sh scripts/run-linux PROG="$dir/hello"
 echo "1..$n"

@@ -295,14 +295,34 @@ TEST(t_thousand, "task.a_thousand_wait_and_are_ended")
 		finish(t[--n], STATUS_NOTE(NOTE_KILL));
 }
 
+/* Counts what is wrong in the address space of a task that may run. */
+static u_int
+audit(struct task *t)
+{
+	u_int wrong = 0;
+
+	mtx_lock(&t->t_map_lock);
+	if (t->t_map != NULL)
+		wrong = vm_map_audit(t->t_map);
+	mtx_unlock(&t->t_map_lock);
+	return (wrong);
+}
+
 TEST(t_random, "task.calls_at_random")
 {
 	uint32_t rng = test_seed();
+	struct task *t;
 
 	if (!supported())
 		return;
-	for (u_int i = 0; i < 8; i++)
-		finish(start(prog_random, test_random(&rng)), 0);
+	for (u_int i = 0; i < 8; i++) {
+		t = start(prog_random, test_random(&rng));
+		for (u_int n = 0; t != NULL && n < 3; n++) {
+			(void)thread_sleep_ms(1, 0);
+			EXPECT_EQ(audit(t), 0);
+		}
+		finish(t, 0);
+	}
 }
 
 /* --- the list of all tasks --- */

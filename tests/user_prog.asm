@@ -464,7 +464,9 @@ program threads
 ; Calls with arguments at random, from EAX's seed, until one in 2,000 is made.
 ; Never EXIT, THREAD_EXIT, CHAN_CALL, WAIT, FUTEX_WAIT nor a fork; reads and
 ; writes do not sleep by CHAN_NONBLOCK.
+; What it keeps is in the page of the stack, which no buffer that it names reaches.
 program random
+	mov	ebp, 0x3f000
 	mov	[ebp + 0x400], eax
 	mov	dword [ebp + 0x404], 2000
 .again:

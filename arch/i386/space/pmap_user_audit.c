@@ -99,7 +99,10 @@ check_table(struct audit *a, vm_offset_t va, pt_entry_t pde)
 		note(a, va, pde, "its table counts other entries than it has");
 }
 
-/* The entries of the PDPT, whose bits 1, 2 and 5 to 8 are reserved. */
+/*
+ * The entries of the PDPT, whose bits 1, 2 and 5 to 8 are reserved; but QEMU's
+ * page walks set bit 5, A, here as well.
+ */
 static void
 check_pdpt(struct audit *a)
 {
@@ -109,7 +112,7 @@ check_pdpt(struct audit *a)
 	for (u_int i = 0; i < nitems(pm->pm_pdpt); i++) {
 		must = i >= 2 ? pmap_kpdpte(i) :
 		    ((vm_offset_t)pm->pm_pd[i] - DMAP_MIN) | PG_V;
-		if (pm->pm_pdpt[i] != must)
+		if (((pm->pm_pdpt[i] ^ must) & ~(pt_entry_t)PG_A) != 0)
 			note(a, i << 30, pm->pm_pdpt[i], "of the PDPT");
 	}
 }
