@@ -314,7 +314,7 @@ op_unpoll(void *object, struct waiter *w)
 	struct task *t = object;
 
 	spin_lock(&t->t_lock);
-	waiter_remove(&t->t_waiters, w);
+	waiter_remove(w);
 	spin_unlock(&t->t_lock);
 }
 
