@@ -101,7 +101,8 @@ call_thread_ctl(struct userframe *uf, u_int handle)
 
 /*
  * The child has its handle here before it runs.  If no thread can be made, it
- * is gone with the handle.
+ * has ended: another thread may have that handle in a message, which the child
+ * itself could receive, and would keep both for ever.
  */
 static int32_t
 fork_into(struct userframe *uf, struct task *child)
@@ -119,6 +120,7 @@ fork_into(struct userframe *uf, struct task *child)
 	}
 	error = task_fork_thread(uf, child);
 	if (error != 0) {
+		task_abandon(child);
 		(void)handle_close(curtask(), handle);
 		return (-error);
 	}

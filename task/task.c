@@ -105,6 +105,17 @@ task_create(const char *name, const struct user_ops *ops)
 	return (NULL);
 }
 
+static bool
+is_ending(struct task *t)
+{
+	bool ending;
+
+	spin_lock(&t->t_lock);
+	ending = t->t_ending;
+	spin_unlock(&t->t_lock);
+	return (ending);
+}
+
 struct task *
 task_copy(struct task *from)
 {
@@ -114,7 +125,8 @@ task_copy(struct task *from)
 
 	if (t == NULL)
 		return (NULL);
-	if (handle_copy_all(from, t) != 0 ||
+	/* It is on the list now: see task_end_all(). */
+	if (is_ending(from) || handle_copy_all(from, t) != 0 ||
 	    handle_set(t, HANDLE_SELF, &self) != 0) {
 		task_release(t);
 		return (NULL);
@@ -202,6 +214,18 @@ task_ended(struct task *t)
 	return (parent);
 }
 
+void
+task_abandon(struct task *t)
+{
+	struct task *parent;
+
+	task_end(t, STATUS_NOTE(NOTE_KILL));
+	task_dismantle(t);
+	parent = task_ended(t);
+	if (parent != NULL)
+		task_release(parent);
+}
+
 struct task *
 task_find(u_int id)
 {
@@ -218,16 +242,17 @@ task_find(u_int id)
 struct task *
 task_next(u_int id)
 {
-	struct task *t, *next = NULL;
+	struct task *t, *next;
 
 	spin_lock(&tasks_lock);
-	for (t = tasks; t != NULL; t = t->t_allnext)
-		if (t->t_id > id && t->t_refs != 0 &&
-		    (next == NULL || t->t_id < next->t_id))
-			next = t;
-	/* The list is locked, so `next' is not freed: at worst it is going. */
-	if (next != NULL && !ref_unless_free(next))
+	/* Once more if that one has lost its last reference in the meantime. */
+	do {
 		next = NULL;
+		for (t = tasks; t != NULL; t = t->t_allnext)
+			if (t->t_id > id && t->t_refs != 0 &&
+			    (next == NULL || t->t_id < next->t_id))
+				next = t;
+	} while (next != NULL && !ref_unless_free(next));
 	spin_unlock(&tasks_lock);
 	return (next);
 }
@@ -257,6 +282,11 @@ task_end(struct task *t, uint32_t status)
 	spin_unlock(&t->t_lock);
 }
 
+/*
+ * None escapes by a fork: a child has a higher number than its parent.  If it
+ * was on the list before the last look at that, it is found; else the parent
+ * was ending before it was, and task_copy() sees that.
+ */
 void
 task_end_all(const struct task *but, uint32_t status)
 {
