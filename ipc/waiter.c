@@ -15,9 +15,9 @@
  * already leaves the rest to the one that stored it: the thread sets it back
  * only when its waiters are off all lists, for which it needs their locks.
  *
- * A task may have a hundred thousand waiters on one list, and interrupts are off
- * while it is locked: so one comes off without a search, and the sleep queue is
- * locked once for each thread, not for each waiter.
+ * A task may have a hundred thousand waiters on one list, and interrupts are
+ * off while it is locked: so one comes off without a search, and the sleep queue
+ * is locked once for each thread, not for each waiter.
  */
 
 #include <sys/types.h>
