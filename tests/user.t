@@ -61,6 +61,9 @@ fi
 check 'calls at random' 0 '^ok 1 - fuzz' sh scripts/run-prog \
     PROG=$bin/fuzz ARGS="seed=${SEED:-1} calls=${CALLS:-20000}"
 
+check 'no more tasks than there may be' 1 'errno 12' sh scripts/run-prog \
+    PROG=$bin/process ARGS=fork.hundred APPEND=kern.ntasks=50
+
 # A program of Debian's.
 busybox=$sysroot/root/bin/busybox
 # in_busybox NAME STATUS PATTERN SCRIPT: a line of its shell's output.
