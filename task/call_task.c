@@ -101,8 +101,7 @@ call_thread_ctl(struct userframe *uf, u_int handle)
 
 /*
  * The child has its handle here before it runs.  If no thread can be made, it
- * has ended: another thread may have that handle in a message, which the child
- * itself could receive, and would keep both for ever.
+ * is gone with the handle.
  */
 static int32_t
 fork_into(struct userframe *uf, struct task *child)
@@ -120,7 +119,6 @@ fork_into(struct userframe *uf, struct task *child)
 	}
 	error = task_fork_thread(uf, child);
 	if (error != 0) {
-		task_abandon(child);
 		(void)handle_close(curtask(), handle);
 		return (-error);
 	}
@@ -141,6 +139,8 @@ call_task_fork(struct userframe *uf, u_int handle)
 	if (child == NULL)
 		return (-ENOMEM);
 	result = fork_into(uf, child);
+	if (result < 0)
+		task_stillborn(child);
 	task_release(child);
 	return (result);
 }

@@ -145,17 +145,6 @@ task_create(const char *name, const struct user_ops *ops)
 	return (NULL);
 }
 
-static bool
-is_ending(struct task *t)
-{
-	bool ending;
-
-	spin_lock(&t->t_lock);
-	ending = t->t_ending;
-	spin_unlock(&t->t_lock);
-	return (ending);
-}
-
 struct task *
 task_copy(struct task *from)
 {
@@ -165,8 +154,7 @@ task_copy(struct task *from)
 
 	if (t == NULL)
 		return (NULL);
-	/* It is on the list now: see task_end_all(). */
-	if (is_ending(from) || handle_copy_all(from, t) != 0 ||
+	if (handle_copy_all(from, t) != 0 ||
 	    handle_set(t, HANDLE_SELF, &self) != 0) {
 		task_release(t);
 		return (NULL);
@@ -256,14 +244,13 @@ task_ended(struct task *t)
 }
 
 void
-task_abandon(struct task *t)
+task_stillborn(struct task *t)
 {
 	struct task *parent;
 
 	task_end(t, STATUS_NOTE(NOTE_KILL));
 	task_dismantle(t);
-	parent = task_ended(t);
-	if (parent != NULL)
+	if ((parent = task_ended(t)) != NULL)
 		task_release(parent);
 }
 
@@ -286,7 +273,7 @@ task_next(u_int id)
 	struct task *t, *next;
 
 	spin_lock(&tasks_lock);
-	/* Once more if that one has lost its last reference in the meantime. */
+	/* The list is locked, so `next' is not freed: at worst it is going. */
 	do {
 		next = NULL;
 		for (t = tasks; t != NULL; t = t->t_allnext)
@@ -321,25 +308,6 @@ task_end(struct task *t, uint32_t status)
 		task_poke(ut);
 	}
 	spin_unlock(&t->t_lock);
-}
-
-/*
- * None escapes by a fork: a child has a higher number than its parent.  If it
- * was on the list before the last look at that, it is found; else the parent
- * was ending before it was, and task_copy() sees that.
- */
-void
-task_end_all(const struct task *but, uint32_t status)
-{
-	struct task *t;
-	u_int id = 0;
-
-	while ((t = task_next(id)) != NULL) {
-		id = t->t_id;
-		if (t != but)
-			task_end(t, status);
-		task_release(t);
-	}
 }
 
 void
@@ -377,6 +345,33 @@ task_wait(struct task *t, uint32_t *status)
 	spin_unlock(&t->t_lock);
 	dead_bury();
 	return (task_status(t, status));
+}
+
+/*
+ * The first walk is there so that all end at the same time.  A fork that it
+ * finds under way adds a task that it may miss.  But a child's number is higher
+ * than its parent's; so the second walk, which waits for the parent, comes to
+ * it later, when it has a thread or is gone, and ends it.
+ */
+void
+task_end_all(const struct task *but, uint32_t status)
+{
+	struct task *t;
+	uint32_t unused;
+	u_int id;
+
+	for (id = 0; (t = task_next(id)) != NULL; task_release(t)) {
+		id = t->t_id;
+		if (t != but)
+			task_end(t, status);
+	}
+	for (id = 0; (t = task_next(id)) != NULL; task_release(t)) {
+		id = t->t_id;
+		if (t == but)
+			continue;
+		task_end(t, status);
+		(void)task_wait(t, &unused);
+	}
 }
 
 static void
