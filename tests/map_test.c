@@ -370,7 +370,7 @@ TEST(file_private, "map.writes_to_a_private_file_go_to_copies")
 	EXPECT_EQ(user_read(child, PG(13)), 103);
 	EXPECT_EQ(user_read(child, PG(8)), 7);
 	for (u_int i = 0; i < 4; i++) {
-		EXPECT_EQ(vm_object_hold_page(ob, i, false, &m), 0);
+		EXPECT_EQ(vm_object_hold_pages(ob, i, 1, false, &m), 1);
 		EXPECT_EQ(page_word(m), 100 + i);
 		vm_page_drop(m);
 	}
@@ -778,7 +778,7 @@ TEST(send, "object.what_is_sent_does_not_change")
 	user_write(map, PG(8), 1);
 	user_write(map, PG(16), 2);
 	was = page_at(map, PG(8));
-	EXPECT_EQ(vm_object_send_page(ob, 0, &m), 0);
+	EXPECT_EQ(vm_object_send_pages(ob, 0, 1, &m), 1);
 	EXPECT(m == was && vm_page_is_sealed(m));
 	EXPECT(!can_write(map, PG(8)) && !can_write(map, PG(16)));
 	EXPECT_EQ(vm_map_audit(map), 0);
@@ -788,11 +788,11 @@ TEST(send, "object.what_is_sent_does_not_change")
 	EXPECT_EQ(page_word(m), 2);
 	vm_page_drop(m);
 	/* A page that is not there yet is sent as zeros. */
-	EXPECT_EQ(vm_object_send_page(ob, 1, &m), 0);
+	EXPECT_EQ(vm_object_send_pages(ob, 1, 1, &m), 1);
 	EXPECT(vm_page_is_sealed(m));
 	EXPECT_EQ(page_word(m), 0);
 	vm_page_drop(m);
-	EXPECT_EQ(vm_object_send_page(ob, 2, &m), EFAULT);
+	EXPECT_EQ(vm_object_send_pages(ob, 2, 1, &m), -EFAULT);
 	vm_object_release(ob);
 	check_and_destroy(map);
 }
@@ -802,24 +802,24 @@ TEST(send_writer, "object.a_page_with_writers_is_sent_as_a_copy")
 	struct vm_object *ob = vm_object_create(1, NULL);
 	struct vm_page *m, *w, *r;
 
-	EXPECT_EQ(vm_object_hold_page(ob, 0, true, &w), 0);
+	EXPECT_EQ(vm_object_hold_pages(ob, 0, 1, true, &w), 1);
 	page_store(w, 1);
-	EXPECT_EQ(vm_object_send_page(ob, 0, &m), 0);
+	EXPECT_EQ(vm_object_send_pages(ob, 0, 1, &m), 1);
 	EXPECT(m != w && vm_page_is_sealed(m) && !vm_page_is_sealed(w));
 	page_store(w, 2);
 	EXPECT_EQ(page_word(m), 1);
 	vm_return(&w, 1, PROT_WRITE);
 	vm_page_drop(m);
 	/* What the kernel wrote is the object's, and is sent then. */
-	EXPECT_EQ(vm_object_hold_page(ob, 0, false, &r), 0);
+	EXPECT_EQ(vm_object_hold_pages(ob, 0, 1, false, &r), 1);
 	EXPECT(r == w);
 	EXPECT_EQ(page_word(r), 2);
 	/* A reader may have it mapped: a copy takes its place. */
-	EXPECT_EQ(vm_object_send_page(ob, 0, &m), 0);
+	EXPECT_EQ(vm_object_send_pages(ob, 0, 1, &m), 1);
 	EXPECT(m != r && !vm_page_is_sealed(r));
 	EXPECT_EQ(page_word(m), 2);
 	vm_page_drop(r);
-	EXPECT_EQ(vm_object_send_page(ob, 0, &r), 0);
+	EXPECT_EQ(vm_object_send_pages(ob, 0, 1, &r), 1);
 	EXPECT(m == r);
 	vm_page_drop(r);
 	vm_page_drop(m);
@@ -834,7 +834,7 @@ TEST(send_shared, "object.a_page_that_fork_shares_is_sent_as_a_copy")
 	user_write(a, PG(0), 1);
 	b = vm_map_fork(a);
 	EXPECT_EQ(user_read(b, PG(0)), 1);
-	EXPECT_EQ(vm_object_send_page(a->vm_regions[0]->r_object, 0, &m), 0);
+	EXPECT_EQ(vm_object_send_pages(a->vm_regions[0]->r_object, 0, 1, &m), 1);
 	EXPECT(vm_page_is_sealed(m) && m != page_at(b, PG(0)));
 	user_write(b, PG(0), 2);
 	user_write(a, PG(0), 3);
@@ -1120,7 +1120,7 @@ fork_and_send(void)
 		for (u_int i = 0; i < 2 * WORKERS; i++)
 			was[i] = user_read(child, PG(i));
 		r = region_find(child, PG(n % (2 * WORKERS)));
-		EXPECT_EQ(vm_object_send_page(r->r_object, 0, &m), 0);
+		EXPECT_EQ(vm_object_send_pages(r->r_object, 0, 1, &m), 1);
 		vm_page_drop(m);
 		for (u_int i = 0; i < 2 * WORKERS; i++)
 			EXPECT_EQ(user_read(child, PG(i)), was[i]);
@@ -1251,8 +1251,8 @@ do_send(u_int i, u_int p)
 
 	if (r == NULL)
 		return;
-	EXPECT_EQ(vm_object_send_page(r->r_object, region_index(r, PG(p)), &m),
-	    0);
+	EXPECT_EQ(vm_object_send_pages(r->r_object, region_index(r, PG(p)), 1,
+	    &m), 1);
 	EXPECT(vm_page_is_sealed(m));
 	EXPECT_EQ(page_word(m), *value_of(i, p));
 	vm_page_drop(m);
@@ -1390,9 +1390,9 @@ try_all(struct vm_map *a)
 	EXPECT(region_find(a, PG(4)) != NULL);
 	ob = vm_object_create(1, NULL);
 	if (ob != NULL) {
-		error = vm_object_send_page(ob, 0, pages);
-		EXPECT(error == 0 || error == ENOMEM);
-		if (error == 0)
+		error = vm_object_send_pages(ob, 0, 1, pages);
+		EXPECT(error == 1 || error == -ENOMEM);
+		if (error == 1)
 			vm_page_drop(pages[0]);
 		vm_object_release(ob);
 	}

@@ -30,6 +30,7 @@ struct pmap {
 	volatile uint32_t pm_dead;	/* 1: pmap_destroy() was called */
 	u_int pm_resident;		/* (p) present entries */
 	u_int pm_tables;		/* (p) page tables */
+	uint32_t pm_where[32];		/* (p) a bit for each directory entry: present */
 };
 
 /* Rights of an entry; read is always there. */
