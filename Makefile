@@ -431,13 +431,14 @@ prove	= @sh scripts/run-tests $(1) $(patsubst %,build/rows/%,$(2))
 try-user-tests:
 	@mkdir -p build/tests
 	@rm -f build/tests/no-user
-	@[ -x $(SYSROOT)/bin/gcc ] || { echo "FETCH $(SYSROOT)"; \
+	@[ -x $(SYSROOT)/bin/gcc ] || { \
+	    echo "FETCH $(SYSROOT)"; \
 	    timeout 300 sh scripts/sysroot $(SYSROOT) 2>build/tests/no-user; \
 	} || { \
-	    [ -s build/tests/no-user ] || \
-	        echo 'scripts/sysroot was stopped' >build/tests/no-user; \
-	    cat build/tests/no-user; \
-	} >&2
+	    [ $$? -ne 124 ] || \
+	        echo 'scripts/sysroot took 300 s' >>build/tests/no-user; \
+	    cat build/tests/no-user >&2; \
+	}
 	$(Q)[ ! -x $(SYSROOT)/bin/gcc ] || \
 	    $(MAKE) $(PARALLEL) --no-print-directory user-tests
 
