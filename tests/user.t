@@ -8,13 +8,14 @@
 #
 # Skipped where what the programs are built from is not there (make user-tests).
 
+sysroot=${MAYFLY_SYSROOT:-build/sysroot}
 . "$(dirname "$0")/check.sh"
 
 programs='libc process pipe file thread signal memory hostile race'
 bin=build/tests/user
-sysroot=${MAYFLY_SYSROOT:-build/sysroot}
 if [ ! -x "$bin/driver" ]; then
-	echo '1..0 # SKIP no programs: make user-tests'
+	why=$(tail -n 1 build/tests/no-user 2>/dev/null)
+	echo "1..0 # SKIP ${why:-no programs: make user-tests}"
 	exit 0
 fi
 export MAYFLY_MEM=512M MAYFLY_SMP=2 MAYFLY_LOG="$dir/log" MAYFLY_LIMIT=300
