@@ -201,7 +201,7 @@ $(USERTESTS): build/tests/user/%: tests/user/%.c $(wildcard tests/user/*.h) \
     sys/abi/call.h | $(SYSROOT)/bin/gcc
 	@mkdir -p $(@D)
 	@echo "MUSLCC $@"
-	$(Q)$(SYSROOT)/bin/gcc -std=gnu11 -O2 -g -Wall -Wextra -o $@ $<
+	$(Q)CC='$(CROSS)$(CC)' $(SYSROOT)/bin/gcc -std=gnu11 -O2 -g -Wall -Wextra -o $@ $<
 
 $(SYSROOT)/bin/gcc:
 	@echo "FETCH $(SYSROOT)"
@@ -428,10 +428,19 @@ PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc \
 # $(call prove,TESTS,ROWS): runs the tests and rows.
 prove	= @sh scripts/run-tests $(1) $(patsubst %,build/rows/%,$(2))
 
-# Programs for ring 3 are built if what they need can be fetched.
+# Programs for ring 3 are built if what they need can be fetched.  If not,
+# tests/user.t is skipped, and says why.
 try-user-tests:
-	@[ -x $(SYSROOT)/bin/gcc ] || sh scripts/sysroot $(SYSROOT) || \
-	    echo 'tests/user.t will be skipped' >&2
+	@mkdir -p build/tests
+	@rm -f build/tests/no-user
+	@[ -x $(SYSROOT)/bin/gcc ] || { \
+	    echo "FETCH $(SYSROOT)"; \
+	    timeout 300 sh scripts/sysroot $(SYSROOT) 2>build/tests/no-user; \
+	} || { \
+	    [ $$? -ne 124 ] || \
+	        echo 'scripts/sysroot took 300 s' >>build/tests/no-user; \
+	    cat build/tests/no-user >&2; \
+	}
 	$(Q)[ ! -x $(SYSROOT)/bin/gcc ] || \
 	    $(MAKE) $(PARALLEL) --no-print-directory user-tests
 

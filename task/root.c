@@ -160,23 +160,6 @@ print_stats(void)
 	sf_buf_print_stats();
 }
 
-/* Ends all tasks but one, and waits until they are gone. */
-static void
-end_others(struct task *but)
-{
-	struct task *t;
-	uint32_t status;
-	u_int id = 0;
-
-	task_end_all(but, STATUS_NOTE(NOTE_KILL));
-	while ((t = task_next(id)) != NULL) {
-		id = t->t_id;
-		if (t != but)
-			(void)task_wait(t, &status);
-		task_release(t);
-	}
-}
-
 /* Runs the task to its end. */
 static const char *
 run(struct task *t, const struct userframe *uf)
@@ -189,7 +172,7 @@ run(struct task *t, const struct userframe *uf)
 	if (task_thread(t, uf, 0, 0, 0, &id) != 0)
 		return ("there is no memory for a thread");
 	(void)task_wait(t, &status);
-	end_others(t);
+	task_end_all(t, STATUS_NOTE(NOTE_KILL));
 	return (NULL);
 }
 

@@ -12,6 +12,7 @@
 
 #include <sys/types.h>
 #include <sys/errno.h>
+#include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/test.h>
@@ -506,6 +507,77 @@ TEST(fixed, "map.fixed_replaces_and_a_wish_does_not")
 	check_and_destroy(map);
 }
 
+/*
+ * A region that replaces another is on its object's list before the entries of
+ * the old one are removed.  A thread that finds it there leaves these alone:
+ * removed by it, they would not be flushed when the old object lets its pages
+ * go.  The old object's lock, which this thread holds, keeps the insertion
+ * between the two.
+ */
+static struct {
+	struct vm_map *map;
+	struct vm_object *ob;
+	volatile uint32_t looked;
+} replace;
+
+static void
+replace_insert(void *arg)
+{
+	(void)arg;
+	EXPECT_EQ(insert(replace.map, replace.ob, 0, BASE, 1, RW | MAP_SHARE, RW),
+	    0);
+}
+
+static void
+replace_look(void *arg)
+{
+	bool mapped = false;
+
+	(void)arg;
+	while (!mapped) {
+		sched_yield();
+		mtx_lock(&replace.ob->ob_lock);
+		mapped = replace.ob->ob_regions != NULL;
+		if (mapped) {
+			vm_object_protect_entries(replace.ob, 0, 1);
+			vm_object_remove_entries(replace.ob, 0, 1);
+		}
+		mtx_unlock(&replace.ob->ob_lock);
+	}
+	atomic_store_rel_32(&replace.looked, 1);
+}
+
+TEST(replace_race, "map.what_is_replaced_keeps_its_entries_until_it_goes")
+{
+	struct thread *inserter, *looker;
+	struct vm_object *old;
+
+	replace.map = map_with(1, RW);
+	replace.ob = vm_object_create(1, NULL);
+	replace.looked = 0;
+	user_write(replace.map, BASE, 5);
+	old = replace.map->vm_regions[0]->r_object;
+	mtx_lock(&old->ob_lock);
+	inserter = thread_create(replace_insert, NULL, "inserter");
+	looker = thread_create(replace_look, NULL, "looker");
+	EXPECT(inserter != NULL && looker != NULL);
+	while (atomic_load_acq_32(&replace.looked) == 0)
+		sched_yield();
+	EXPECT(can_write(replace.map, BASE));
+	mtx_unlock(&old->ob_lock);
+	thread_join(inserter);
+	thread_join(looker);
+	EXPECT_EQ(user_read(replace.map, BASE), 0);
+	user_write(replace.map, BASE, 6);
+	mtx_lock(&replace.ob->ob_lock);
+	vm_object_remove_entries(replace.ob, 0, 1);
+	mtx_unlock(&replace.ob->ob_lock);
+	EXPECT(page_at(replace.map, BASE) == NULL);
+	EXPECT_EQ(user_read(replace.map, BASE), 6);
+	vm_object_release(replace.ob);
+	check_and_destroy(replace.map);
+}
+
 /* The holes of a full address space are found, down to the last page. */
 TEST(space, "map.an_address_is_found_while_there_is_one")
 {
@@ -563,6 +635,11 @@ TEST(wrap, "map.ranges_that_wrap_or_leave_user_space_are_refused")
 			EXPECT_EQ(vm_borrow(map, va, bad_ranges[i].size,
 			    PROT_READ, pages, 4), -EFAULT);
 	}
+	/* A wish is no range: what is above user space is as good as its end. */
+	va = 0xfffff000;
+	EXPECT_EQ(vm_map_insert(map, NULL, 0, &va, PAGE_SIZE, RW, RW), 0);
+	EXPECT_EQ(va, USER_END - PAGE_SIZE);
+	EXPECT_EQ(vm_map_remove(map, va, PAGE_SIZE), 0);
 	va = 0;
 	EXPECT_EQ(vm_map_insert(map, NULL, 0, &va, USER_END, RW, RW), EINVAL);
 	EXPECT_EQ(vm_map_insert(map, NULL, 0, &va, PAGE_SIZE, 0x80, RW),

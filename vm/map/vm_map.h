@@ -30,6 +30,7 @@ struct vm_region {
 	uint8_t r_max_prot;		/* (m) what vm_map_protect() may give */
 	bool r_share;			/* (m) fork shares it */
 	bool r_private;			/* (m) of a file: writes copy it */
+	bool r_coming;			/* (m) its addresses are others' yet */
 	struct vm_map *r_map;
 	struct vm_region *r_next;	/* (o) of the object's regions */
 	struct vm_region **r_prev;	/* (o) what points to this one */

@@ -246,13 +246,25 @@ vm_object_trim(struct vm_object *ob, const struct vm_region *r)
 		drop_pages(ob, first, first + pages);
 }
 
+/*
+ * As region_shows(), of a region that may have entries.  One that is coming has
+ * none: those at its addresses are of other objects, whose locks are needed to
+ * remove them, because who does so flushes before he lets that lock go.
+ */
+static bool
+region_enters(const struct vm_region *r, u_int first, u_int pages,
+    vm_offset_t *start, vm_offset_t *end)
+{
+	return (!r->r_coming && region_shows(r, first, pages, start, end));
+}
+
 void
 vm_object_remove_entries(struct vm_object *ob, u_int first, u_int pages)
 {
 	vm_offset_t start, end;
 
 	for (struct vm_region *r = ob->ob_regions; r != NULL; r = r->r_next)
-		if (region_shows(r, first, pages, &start, &end) &&
+		if (region_enters(r, first, pages, &start, &end) &&
 		    pmap_remove(r->r_map->vm_pmap, start, end))
 			pmap_flush(r->r_map->vm_pmap);
 }
@@ -263,7 +275,7 @@ vm_object_protect_entries(struct vm_object *ob, u_int first, u_int pages)
 	vm_offset_t start, end;
 
 	for (struct vm_region *r = ob->ob_regions; r != NULL; r = r->r_next)
-		if (region_shows(r, first, pages, &start, &end) &&
+		if (region_enters(r, first, pages, &start, &end) &&
 		    pmap_protect(r->r_map->vm_pmap, start, end,
 		    (r->r_prot & PROT_EXEC) != 0 ? PMAP_EXEC : 0))
 			pmap_flush(r->r_map->vm_pmap);

@@ -210,6 +210,8 @@ region_space(const struct vm_map *map, vm_offset_t *va, vm_size_t size)
 {
 	vm_offset_t wish = trunc_page(*va);
 
+	if (wish > USER_END)
+		wish = USER_END;
 	if (wish == 0 || !is_free(map, wish, size))
 		wish = space_below(map, wish != 0 ? wish : map->vm_hint, size);
 	/* From the very top, which includes what is above the hint. */
