@@ -447,7 +447,7 @@ try-user-tests:
 test: need-test images programs try-user-tests	## runs host tests, boots machines: 5 min
 	$(call prove,-c $(TESTS),$(call rows,test))
 
-test-the-tests: need-test images programs	## plants faults that the tests must catch: 20 min
+test-the-tests: need-test images programs try-user-tests	## plants faults that the tests must catch: 20 min
 	@sh scripts/need git gawk busybox
 	@perl scripts/progress build/faults/running perl tests/faults/run \
 	    $(if $(PART),-p '$(PART)')

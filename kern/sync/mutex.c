@@ -123,7 +123,7 @@ mtx_lock(struct mtx *m)
 
 /* Takes a mutex off the list of those that its owner holds. */
 static void __attribute__((noinline))
-unlist(struct thread *td, struct mtx *m, const void *caller)
+no_longer_held(struct thread *td, struct mtx *m, const void *caller)
 {
 	struct mtx **h;
 
@@ -147,7 +147,7 @@ mtx_unlock(struct mtx *m)
 	if (__builtin_expect(td->td_mutexes == m, 1))
 		td->td_mutexes = m->next;
 	else
-		unlist(td, m, __caller());
+		no_longer_held(td, m, __caller());
 	if (atomic_cmpset_ptr(&m->owner, (uintptr_t)td, 0))
 		return;
 	sleepq_lock(m);

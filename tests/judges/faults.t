@@ -96,6 +96,8 @@ check 'a part beyond the list' 2 'fewer faults' perl tests/faults/run -p 4/4
 check 'without a commit all' 1 '^1 passed, 2 failed' \
     env GIT_DIR=/none perl tests/faults/run -p commit/3
 
+list 'script user.t' rule=kept rule=broken
+run 'a fault of user.t without its programs' 0 '^0 passed, 0 failed, 1 skipped$'
 list 'host fake' rule=broken rule=kept
 run 'a text that does not occur' 1 '^not ok 1 .*its text occurs 0 times'
 list 'host fake' 'echo' 'echo'
