@@ -103,9 +103,9 @@ give_back(struct keep *k, u_int max)
 }
 
 /*
- * Gets a block, and keeps all of it but the page that it returns.  That there is
- * no block is no want of memory: to empty what CPUs keep for one would not end
- * while they go on.
+ * Gets a block, and keeps all of it but the page that it returns.  That there
+ * is no block is no want of memory: to empty what CPUs keep for one would not
+ * end while they go on.
  */
 static struct vm_page *
 refill(struct keep *k)
