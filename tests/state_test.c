@@ -21,7 +21,9 @@
 #include <sf_buf/pool.h>
 #include <tests/sf_evict.h>
 #include <vm/tlb.h>
+#include <vm/vm_held.h>
 #include <vm/vm_state.h>
+#include <vm/vm_zone.h>
 
 #define	SIGNATURE	0x5ea1ed00u
 #define	MANY		64u		/* pages until a frame comes back */
@@ -494,4 +496,77 @@ PANIC_TEST(own_sealed, "panic.a_sealed_page_becomes_owned")
 
 	EXPECT(vm_page_seal(m));
 	vm_page_set_owned(m);
+}
+
+/* --- what CPUs keep --- */
+
+static bool (*real_lowmem)(void);
+static u_int lowmem_calls;
+
+static bool
+count_lowmem(void)
+{
+	lowmem_calls++;
+	return (real_lowmem());
+}
+
+/* Takes all pages of tasks in the largest blocks, as a chain. */
+static struct vm_page *
+take_everything(void)
+{
+	struct vm_page *all = NULL, *m;
+
+	for (u_int order = MAXORDER + 1; order-- > 0;)
+		while ((m = vm_page_alloc_order(VM_ALLOC_USER, order)) !=
+		    NULL) {
+			m->prev = order;
+			m->next = all == NULL ? VM_PAGE_NONE :
+			    vm_page_index(all);
+			all = m;
+		}
+	return (all);
+}
+
+static void
+give_everything(struct vm_page *m)
+{
+	uint32_t next;
+
+	for (; m != NULL; m = next == VM_PAGE_NONE ? NULL :
+	    &vm_page_array[next]) {
+		next = m->next;
+		vm_page_free_order(m, m->prev);
+	}
+}
+
+/*
+ * Half of a block's pages are free, and no two neighbours.  A page of a task
+ * comes from there at once: that there is no run of pages is no want of memory,
+ * for which other CPUs would lose what they keep, again and again.
+ */
+TEST(fragments, "state.single_free_pages_are_enough")
+{
+	struct vm_page *block = vm_page_alloc_order(VM_ALLOC_USER, 8), *all,
+	    *taken[100];
+
+	EXPECT(block != NULL);
+	all = take_everything();
+	for (u_int i = 1; i < 256; i += 2)
+		vm_page_free(&block[i]);
+	real_lowmem = vm_lowmem;
+	lowmem_calls = 0;
+	vm_lowmem = count_lowmem;
+	for (u_int i = 0; i < nitems(taken); i++)
+		taken[i] = vm_page_alloc_held();
+	vm_lowmem = real_lowmem;
+	EXPECT_EQ(lowmem_calls, 0);
+	for (u_int i = 0; i < nitems(taken); i++) {
+		EXPECT(taken[i] != NULL);
+		if (taken[i] != NULL)
+			vm_page_drop(taken[i]);
+	}
+	(void)vm_held_reclaim();
+	for (u_int i = 0; i < 256; i += 2)
+		vm_page_free(&block[i]);
+	give_everything(all);
 }

@@ -102,11 +102,16 @@ give_back(struct keep *k, u_int max)
 	return (n > 0);
 }
 
-/* Gets a block, and keeps all of it but the page that it returns. */
+/*
+ * Gets a block, and keeps all of it but the page that it returns.  That there
+ * is no block is no want of memory: to empty what CPUs keep for one would not
+ * end while they go on.
+ */
 static struct vm_page *
 refill(struct keep *k)
 {
-	struct vm_page *m = vm_page_alloc_order(REQUEST, BATCH_ORDER);
+	struct vm_page *m = vm_page_alloc_order(REQUEST | VM_ALLOC_EASY,
+	    BATCH_ORDER);
 	u_int i = BATCH - 1;
 
 	if (m == NULL)

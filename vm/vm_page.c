@@ -36,7 +36,7 @@
 #define	MID_LIMIT	((vm_paddr_t)4 << 30)
 
 #define	VM_ALLOC_ALL	(VM_ALLOC_DIRECT | VM_ALLOC_HIGH | VM_ALLOC_LOW | \
-			    VM_ALLOC_USER | VM_ALLOC_WIRED)
+			    VM_ALLOC_USER | VM_ALLOC_WIRED | VM_ALLOC_EASY)
 
 uint32_t vm_page_count;
 bool (*vm_lowmem)(void);
@@ -130,7 +130,8 @@ page_alloc(int req, u_int order, const void *caller)
 	zone = zones_for(req, &nzones);
 	do {
 		frame = vm_zone_take(zone, nzones, order);
-	} while (frame == VM_PAGE_NONE && vm_lowmem != NULL && vm_lowmem());
+	} while (frame == VM_PAGE_NONE && (req & VM_ALLOC_EASY) == 0 &&
+	    vm_lowmem != NULL && vm_lowmem());
 	if (frame == VM_PAGE_NONE)
 		return (NULL);
 	pages_init(&vm_page_array[frame], 1u << order,
@@ -366,7 +367,7 @@ vm_page_alloc(int req)
  * Context:	any in which a spin lock of rank RANK_KVA may be taken.
  * Sleeps:	no.  Locks: vm_page_lock.  If no page is left it calls
  *		vm_lowmem(), which, in a context that allows it, waits for the
- *		other CPUs to flush.
+ *		other CPUs to flush; not with VM_ALLOC_EASY.
  * Units:	order is the binary logarithm of the frames, 0 to 10.
  * Ownership:	the pages are the caller's, until vm_page_free_order().  Their
  *		contents are undefined.  With VM_ALLOC_WIRED each has one

@@ -79,6 +79,7 @@ enum vm_zone {
 #define	VM_ALLOC_LOW	0x04	/* must be below 16 MiB */
 #define	VM_ALLOC_USER	0x08	/* must not be in the direct map */
 #define	VM_ALLOC_WIRED	0x10	/* comes with one wiring */
+#define	VM_ALLOC_EASY	0x20	/* only if it is free: no vm_lowmem() */
 
 /*
  * linker.ld gives the array the address of its window (<machine/vmparam.h>), so

@@ -481,7 +481,7 @@ test_panics(void)
 
 	reset();
 	add(0x400, 0x800);
-	PANICS(vm_page_alloc(0x20), "bad request 0x20 order 0", "bad bit");
+	PANICS(vm_page_alloc(0x40), "bad request 0x40 order 0", "bad bit");
 	PANICS(vm_page_alloc(VM_ALLOC_WIRED | 0x100), "bad request 0x110",
 	    "bad bit with a good one");
 	PANICS(vm_page_alloc_order(0, 11), "bad request 0x0 order 11",
