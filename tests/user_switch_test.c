@@ -121,7 +121,7 @@ TEST(preempt, "user.a_loop_of_ring_3_is_pre_empted_and_ended")
 	sched_unbind();
 }
 
-#define	NMIS		30u		/* each way; repeat= makes more */
+#define	NMIS		12u		/* each way; repeat= makes more */
 
 /*
  * NMIs and interrupts meet each instruction of the way in and out, with the
