@@ -221,7 +221,8 @@ TESTS	+= tests/pairwise.t tests/ktap.t tests/layers.t
 TESTS	+= tests/monitor.t tests/exit.t tests/manual.t tests/scripts.t
 TESTS	+= tests/compiler.t tests/throttled.t
 TESTS	+= tests/user.t
-TESTS	+= tests/bench/budget.t tests/bench/published.t
+TESTS	+= tests/bench/budget.t tests/bench/user_budget.t
+TESTS	+= tests/bench/published.t
 TESTS	+= $(wildcard tests/judges/*.t)
 # The targets of make test-all: make test, and those that take longer or need
 # more tools.
@@ -458,10 +459,13 @@ performance: images		## runs all benchmarks; writes docs/performance: 15 min
 	    sh scripts/bench BENCH=$(or $(BENCH),full)
 
 bench-user: release user-tests	## counts what a program pays, here and on Linux: 2 min
-	$(Q)sh scripts/bench-user
+	$(Q)sh scripts/bench-user >docs/performance/programs.new
+	$(Q)mv docs/performance/programs.new docs/performance/programs.md
+	$(Q)cat docs/performance/programs.md
 
 bench-budget: all release	## compares instructions with their ceilings: 30 s
 	$(Q)sh tests/bench/budget.t
+	$(Q)sh tests/bench/user_budget.t
 
 test-bochs: need-test images	## boots the table's rows for Bochs: 5 min
 	@sh scripts/need bochs

@@ -202,6 +202,17 @@ task_ended(struct task *t)
 	return (parent);
 }
 
+void
+task_stillborn(struct task *t)
+{
+	struct task *parent;
+
+	task_end(t, STATUS_NOTE(NOTE_KILL));
+	task_dismantle(t);
+	if ((parent = task_ended(t)) != NULL)
+		task_release(parent);
+}
+
 struct task *
 task_find(u_int id)
 {
@@ -218,16 +229,17 @@ task_find(u_int id)
 struct task *
 task_next(u_int id)
 {
-	struct task *t, *next = NULL;
+	struct task *t, *next;
 
 	spin_lock(&tasks_lock);
-	for (t = tasks; t != NULL; t = t->t_allnext)
-		if (t->t_id > id && t->t_refs != 0 &&
-		    (next == NULL || t->t_id < next->t_id))
-			next = t;
 	/* The list is locked, so `next' is not freed: at worst it is going. */
-	if (next != NULL && !ref_unless_free(next))
+	do {
 		next = NULL;
+		for (t = tasks; t != NULL; t = t->t_allnext)
+			if (t->t_id > id && t->t_refs != 0 &&
+			    (next == NULL || t->t_id < next->t_id))
+				next = t;
+	} while (next != NULL && !ref_unless_free(next));
 	spin_unlock(&tasks_lock);
 	return (next);
 }
@@ -255,20 +267,6 @@ task_end(struct task *t, uint32_t status)
 		task_poke(ut);
 	}
 	spin_unlock(&t->t_lock);
-}
-
-void
-task_end_all(const struct task *but, uint32_t status)
-{
-	struct task *t;
-	u_int id = 0;
-
-	while ((t = task_next(id)) != NULL) {
-		id = t->t_id;
-		if (t != but)
-			task_end(t, status);
-		task_release(t);
-	}
 }
 
 void
@@ -306,6 +304,33 @@ task_wait(struct task *t, uint32_t *status)
 	spin_unlock(&t->t_lock);
 	dead_bury();
 	return (task_status(t, status));
+}
+
+/*
+ * The first walk is there so that all end at the same time.  A fork that it
+ * finds under way adds a task that it may miss.  But a child's number is higher
+ * than its parent's; so the second walk, which waits for the parent, comes to
+ * it later, when it has a thread or is gone, and ends it.
+ */
+void
+task_end_all(const struct task *but, uint32_t status)
+{
+	struct task *t;
+	uint32_t unused;
+	u_int id;
+
+	for (id = 0; (t = task_next(id)) != NULL; task_release(t)) {
+		id = t->t_id;
+		if (t != but)
+			task_end(t, status);
+	}
+	for (id = 0; (t = task_next(id)) != NULL; task_release(t)) {
+		id = t->t_id;
+		if (t == but)
+			continue;
+		task_end(t, status);
+		(void)task_wait(t, &unused);
+	}
 }
 
 static void

@@ -113,7 +113,18 @@ u_int	task_new_id(void);
  */
 void	task_end(struct task *t, uint32_t status);
 
-/* task_end_all: ends every task but `but', which may be NULL. */
+/*
+ * task_stillborn: ends a task of task_copy() for which no thread could be made,
+ * for those that have a handle of it already and wait for its end.  Context as
+ * task_release().
+ */
+void	task_stillborn(struct task *t);
+
+/*
+ * task_end_all: ends every task but `but', which may be NULL, and waits until
+ * they have ended, and those as well that they were about to fork.  Thread
+ * context, sleeps.
+ */
 void	task_end_all(const struct task *but, uint32_t status);
 
 /*
