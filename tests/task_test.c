@@ -371,7 +371,7 @@ TEST(t_walk, "task.a_walk_does_not_end_at_a_task_that_goes")
 	struct thread *td;
 	u_int missed = 0, first;
 
-	for (u_int round = 0; round < 20 && supported(); round++) {
+	for (u_int round = 0; round < 5 && supported(); round++) {
 		for (u_int i = 0; i < NTRANSIENT; i++)
 			transient[i] = task_create("transient", &call_ops);
 		last = task_create("last", &call_ops);
@@ -394,7 +394,7 @@ TEST(t_end_all, "task.the_end_of_all_includes_what_is_being_forked")
 	struct task *t;
 	uint32_t status;
 
-	for (u_int i = 0; i < 50 && supported(); i++) {
+	for (u_int i = 0; i < 10 && supported(); i++) {
 		t = start(prog_fork_chain, 0);
 		if (t == NULL)
 			return;
