@@ -31,6 +31,7 @@
 #: LIMIT=600		seconds after which a row of tests/matrix.tsv fails; 3600 for run
 #: GDBPORT=1234		TCP port at which QEMU waits for gdb
 #: SECONDS=10		time of make fuzz for each parser; 60 in test-all
+#: PART=			K/N: the K-th of N parts of make test-the-tests
 #: BENCH=		what make performance makes: exact, time, report
 #: V=			1 shows the commands
 #
@@ -94,6 +95,7 @@ V	=
 BENCH	=
 SEED	=
 SECONDS	= 10
+PART	=
 SYSROOT	= build/sysroot
 # Of the variables that are set for some files, variants and programs only, what
 # the others get.
@@ -199,7 +201,7 @@ $(USERTESTS): build/tests/user/%: tests/user/%.c $(wildcard tests/user/*.h) \
     sys/abi/call.h | $(SYSROOT)/bin/gcc
 	@mkdir -p $(@D)
 	@echo "MUSLCC $@"
-	$(Q)$(SYSROOT)/bin/gcc -std=gnu11 -O2 -g -Wall -Wextra -o $@ $<
+	$(Q)CC='$(CROSS)$(CC)' $(SYSROOT)/bin/gcc -std=gnu11 -O2 -g -Wall -Wextra -o $@ $<
 
 $(SYSROOT)/bin/gcc:
 	@echo "FETCH $(SYSROOT)"
@@ -426,10 +428,19 @@ PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc \
 # $(call prove,TESTS,ROWS): runs the tests and rows.
 prove	= @sh scripts/run-tests $(1) $(patsubst %,build/rows/%,$(2))
 
-# Programs for ring 3 are built if what they need can be fetched.
+# Programs for ring 3 are built if what they need can be fetched.  If not,
+# tests/user.t is skipped, and says why.
 try-user-tests:
-	@[ -x $(SYSROOT)/bin/gcc ] || sh scripts/sysroot $(SYSROOT) || \
-	    echo 'tests/user.t will be skipped' >&2
+	@mkdir -p build/tests
+	@rm -f build/tests/no-user
+	@[ -x $(SYSROOT)/bin/gcc ] || { \
+	    echo "FETCH $(SYSROOT)"; \
+	    timeout 300 sh scripts/sysroot $(SYSROOT) 2>build/tests/no-user; \
+	} || { \
+	    [ $$? -ne 124 ] || \
+	        echo 'scripts/sysroot took 300 s' >>build/tests/no-user; \
+	    cat build/tests/no-user >&2; \
+	}
 	$(Q)[ ! -x $(SYSROOT)/bin/gcc ] || \
 	    $(MAKE) $(PARALLEL) --no-print-directory user-tests
 
@@ -438,7 +449,8 @@ test: need-test images programs try-user-tests	## runs host tests, boots machine
 
 test-the-tests: need-test images programs	## plants faults that the tests must catch: 20 min
 	@sh scripts/need git gawk busybox
-	@perl scripts/progress build/faults/running perl tests/faults/run
+	@perl scripts/progress build/faults/running perl tests/faults/run \
+	    $(if $(PART),-p '$(PART)')
 
 test-rows: need-test images	## boots the rows too large for make test: 5 min
 	$(call prove,,$(call rows,all))

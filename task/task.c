@@ -20,16 +20,25 @@
 #include <sys/sleepq.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
+#include <sys/tunable.h>
 #include <machine/atomic.h>
 #include <machine/hw.h>
 #include <machine/ipi.h>
 #include <task/task.h>
 #include <vm/map/vm_map.h>
+#include <vm/vm_page.h>
+
+#define	PAGE_SHARE	32u	/* by default, one task for this many pages */
+#define	SOME_TASKS	64u	/* and these */
+
+static u_int maxtasks;
+TUNABLE_UINT(maxtasks, "kern.ntasks", maxtasks, 0, 1u << 20,
+    "most tasks; 0 is 64 and one for each 32 pages of memory");
 
 static struct spinlock tasks_lock =
     SPINLOCK_INITIALIZER("tasks", RANK_TASKS);
 static struct task *tasks;		/* the list, by t_allnext */
-static u_int ntasks;
+static u_int ntasks;			/* tasks_lock; with those being made */
 static volatile uint32_t last_id;
 
 /* Contracts of the public functions are in <task/task.h>. */
@@ -45,7 +54,6 @@ list_add(struct task *t)
 	spin_lock(&tasks_lock);
 	t->t_allnext = tasks;
 	tasks = t;
-	ntasks++;
 	spin_unlock(&tasks_lock);
 }
 
@@ -58,11 +66,41 @@ list_remove(struct task *t)
 	for (p = &tasks; *p != t; p = &(*p)->t_allnext)
 		continue;
 	*p = t->t_allnext;
+	spin_unlock(&tasks_lock);
+}
+
+/*
+ * Counts one more task, before anything is done for it; false at the limit.  A
+ * task takes ten pages and more of the kernel, so those that do nothing but
+ * fork leave two thirds of the memory to others.
+ */
+static bool
+count_task(void)
+{
+	u_int most = maxtasks != 0 ? maxtasks :
+	    vm_page_count / PAGE_SHARE + SOME_TASKS;
+	bool room;
+
+	spin_lock(&tasks_lock);
+	room = ntasks < most;
+	if (room)
+		ntasks++;
+	spin_unlock(&tasks_lock);
+	return (room);
+}
+
+static void
+discount_task(void)
+{
+	spin_lock(&tasks_lock);
 	ntasks--;
 	spin_unlock(&tasks_lock);
 }
 
-/* Makes a task with this address space, which may be NULL: out of memory. */
+/*
+ * Makes a task, which is counted, with this address space, which may be NULL:
+ * out of memory.
+ */
 static struct task *
 new_task(const char *name, struct vm_map *map, const struct user_ops *ops)
 {
@@ -71,6 +109,7 @@ new_task(const char *name, struct vm_map *map, const struct user_ops *ops)
 	if (t == NULL) {
 		if (map != NULL)
 			vm_map_destroy(map);
+		discount_task();
 		return (NULL);
 	}
 	spin_init(&t->t_lock, "task", RANK_TASK);
@@ -96,7 +135,8 @@ reference_to(struct task *t)
 struct task *
 task_create(const char *name, const struct user_ops *ops)
 {
-	struct task *t = new_task(name, vm_map_create(), ops);
+	struct task *t = !count_task() ? NULL :
+	    new_task(name, vm_map_create(), ops);
 	struct kref self = reference_to(t);
 
 	if (t == NULL || handle_set(t, HANDLE_SELF, &self) == 0)
@@ -108,8 +148,8 @@ task_create(const char *name, const struct user_ops *ops)
 struct task *
 task_copy(struct task *from)
 {
-	struct task *t = new_task(from->t_name, vm_map_fork(from->t_map),
-	    from->t_ops);
+	struct task *t = !count_task() ? NULL :
+	    new_task(from->t_name, vm_map_fork(from->t_map), from->t_ops);
 	struct kref self = reference_to(t), parent = reference_to(from);
 
 	if (t == NULL)
@@ -168,6 +208,7 @@ task_release(void *arg)
 	if (t->t_parent != NULL)
 		task_release(t->t_parent);
 	kfree(t);
+	discount_task();
 }
 
 /*
@@ -339,7 +380,7 @@ op_unpoll(void *object, struct waiter *w)
 	struct task *t = object;
 
 	spin_lock(&t->t_lock);
-	waiter_remove(&t->t_waiters, w);
+	waiter_remove(w);
 	spin_unlock(&t->t_lock);
 }
 

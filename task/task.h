@@ -80,7 +80,7 @@ extern const struct user_ops call_ops;	/* syscall.c: for task_create() */
  * handle, HANDLE_SELF, and one reference, the caller's.  `ops' is what its
  * threads call.  NULL if out of memory.  Thread context, sleeps.
  * task_copy: makes a task with a copy of the address space and the handles of
- * `from', which is its parent.
+ * `from', which is its parent.  Neither makes more than kern.ntasks.
  */
 struct task *task_create(const char *name, const struct user_ops *ops);
 struct task *task_copy(struct task *from);

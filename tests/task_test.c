@@ -16,6 +16,7 @@
 #include <sys/test.h>
 #include <sys/thread.h>
 #include <sys/timeout.h>
+#include <sys/uio.h>
 #include <machine/atomic.h>
 #include <machine/trap.h>
 #include <machine/user.h>
@@ -230,6 +231,40 @@ TEST(t_kill, "task.kill_ends_each_kind_of_wait")
 		task_note(t, NOTE_KILL);
 		finish(t, STATUS_NOTE(NOTE_KILL));
 	}
+}
+
+/*
+ * A child whose first thread cannot be made: another thread of its parent has
+ * sent its handle into a channel of which the child has the only end.
+ */
+TEST(t_abandoned, "task.a_child_without_a_thread_has_ended")
+{
+	struct kref end = { .ops = &chan_end_ops, .rights = RIGHT_READ };
+	struct kref ref = { .ops = &task_ops, .rights = RIGHT_READ };
+	struct uio none = { .uio_rw = UIO_WRITE };
+	struct chan_end *ends[2];
+	struct task *t, *child;
+	uint32_t status;
+	u_int handle;
+
+	if (!supported() || (t = make_task()) == NULL)
+		return;
+	EXPECT_EQ(chan_create(CHAN_MESSAGE, ends), 0);
+	end.object = ends[0];
+	EXPECT_EQ(handle_alloc(t, &end, &handle), 0);
+	ref.object = child = task_copy(t);
+	EXPECT(child != NULL);
+	EXPECT_EQ(handle_close(t, handle), 0);
+	if (child != NULL) {
+		task_ref(child);
+		EXPECT_EQ(chan_write(ends[1], &none, 0, &ref, 1), 0);
+		task_stillborn(child);
+		EXPECT(task_status(child, &status));
+		EXPECT_EQ(status, STATUS_NOTE(NOTE_KILL));
+		task_release(child);
+	}
+	chan_end_release(ends[1]);
+	task_release(t);
 }
 
 TEST(t_hostile, "task.no_buffer_is_trusted")

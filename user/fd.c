@@ -11,7 +11,7 @@
  * it has, however many descriptors it has for it; `holders' counts the bits.
  * With the last descriptor it closes its handle of the channel; when no process
  * is left the description is free.  A process that was killed has not given its
- * own up: its parent does so, when it waits for it.
+ * own up: its parent does so, when it waits for it, or ends itself.
  */
 
 #include "user/linux.h"
@@ -244,6 +244,24 @@ fd_forget(uint32_t slot)
 			atomic_add(&shared->files[w * 32 +
 			    __builtin_ctz(bits)].holders, -1u);
 	}
+}
+
+void
+fd_slot_free(uint32_t slot)
+{
+	fd_forget(slot);
+	shared->slots[slot] = 0;
+}
+
+/*
+ * Of a process and its parent, each says that it is about to end by a bit of
+ * the process's slot.  Who finds the other's bit frees the slot.
+ */
+void
+fd_slot_leave(uint32_t slot, uint32_t bit)
+{
+	if ((atomic_or(&shared->slots[slot], bit) & ~SLOT_USED) != 0)
+		fd_slot_free(slot);
 }
 
 int

@@ -92,11 +92,14 @@ struct file {
 };
 #define	FILES_MAX	4096u
 #define	PROCESSES_MAX	1024u
+#define	SLOT_USED	0x1u
+#define	SLOT_ENDED	0x2u	/* its process is about to end */
+#define	SLOT_ORPHAN	0x4u	/* its parent is, and will not wait for it */
 struct shared {
 	struct file files[FILES_MAX];
 	volatile uint32_t free_hint;	/* a file below is seldom free */
 	volatile uint32_t words;	/* (a) of each held[], that were used */
-	volatile uint32_t slots[PROCESSES_MAX];	/* (a) 1: in use */
+	volatile uint32_t slots[PROCESSES_MAX];	/* (a) 0: free; SLOT_* */
 	volatile uint32_t held[PROCESSES_MAX][FILES_MAX / 32]; /* (a) */
 };
 #define	shared		((struct shared *)SHARED_BASE)
@@ -124,7 +127,6 @@ struct process {
 	volatile uint32_t lock;		/* lock(): 0, 1, 2 with sleepers */
 	uint32_t pid, ppid;
 	uint32_t slot;			/* in struct shared */
-	bool first;			/* the root started it */
 	volatile uint32_t nthreads;	/* (a) */
 	uint32_t main_slot;		/* whose tid is the pid */
 	uint32_t program;		/* index of its boot file */
@@ -196,6 +198,8 @@ int	fd_close(int fd);
 void	fd_close_on_exec(void);
 int	fd_fork(void);				/* the child's slot */
 void	fd_forget(uint32_t slot);		/* a process is gone */
+void	fd_slot_free(uint32_t slot);		/* and nobody waits for it */
+void	fd_slot_leave(uint32_t slot, uint32_t bit);
 struct file *file_new(enum file_type type, uint32_t flags, uint32_t handle,
 	    uint32_t index);
 void	file_drop_new(struct file *f);		/* one without a descriptor */
@@ -210,7 +214,6 @@ void	exec_first(void) __attribute__((__noreturn__));
 /* process.c */
 void	process_exit(uint32_t status) __attribute__((__noreturn__));
 void	thread_exit(uint32_t status) __attribute__((__noreturn__));
-void	process_interrupt_children(void);
 
 /* thread.c */
 struct thread *thread_alloc(void);

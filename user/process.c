@@ -13,19 +13,6 @@
 #include "user/native.h"
 #include "user/proc.h"
 
-void
-process_exit(uint32_t status)
-{
-	fd_forget(proc.slot);
-	for (;;)
-		native(CALL_EXIT, status, 0, 0, 0);
-}
-
-int
-linux_exit_group(struct regs *r)
-{
-	process_exit(STATUS_EXIT(r->ebx));
-}
 
 /* Where a child can be entered, or NULL.  The lock is held. */
 static struct child *
@@ -71,12 +58,56 @@ forget_child(struct child *c)
 static void
 bury_child(struct child *c)
 {
-	fd_forget(c->slot);
-	shared->slots[c->slot] = 0;
+	fd_slot_free(c->slot);
 	forget_child(c);
 	while (proc.nchildren > 0 &&
 	    proc.children[proc.nchildren - 1].pid == 0)
 		proc.nchildren--;
+}
+
+/* Nobody waits for the children of this process.  The lock is held. */
+static void
+leave_children(void)
+{
+	uint32_t status;
+
+	for (uint32_t i = 0; i < proc.nchildren; i++) {
+		const struct child *c = &proc.children[i];
+
+		if (c->pid == 0)
+			continue;
+		if (child_ended(c, &status))
+			fd_slot_free(c->slot);
+		else
+			fd_slot_leave(c->slot, SLOT_ORPHAN);
+	}
+}
+
+/*
+ * A parent that has ended was killed, or has left its mark in the slot.  The
+ * lock is never released: no other thread may use the slot from here on.
+ */
+void
+process_exit(uint32_t status)
+{
+	const struct child parent = { proc.ppid, HANDLE_PARENT, 0 };
+	uint32_t other;
+
+	lock(&proc.lock);
+	leave_children();
+	fd_forget(proc.slot);
+	if (child_ended(&parent, &other))
+		fd_slot_free(proc.slot);
+	else
+		fd_slot_leave(proc.slot, SLOT_ENDED);
+	for (;;)
+		native(CALL_EXIT, status, 0, 0, 0);
+}
+
+int
+linux_exit_group(struct regs *r)
+{
+	process_exit(STATUS_EXIT(r->ebx));
 }
 
 /* A process that ignores SIGCHLD never waits.  The lock is held. */
@@ -130,7 +161,8 @@ become_child(uint32_t pid, uint32_t slot)
 	proc.ppid = proc.pid;
 	proc.pid = pid;
 	proc.slot = slot;
-	proc.first = false;
+	/* Else it would go on with its parent's random numbers. */
+	proc.random = (proc.random ^ pid * 0x9e3779b97f4a7c15ull) | 1;
 	proc.nthreads = 1;
 	proc.main_slot = thread_slot(td);
 	td->tid = pid;
@@ -161,8 +193,7 @@ fork_process(void)
 	} else if (r > 0) {
 		*c = (struct child){ res.ebx, r, slot };
 	} else {
-		fd_forget(slot);
-		shared->slots[slot] = 0;
+		fd_slot_free(slot);
 	}
 	unlock(&proc.lock);
 	return (r > 0 ? (int)res.ebx : r);
@@ -392,14 +423,6 @@ send_children(uint32_t signo)
 		if (proc.children[i].pid != 0)
 			send(proc.children[i].handle, signo);
 	unlock(&proc.lock);
-}
-
-void
-process_interrupt_children(void)
-{
-	for (uint32_t i = 0; i < proc.nchildren; i++)
-		if (proc.children[i].pid != 0)
-			send(proc.children[i].handle, SIGINT);
 }
 
 /* kill(pid, signal): 0 and less is this process and its children. */

@@ -10,6 +10,7 @@
 #include "ktap.h"
 
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <fcntl.h>
 
 extern char **environ;
@@ -216,6 +217,27 @@ test_orphan(void)
 	close(fds[0]);
 }
 
+/* More processes than there may be at a time, whose parents do not wait. */
+static void
+run_forget(void)
+{
+	for (int i = 0; i < 100; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			_exit(1);
+		if (pid == 0)
+			_exit(0);
+	}
+}
+
+static void
+test_many_orphans(void)
+{
+	for (int i = 0; i < 11; i++)
+		EXPECT_IS(status_of(child(run_forget)), 0);
+}
+
 /*
  * exec: the new program is this one, which with the argument "show" prints what
  * it got.
@@ -354,6 +376,24 @@ count(char **argv)
 	return (126);
 }
 
+/* A child does not draw the numbers that its parent draws. */
+static void
+test_random(void)
+{
+	uint64_t *drawn = mmap(NULL, sizeof(*drawn), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0), mine = 0;
+	pid_t pid;
+
+	EXPECT(drawn != MAP_FAILED);
+	pid = fork();
+	if (pid == 0)
+		_exit(getrandom(drawn, sizeof(*drawn), 0) != sizeof(*drawn));
+	EXPECT_IS(getrandom(&mine, sizeof(mine), 0), sizeof(mine));
+	EXPECT_IS(status_of(pid), 0);
+	EXPECT(*drawn != mine);
+	munmap(drawn, sizeof(*drawn));
+}
+
 static const struct ktap_case cases[] = {
 	{ "fork.statuses", test_statuses },
 	{ "fork.abort", test_abort },
@@ -364,6 +404,8 @@ static const struct ktap_case cases[] = {
 	{ "fork.generations", test_generations },
 	{ "fork.hundred", test_hundred },
 	{ "fork.orphan", test_orphan },
+	{ "fork.random", test_random },
+	{ "fork.many_orphans", test_many_orphans },
 	{ "exec.arguments", test_exec },
 	{ "exec.large", test_exec_large },
 	{ "exec.errors", test_exec_errors },

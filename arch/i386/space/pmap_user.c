@@ -111,12 +111,13 @@ static void
 add_table(struct pmap *pm, vm_offset_t va, struct vm_page **m)
 {
 	pt_entry_t *pde = pmap_pde(pm, va);
-	uint32_t bit;
+	uint32_t *where, bit;
 
 	if ((*pde & PG_V) != 0)
 		return;
 	make_present(pde, VM_PAGE_TO_PHYS(*m) | PG_V | PG_RW | PG_U);
-	*pmap_where(pm, va, &bit) |= bit;
+	where = pmap_where(pm, va, &bit);
+	*where |= bit;
 	pm->pm_tables++;
 	*m = NULL;
 }
@@ -225,10 +226,11 @@ take_table(struct pmap *pm, vm_offset_t va)
 {
 	pt_entry_t *pde = pmap_pde(pm, va);
 	struct vm_page *m = pmap_page(*pde);
-	uint32_t bit;
+	uint32_t *where, bit;
 
 	(void)hw_xchg32(pmap_low(pde), 0);
-	*pmap_where(pm, va, &bit) &= ~bit;
+	where = pmap_where(pm, va, &bit);
+	*where &= ~bit;
 	pm->pm_tables--;
 	return (m);
 }
