@@ -281,6 +281,11 @@ TEST(fault_write, "channel.a_write_ends_where_the_memory_ends")
 	start(&reader, thread_get_bytes, ends[1], 20000);
 	EXPECT_EQ(user_put(ends[0], &u, SIZE - 20000, 40000), 20000);
 	EXPECT_EQ(finish(&reader), 20000);
+	/* Nothing reads: the bytes are copied, and the result is the same. */
+	EXPECT_EQ(user_put(ends[0], &u, SIZE - 20000, 40000), 20000);
+	EXPECT_EQ(queued(ends[1]), 20000);
+	EXPECT_EQ(get(ends[1], buf, 30000), 20000);
+	EXPECT_EQ(wrong_bytes(buf, 0, 20000), 0);
 	EXPECT_EQ(user_put(ends[0], &u, SIZE, 40000), -EFAULT);
 	EXPECT_EQ(user_put(ends[0], &u, SIZE - 1, 10), -EFAULT);
 	EXPECT_EQ(queued(ends[1]), 0);
