@@ -126,7 +126,10 @@ chan_enqueue(struct chan_end *end, struct mbuf *m, u_int flags,
 	return (error);
 }
 
-/* Queues the next n bytes of a uio; on an error the uio is as it was. */
+/*
+ * Queues the next n bytes of a uio; of a long write, which `self' names, as
+ * many as there are before its memory ends.  On an error the uio is as it was.
+ */
 static int
 write_part(struct chan_end *end, struct uio *uio, u_int n, u_int flags,
     const void *self)
@@ -136,7 +139,14 @@ write_part(struct chan_end *end, struct uio *uio, u_int n, u_int flags,
 	int error;
 
 	part.uio_resid = n;
-	if ((m = m_uiotombuf(&part, &error)) == NULL)
+	m = m_uiotombuf(&part, &error);
+	if (error == EFAULT && self != NULL && part.uio_base != uio->uio_base) {
+		n = part.uio_base - uio->uio_base;
+		part = *uio;
+		part.uio_resid = n;
+		m = m_uiotombuf(&part, &error);
+	}
+	if (m == NULL)
 		return (error);
 	if ((error = chan_enqueue(end, m, flags, self)) != 0) {
 		m_freem(m);

@@ -281,6 +281,11 @@ TEST(fault_write, "channel.a_write_ends_where_the_memory_ends")
 	start(&reader, thread_get_bytes, ends[1], 20000);
 	EXPECT_EQ(user_put(ends[0], &u, SIZE - 20000, 40000), 20000);
 	EXPECT_EQ(finish(&reader), 20000);
+	/* Nothing reads: the bytes are copied, and the result is the same. */
+	EXPECT_EQ(user_put(ends[0], &u, SIZE - 20000, 40000), 20000);
+	EXPECT_EQ(queued(ends[1]), 20000);
+	EXPECT_EQ(get(ends[1], buf, 30000), 20000);
+	EXPECT_EQ(wrong_bytes(buf, 0, 20000), 0);
 	EXPECT_EQ(user_put(ends[0], &u, SIZE, 40000), -EFAULT);
 	EXPECT_EQ(user_put(ends[0], &u, SIZE - 1, 10), -EFAULT);
 	EXPECT_EQ(queued(ends[1]), 0);
@@ -319,7 +324,7 @@ TEST(fault_read, "channel.a_read_that_faults_loses_nothing")
 struct stress {
 	struct helper h;
 	struct user u;
-	u_int interrupted;
+	volatile u_int interrupted;
 };
 
 /*
@@ -336,7 +341,7 @@ thread_stress(void *arg)
 
 	while (at < STRESS_BYTES && s->h.done == 0) {
 		off = test_random(&rng) % 5000;
-		len = 1 + test_random(&rng) % 70000;
+		len = at == 0 ? BIG : 1 + test_random(&rng) % 70000;
 		if (len > STRESS_BYTES - at)
 			len = STRESS_BYTES - at;
 		user_fill(&s->u, off, at, len);
@@ -377,6 +382,9 @@ TEST(stress, "channel.signals_lose_no_byte_of_direct_writes")
 	user_make(&s.u);
 	start(&s.h, thread_stress, ends[0], 0);
 	signals = thread_create(thread_signals, &s, "signals");
+	/* The first write finds no room, and one signal is sure to end it. */
+	for (u_int i = 0; i < 5000 && s.interrupted == 0; i++)
+		(void)thread_sleep_ms(1, 0);
 	for (; at < STRESS_BYTES && n > 0; at += (u_int)n) {
 		if (test_random(&rng) % 8 == 0) {
 			thread_signal(s.h.td, 3);

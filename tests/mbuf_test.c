@@ -113,6 +113,10 @@ TEST(none_left, "mbuf.at_the_limit_there_is_none_and_nothing_leaks")
 	struct mbuf *all = NULL, *m;
 	int error;
 
+	if (vm_page_count > (1u << 30) / PAGE_SIZE) {
+		test_skip("it would take long: there are many mbufs");
+		return;
+	}
 	while ((m = m_get()) != NULL) {
 		m->m_next = all;
 		all = m;

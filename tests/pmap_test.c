@@ -32,7 +32,7 @@
 #define	CREATES		1000u
 #define	OLD		((1u << 30) + 100)	/* epochs */
 #define	LIMIT_MS	5000u
-#define	EXHAUST_MAX	32768u	/* pages */
+#define	EXHAUST_MAX	16384u	/* pages */
 
 static struct vm_page *
 page_with(uint32_t word)
@@ -608,7 +608,7 @@ be_crowd(void *arg)
 TEST(crowd, "space.cpus_enter_and_remove_in_the_same_tables")
 {
 	struct crowd c = { .pm = pmap_create(), .m = page_with(1),
-	    .left = 20000 };
+	    .left = 8000 };
 
 	run_on_all_cpus(be_crowd, &c);
 	EXPECT_EQ(pmap_user_audit(c.pm), 0);
@@ -636,7 +636,7 @@ be_first(void *arg)
 TEST(race, "space.cpus_that_make_the_same_table_leave_one")
 {
 	struct crowd c = { .pm = pmap_create(), .m = page_with(1),
-	    .left = 20000 };
+	    .left = 8000 };
 
 	run_on_all_cpus(be_first, &c);
 	EXPECT_EQ(c.pm->pm_tables, 0);

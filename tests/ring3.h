@@ -45,7 +45,7 @@ enum { C_EXIT, C_ECHO, C_FULL, C_YIELD, C_NULL, C_BAD, C_TLS, C_BLOCK };
 extern char blob_echo[], blob_full[], blob_flags[], blob_step[], blob_dirty[],
     blob_privileged[], blob_exceptions[], blob_fpu_errors[],
     blob_page_faults[], blob_selectors[], blob_stack_selector[], blob_fpu[],
-    blob_fpu_first[], blob_tls[], blob_calls[], blob_spin[], blob_timed[],
+    blob_fpu_first[], blob_tls[], blob_calls[], blob_spin[], blob_yield[], blob_timed[],
     blob_tables[];
 
 struct exc {

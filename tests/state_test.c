@@ -349,7 +349,7 @@ seal_many(void *arg)
 	struct vm_page *m[4];
 	uint32_t rng = test_seed() + curcpu_id(), v;
 
-	for (u_int i = 0; i < 300; i++) {
+	for (u_int i = 0; i < 300 / mp_ncpus + 1; i++) {
 		for (u_int j = 0; j < nitems(m); j++) {
 			v = SIGNATURE + i * 8 + j;
 			m[j] = new_page();

@@ -409,6 +409,10 @@ PROGRAM	spin
 	inc	dword [COUNT]
 	jmp	blob_spin
 
+PROGRAM	yield
+	KCALL	C_YIELD
+	jmp	blob_yield
+
 ; COUNT calls in a row; the TSC in AFTER.
 PROGRAM	timed
 	mov	ebx, [COUNT]

@@ -737,7 +737,7 @@ program fork_read
 	mov	eax, 0x10000 + (.other - prog_start)
 	call6	THREAD_CREATE, eax, PROG_DATA + 0x400, 0, 0, 0
 	expect_good 2
-	mov	dword [ebp + 8], 24
+	mov	dword [ebp + 8], 8
 .again:
 	call6	TASK_FORK, 0, 0, 0, 0, 0
 	expect_good 3

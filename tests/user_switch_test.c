@@ -57,7 +57,7 @@ TEST(fpu, "user.the_state_of_the_fpu_is_a_threads_own")
 		p[i] = program_new(blob_fpu, false);
 		fpu_random(image, &rng);
 		page_write(p[i]->data, IMAGE, image, sizeof(image));
-		program_set_word(p[i], COUNT, 40);
+		program_set_word(p[i], COUNT, 12);
 		program_set_word(p[i], FLAG, 100000);
 	}
 	for (u_int i = 0; i < n; i++)
@@ -123,6 +123,7 @@ TEST(preempt, "user.a_loop_of_ring_3_is_pre_empted_and_ended")
 }
 
 #define	STORM_MS	5000	/* for a host where an NMI takes its time */
+#define	NMIS		12u		/* each way; repeat= makes more */
 
 /*
  * NMIs and interrupts meet each instruction of the way in and out, with the
@@ -150,7 +151,7 @@ TEST(storm, "user.nmis_and_interrupts_on_the_way_in_and_out_do_no_harm")
 		program_start(p, 1);
 		while (program_word(p, COUNT) == 0)
 			sched_yield();
-		for (u_int i = 0; i < 500 &&
+		for (u_int i = 0; i < NMIS &&
 		    !deadline_lasted(&limit, STORM_MS); i++, sent++) {
 			hw_send_ipi(1, IPI_RESCHED);
 			answers += nmi_backtrace(1, calls, BACKTRACE_MAX) != 0;
@@ -211,7 +212,7 @@ meet_sysexit(enum window w)
 	at = w;
 	trap_step = at_sysexit;
 	program_start(p, 1);
-	for (u_int i = 0; i < 20; i++) {
+	for (u_int i = 0; i < 8; i++) {
 		before = windows;
 		smp_call(1, break_at_sysexit, NULL);
 		while (windows == before)

@@ -138,7 +138,7 @@ TEST(dirty, "user.an_interrupt_of_ring_3_has_clean_flags")
 	program_start(p, 1);
 	while (program_word(p, COUNT) == 0)
 		sched_yield();
-	for (u_int i = 0; i < 100; i++)
+	for (u_int i = 0; i < 20; i++)
 		smp_call(1, note_flags, (void *)&seen);
 	program_set_word(p, FLAG, 1);
 	program_wait(p);
@@ -258,7 +258,7 @@ TEST(selectors, "user.whatever_selectors_it_loads_the_kernel_does_not_mind")
 	sched_bind(0);
 	FOREACH_WAY(by_int) {
 		p = program_new(blob_selectors, by_int);
-		other = program_new(blob_spin, by_int);
+		other = program_new(blob_yield, by_int);
 		program_start(other, 0);
 		program_start(p, 0);
 		program_wait(p);
