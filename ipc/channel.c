@@ -194,7 +194,7 @@ end_unpoll(void *object, struct waiter *w)
 	struct chan_end *e = object;
 
 	spin_lock(&e->e_chan->c_lock);
-	waiter_remove(&e->e_waiters, w);
+	waiter_remove(w);
 	spin_unlock(&e->e_chan->c_lock);
 }
 

@@ -47,12 +47,13 @@ extern const struct kobject_ops chan_end_ops;
 
 /*
  * A thread that waits for events of an object: on the list of each object that
- * it waits for.  The object's lock guards w_next.  The thread sleeps on the
+ * it waits for.  The object's lock guards the links.  The thread sleeps on the
  * address w_woken, under the lock of that channel of sleepq(9), if *w_woken is
  * 0 then: ipc/waiter.c.
  */
 struct waiter {
 	struct waiter *w_next;
+	struct waiter **w_prev;		/* what points to this one */
 	struct thread *w_thread;
 	volatile uint32_t *w_woken;
 	u_int w_events;
@@ -66,7 +67,7 @@ struct waiter {
  */
 void	waiter_notify(struct waiter *list, u_int events);
 void	waiter_add(struct waiter **list, struct waiter *w);
-void	waiter_remove(struct waiter **list, struct waiter *w);
+void	waiter_remove(struct waiter *w);
 
 /*
  * chan_create: makes a channel, CHAN_STREAM or CHAN_MESSAGE, and returns its

@@ -64,12 +64,6 @@ struct mbuf {
  */
 #define	M_PAGEMIN	1900u
 
-static inline u_int
-umin(u_int a, u_int b)
-{
-	return (a < b ? a : b);
-}
-
 /*
  * m_get: an empty mbuf, with room for MLEN bytes; m_getsize: for `size' bytes,
  * from MLEN to M_PAGEMIN.  m_getpage: one whose storage is [off, off + len) of
@@ -80,13 +74,6 @@ umin(u_int a, u_int b)
 struct mbuf *m_get(void);
 struct mbuf *m_getsize(u_int size);
 struct mbuf *m_getpage(struct vm_page *m, u_int off, u_int len);
-
-/*
- * m_addpage: appends the first len bytes of a page to the storage of an mbuf,
- * and takes over the caller's hold of it.  False, and nothing is done, if the
- * bytes there do not end with a page, or there are M_MAXPAGES pages.
- */
-bool	m_addpage(struct mbuf *m, struct vm_page *page, u_int len);
 
 /*
  * m_free: frees one and returns the next; external storage loses this holder.

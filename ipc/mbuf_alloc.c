@@ -128,17 +128,6 @@ m_getpage(struct vm_page *page, u_int off, u_int len)
 	return (m);
 }
 
-bool
-m_addpage(struct mbuf *m, struct vm_page *page, u_int len)
-{
-	if ((m->m_flags & M_EXT) == 0 || m->m_count == M_MAXPAGES ||
-	    m->m_off + m->m_len != m->m_count * PAGE_SIZE)
-		return (false);
-	m->m_pages[m->m_count++] = page;
-	m->m_len += len;
-	return (true);
-}
-
 struct mbuf *
 m_free(struct mbuf *m)
 {

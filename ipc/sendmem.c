@@ -32,32 +32,32 @@ clip(struct vm_object *ob, uint64_t offset, vm_size_t size)
 	return (end - offset < size ? (vm_size_t)(end - offset) : size);
 }
 
-/*
- * Appends bytes from an offset to the end of the page, n at most, to a chain
- * whose last mbuf is *last.
- */
-static int
-add_page(struct mbuf **last, struct vm_object *ob, uint64_t offset, u_int n)
+/* An mbuf with bytes of an object from an offset on, n at most. */
+static struct mbuf *
+next_pages(struct vm_object *ob, uint64_t offset, u_int n, int *error)
 {
 	u_int off = (u_int)offset & PAGE_MASK;
-	struct vm_page *page;
-	struct mbuf *m;
-	int error = vm_object_send_page(ob, atop(offset), &page);
+	struct mbuf *m = m_get();
+	int got;
 
-	if (error != 0)
-		return (error);
-	KDEBUG(vm_page_is_sealed(page), "chan_sendmem: page %u of the object "
-	    "is not sealed", atop(offset));
-	if (*last != NULL && off == 0 && m_addpage(*last, page, n))
-		return (0);
-	if ((m = m_getpage(page, off, n)) == NULL) {
-		vm_page_drop(page);
-		return (ENOBUFS);
+	*error = ENOBUFS;
+	if (m == NULL)
+		return (NULL);
+	got = vm_object_send_pages(ob, atop(offset),
+	    umin(atop(round_page(off + n)), M_MAXPAGES), m->m_pages);
+	if (got < 0) {
+		m_free(m);
+		*error = -got;
+		return (NULL);
 	}
-	if (*last != NULL)
-		(*last)->m_next = m;
-	*last = m;
-	return (0);
+	m->m_flags = M_EXT;
+	m->m_count = (u_int)got;
+	m->m_off = off;
+	m->m_len = umin(m->m_count * PAGE_SIZE - off, n);
+	KDEBUG(vm_page_is_sealed(m->m_pages[0]), "chan_sendmem: page %u of "
+	    "the object is not sealed", atop(offset));
+	*error = 0;
+	return (m);
 }
 
 /* A chain with n bytes of an object, or with those before an error. */
@@ -65,18 +65,13 @@ static struct mbuf *
 pages_at(struct vm_object *ob, uint64_t offset, u_int n, u_int *done,
     int *error)
 {
-	struct mbuf *chain = NULL, *last = NULL;
-	u_int part;
+	struct mbuf *chain = NULL, **end = &chain, *m;
 
-	*error = 0;
-	for (*done = 0; *done < n; *done += part) {
-		part = umin(n - *done,
-		    PAGE_SIZE - ((u_int)(offset + *done) & PAGE_MASK));
-		*error = add_page(&last, ob, offset + *done, part);
-		if (*error != 0)
+	for (*done = 0; *done < n; *done += m->m_len, end = &m->m_next) {
+		m = next_pages(ob, offset + *done, n - *done, error);
+		if (m == NULL)
 			break;
-		if (chain == NULL)
-			chain = last;
+		*end = m;
 	}
 	return (chain);
 }

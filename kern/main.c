@@ -163,6 +163,7 @@ kern_main(uint32_t magic, uint32_t info)
 {
 	u_int result;
 
+	boot_ticks = cpu_ticks();
 	cons_init();
 	desc_init_cpu(pcpus[0]);
 	sleepq_init();

@@ -139,6 +139,8 @@ call_task_fork(struct userframe *uf, u_int handle)
 	if (child == NULL)
 		return (-ENOMEM);
 	result = fork_into(uf, child);
+	if (result < 0)
+		task_stillborn(child);
 	task_release(child);
 	return (result);
 }

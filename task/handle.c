@@ -202,7 +202,8 @@ void
 handle_close_all(struct task *t)
 {
 	for (u_int h = HANDLE_SELF + 1; h < t->t_handles_room; h++)
-		(void)handle_close(t, h);
+		if (t->t_handles[h].ops != NULL)
+			(void)handle_close(t, h);
 	mtx_lock(&t->t_handles_lock);
 	kfree(t->t_handles);
 	t->t_handles = NULL;

@@ -45,6 +45,8 @@ static u_int seed;
 TUNABLE_UINT(prog_seed, "prog.seed", seed, 0, 0xffffffffu,
     "where the addresses of a program's memory start; 0: by the clock");
 
+static uint64_t start_ticks;	/* cpu_ticks() when the first task began */
+
 /* The personality's ELF image, by task/image.asm; none in some kernels. */
 extern const uint8_t user_image[] __attribute__((weak));
 extern const uint8_t user_image_end[] __attribute__((weak));
@@ -149,21 +151,13 @@ print_end(const struct task *t, uint32_t status)
 		printf("mayfly: %s ended: exit status %u\n", prog, low);
 }
 
-/* Ends all tasks but one, and waits until they are gone. */
 static void
-end_others(struct task *but)
+print_stats(void)
 {
-	struct task *t;
-	uint32_t status;
-	u_int id = 0;
-
-	task_end_all(but, STATUS_NOTE(NOTE_KILL));
-	while ((t = task_next(id)) != NULL) {
-		id = t->t_id;
-		if (t != but)
-			(void)task_wait(t, &status);
-		task_release(t);
-	}
+	printf("mayfly: %llu us from the kernel's start to the first task's\n",
+	    (unsigned long long)((start_ticks - boot_ticks) * 1000 /
+	    ticks_per_ms));
+	sf_buf_print_stats();
 }
 
 /* Runs the task to its end. */
@@ -174,10 +168,11 @@ run(struct task *t, const struct userframe *uf)
 	u_int id;
 
 	printf("mayfly: %s starts\n", prog);
+	start_ticks = cpu_ticks();
 	if (task_thread(t, uf, 0, 0, 0, &id) != 0)
 		return ("there is no memory for a thread");
 	(void)task_wait(t, &status);
-	end_others(t);
+	task_end_all(t, STATUS_NOTE(NOTE_KILL));
 	return (NULL);
 }
 
@@ -225,7 +220,7 @@ run_first(void)
 		(void)task_status(t, &status);
 		print_end(t, status);
 		if (stats)
-			sf_buf_print_stats();
+			print_stats();
 	}
 	task_release(t);
 	return (error);

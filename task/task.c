@@ -20,16 +20,25 @@
 #include <sys/sleepq.h>
 #include <sys/systm.h>
 #include <sys/thread.h>
+#include <sys/tunable.h>
 #include <machine/atomic.h>
 #include <machine/hw.h>
 #include <machine/ipi.h>
 #include <task/task.h>
 #include <vm/map/vm_map.h>
+#include <vm/vm_page.h>
+
+#define	PAGE_SHARE	32u	/* by default, one task for this many pages */
+#define	SOME_TASKS	64u	/* and these */
+
+static u_int maxtasks;
+TUNABLE_UINT(maxtasks, "kern.ntasks", maxtasks, 0, 1u << 20,
+    "most tasks; 0 is 64 and one for each 32 pages of memory");
 
 static struct spinlock tasks_lock =
     SPINLOCK_INITIALIZER("tasks", RANK_TASKS);
 static struct task *tasks;		/* the list, by t_allnext */
-static u_int ntasks;
+static u_int ntasks;			/* tasks_lock; with those being made */
 static volatile uint32_t last_id;
 
 /* Contracts of the public functions are in <task/task.h>. */
@@ -45,7 +54,6 @@ list_add(struct task *t)
 	spin_lock(&tasks_lock);
 	t->t_allnext = tasks;
 	tasks = t;
-	ntasks++;
 	spin_unlock(&tasks_lock);
 }
 
@@ -58,11 +66,41 @@ list_remove(struct task *t)
 	for (p = &tasks; *p != t; p = &(*p)->t_allnext)
 		continue;
 	*p = t->t_allnext;
+	spin_unlock(&tasks_lock);
+}
+
+/*
+ * Counts one more task, before anything is done for it; false at the limit.  A
+ * task takes ten pages and more of the kernel, so those that do nothing but
+ * fork leave two thirds of the memory to others.
+ */
+static bool
+count_task(void)
+{
+	u_int most = maxtasks != 0 ? maxtasks :
+	    vm_page_count / PAGE_SHARE + SOME_TASKS;
+	bool room;
+
+	spin_lock(&tasks_lock);
+	room = ntasks < most;
+	if (room)
+		ntasks++;
+	spin_unlock(&tasks_lock);
+	return (room);
+}
+
+static void
+discount_task(void)
+{
+	spin_lock(&tasks_lock);
 	ntasks--;
 	spin_unlock(&tasks_lock);
 }
 
-/* Makes a task with this address space, which may be NULL: out of memory. */
+/*
+ * Makes a task, which is counted, with this address space, which may be NULL:
+ * out of memory.
+ */
 static struct task *
 new_task(const char *name, struct vm_map *map, const struct user_ops *ops)
 {
@@ -71,6 +109,7 @@ new_task(const char *name, struct vm_map *map, const struct user_ops *ops)
 	if (t == NULL) {
 		if (map != NULL)
 			vm_map_destroy(map);
+		discount_task();
 		return (NULL);
 	}
 	spin_init(&t->t_lock, "task", RANK_TASK);
@@ -96,7 +135,8 @@ reference_to(struct task *t)
 struct task *
 task_create(const char *name, const struct user_ops *ops)
 {
-	struct task *t = new_task(name, vm_map_create(), ops);
+	struct task *t = !count_task() ? NULL :
+	    new_task(name, vm_map_create(), ops);
 	struct kref self = reference_to(t);
 
 	if (t == NULL || handle_set(t, HANDLE_SELF, &self) == 0)
@@ -108,8 +148,8 @@ task_create(const char *name, const struct user_ops *ops)
 struct task *
 task_copy(struct task *from)
 {
-	struct task *t = new_task(from->t_name, vm_map_fork(from->t_map),
-	    from->t_ops);
+	struct task *t = !count_task() ? NULL :
+	    new_task(from->t_name, vm_map_fork(from->t_map), from->t_ops);
 	struct kref self = reference_to(t), parent = reference_to(from);
 
 	if (t == NULL)
@@ -168,6 +208,7 @@ task_release(void *arg)
 	if (t->t_parent != NULL)
 		task_release(t->t_parent);
 	kfree(t);
+	discount_task();
 }
 
 /*
@@ -202,6 +243,17 @@ task_ended(struct task *t)
 	return (parent);
 }
 
+void
+task_stillborn(struct task *t)
+{
+	struct task *parent;
+
+	task_end(t, STATUS_NOTE(NOTE_KILL));
+	task_dismantle(t);
+	if ((parent = task_ended(t)) != NULL)
+		task_release(parent);
+}
+
 struct task *
 task_find(u_int id)
 {
@@ -218,16 +270,17 @@ task_find(u_int id)
 struct task *
 task_next(u_int id)
 {
-	struct task *t, *next = NULL;
+	struct task *t, *next;
 
 	spin_lock(&tasks_lock);
-	for (t = tasks; t != NULL; t = t->t_allnext)
-		if (t->t_id > id && t->t_refs != 0 &&
-		    (next == NULL || t->t_id < next->t_id))
-			next = t;
 	/* The list is locked, so `next' is not freed: at worst it is going. */
-	if (next != NULL && !ref_unless_free(next))
+	do {
 		next = NULL;
+		for (t = tasks; t != NULL; t = t->t_allnext)
+			if (t->t_id > id && t->t_refs != 0 &&
+			    (next == NULL || t->t_id < next->t_id))
+				next = t;
+	} while (next != NULL && !ref_unless_free(next));
 	spin_unlock(&tasks_lock);
 	return (next);
 }
@@ -255,20 +308,6 @@ task_end(struct task *t, uint32_t status)
 		task_poke(ut);
 	}
 	spin_unlock(&t->t_lock);
-}
-
-void
-task_end_all(const struct task *but, uint32_t status)
-{
-	struct task *t;
-	u_int id = 0;
-
-	while ((t = task_next(id)) != NULL) {
-		id = t->t_id;
-		if (t != but)
-			task_end(t, status);
-		task_release(t);
-	}
 }
 
 void
@@ -308,13 +347,40 @@ task_wait(struct task *t, uint32_t *status)
 	return (task_status(t, status));
 }
 
+/*
+ * The first walk is there so that all end at the same time.  A fork that it
+ * finds under way adds a task that it may miss.  But a child's number is higher
+ * than its parent's; so the second walk, which waits for the parent, comes to
+ * it later, when it has a thread or is gone, and ends it.
+ */
+void
+task_end_all(const struct task *but, uint32_t status)
+{
+	struct task *t;
+	uint32_t unused;
+	u_int id;
+
+	for (id = 0; (t = task_next(id)) != NULL; task_release(t)) {
+		id = t->t_id;
+		if (t != but)
+			task_end(t, status);
+	}
+	for (id = 0; (t = task_next(id)) != NULL; task_release(t)) {
+		id = t->t_id;
+		if (t == but)
+			continue;
+		task_end(t, status);
+		(void)task_wait(t, &unused);
+	}
+}
+
 static void
 op_unpoll(void *object, struct waiter *w)
 {
 	struct task *t = object;
 
 	spin_lock(&t->t_lock);
-	waiter_remove(&t->t_waiters, w);
+	waiter_remove(w);
 	spin_unlock(&t->t_lock);
 }
 

@@ -80,7 +80,7 @@ extern const struct user_ops call_ops;	/* syscall.c: for task_create() */
  * handle, HANDLE_SELF, and one reference, the caller's.  `ops' is what its
  * threads call.  NULL if out of memory.  Thread context, sleeps.
  * task_copy: makes a task with a copy of the address space and the handles of
- * `from', which is its parent.
+ * `from', which is its parent.  Neither makes more than kern.ntasks.
  */
 struct task *task_create(const char *name, const struct user_ops *ops);
 struct task *task_copy(struct task *from);
@@ -113,7 +113,18 @@ u_int	task_new_id(void);
  */
 void	task_end(struct task *t, uint32_t status);
 
-/* task_end_all: ends every task but `but', which may be NULL. */
+/*
+ * task_stillborn: ends a task of task_copy() for which no thread could be made,
+ * for those that have a handle of it already and wait for its end.  Context as
+ * task_release().
+ */
+void	task_stillborn(struct task *t);
+
+/*
+ * task_end_all: ends every task but `but', which may be NULL, and waits until
+ * they have ended, and those as well that they were about to fork.  Thread
+ * context, sleeps.
+ */
 void	task_end_all(const struct task *but, uint32_t status);
 
 /*

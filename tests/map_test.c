@@ -12,6 +12,7 @@
 
 #include <sys/types.h>
 #include <sys/errno.h>
+#include <sys/sched.h>
 #include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <sys/test.h>
@@ -370,7 +371,7 @@ TEST(file_private, "map.writes_to_a_private_file_go_to_copies")
 	EXPECT_EQ(user_read(child, PG(13)), 103);
 	EXPECT_EQ(user_read(child, PG(8)), 7);
 	for (u_int i = 0; i < 4; i++) {
-		EXPECT_EQ(vm_object_hold_page(ob, i, false, &m), 0);
+		EXPECT_EQ(vm_object_hold_pages(ob, i, 1, false, &m), 1);
 		EXPECT_EQ(page_word(m), 100 + i);
 		EXPECT(vm_page_is_sealed(m));
 		vm_page_drop(m);
@@ -507,6 +508,77 @@ TEST(fixed, "map.fixed_replaces_and_a_wish_does_not")
 	check_and_destroy(map);
 }
 
+/*
+ * A region that replaces another is on its object's list before the entries of
+ * the old one are removed.  A thread that finds it there leaves these alone:
+ * removed by it, they would not be flushed when the old object lets its pages
+ * go.  The old object's lock, which this thread holds, keeps the insertion
+ * between the two.
+ */
+static struct {
+	struct vm_map *map;
+	struct vm_object *ob;
+	volatile uint32_t looked;
+} replace;
+
+static void
+replace_insert(void *arg)
+{
+	(void)arg;
+	EXPECT_EQ(insert(replace.map, replace.ob, 0, BASE, 1, RW | MAP_SHARE, RW),
+	    0);
+}
+
+static void
+replace_look(void *arg)
+{
+	bool mapped = false;
+
+	(void)arg;
+	while (!mapped) {
+		sched_yield();
+		mtx_lock(&replace.ob->ob_lock);
+		mapped = replace.ob->ob_regions != NULL;
+		if (mapped) {
+			vm_object_protect_entries(replace.ob, 0, 1);
+			vm_object_remove_entries(replace.ob, 0, 1);
+		}
+		mtx_unlock(&replace.ob->ob_lock);
+	}
+	atomic_store_rel_32(&replace.looked, 1);
+}
+
+TEST(replace_race, "map.what_is_replaced_keeps_its_entries_until_it_goes")
+{
+	struct thread *inserter, *looker;
+	struct vm_object *old;
+
+	replace.map = map_with(1, RW);
+	replace.ob = vm_object_create(1, NULL);
+	replace.looked = 0;
+	user_write(replace.map, BASE, 5);
+	old = replace.map->vm_regions[0]->r_object;
+	mtx_lock(&old->ob_lock);
+	inserter = thread_create(replace_insert, NULL, "inserter");
+	looker = thread_create(replace_look, NULL, "looker");
+	EXPECT(inserter != NULL && looker != NULL);
+	while (atomic_load_acq_32(&replace.looked) == 0)
+		sched_yield();
+	EXPECT(can_write(replace.map, BASE));
+	mtx_unlock(&old->ob_lock);
+	thread_join(inserter);
+	thread_join(looker);
+	EXPECT_EQ(user_read(replace.map, BASE), 0);
+	user_write(replace.map, BASE, 6);
+	mtx_lock(&replace.ob->ob_lock);
+	vm_object_remove_entries(replace.ob, 0, 1);
+	mtx_unlock(&replace.ob->ob_lock);
+	EXPECT(page_at(replace.map, BASE) == NULL);
+	EXPECT_EQ(user_read(replace.map, BASE), 6);
+	vm_object_release(replace.ob);
+	check_and_destroy(replace.map);
+}
+
 /* The holes of a full address space are found, down to the last page. */
 TEST(space, "map.an_address_is_found_while_there_is_one")
 {
@@ -564,6 +636,11 @@ TEST(wrap, "map.ranges_that_wrap_or_leave_user_space_are_refused")
 			EXPECT_EQ(vm_borrow(map, va, bad_ranges[i].size,
 			    PROT_READ, pages, 4), -EFAULT);
 	}
+	/* A wish is no range: what is above user space is as good as its end. */
+	va = 0xfffff000;
+	EXPECT_EQ(vm_map_insert(map, NULL, 0, &va, PAGE_SIZE, RW, RW), 0);
+	EXPECT_EQ(va, USER_END - PAGE_SIZE);
+	EXPECT_EQ(vm_map_remove(map, va, PAGE_SIZE), 0);
 	va = 0;
 	EXPECT_EQ(vm_map_insert(map, NULL, 0, &va, USER_END, RW, RW), EINVAL);
 	EXPECT_EQ(vm_map_insert(map, NULL, 0, &va, PAGE_SIZE, 0x80, RW),
@@ -779,7 +856,7 @@ TEST(send, "object.what_is_sent_does_not_change")
 	user_write(map, PG(8), 1);
 	user_write(map, PG(16), 2);
 	was = page_at(map, PG(8));
-	EXPECT_EQ(vm_object_send_page(ob, 0, &m), 0);
+	EXPECT_EQ(vm_object_send_pages(ob, 0, 1, &m), 1);
 	EXPECT(m == was && vm_page_is_sealed(m));
 	EXPECT(!can_write(map, PG(8)) && !can_write(map, PG(16)));
 	EXPECT_EQ(vm_map_audit(map), 0);
@@ -789,11 +866,11 @@ TEST(send, "object.what_is_sent_does_not_change")
 	EXPECT_EQ(page_word(m), 2);
 	vm_page_drop(m);
 	/* A page that is not there yet is sent as zeros. */
-	EXPECT_EQ(vm_object_send_page(ob, 1, &m), 0);
+	EXPECT_EQ(vm_object_send_pages(ob, 1, 1, &m), 1);
 	EXPECT(vm_page_is_sealed(m));
 	EXPECT_EQ(page_word(m), 0);
 	vm_page_drop(m);
-	EXPECT_EQ(vm_object_send_page(ob, 2, &m), EFAULT);
+	EXPECT_EQ(vm_object_send_pages(ob, 2, 1, &m), -EFAULT);
 	vm_object_release(ob);
 	check_and_destroy(map);
 }
@@ -803,24 +880,24 @@ TEST(send_writer, "object.a_page_with_writers_is_sent_as_a_copy")
 	struct vm_object *ob = vm_object_create(1, NULL);
 	struct vm_page *m, *w, *r;
 
-	EXPECT_EQ(vm_object_hold_page(ob, 0, true, &w), 0);
+	EXPECT_EQ(vm_object_hold_pages(ob, 0, 1, true, &w), 1);
 	page_store(w, 1);
-	EXPECT_EQ(vm_object_send_page(ob, 0, &m), 0);
+	EXPECT_EQ(vm_object_send_pages(ob, 0, 1, &m), 1);
 	EXPECT(m != w && vm_page_is_sealed(m) && !vm_page_is_sealed(w));
 	page_store(w, 2);
 	EXPECT_EQ(page_word(m), 1);
 	vm_return(&w, 1, PROT_WRITE);
 	vm_page_drop(m);
 	/* What the kernel wrote is the object's, and is sent then. */
-	EXPECT_EQ(vm_object_hold_page(ob, 0, false, &r), 0);
+	EXPECT_EQ(vm_object_hold_pages(ob, 0, 1, false, &r), 1);
 	EXPECT(r == w);
 	EXPECT_EQ(page_word(r), 2);
 	/* A reader may have it mapped: a copy takes its place. */
-	EXPECT_EQ(vm_object_send_page(ob, 0, &m), 0);
+	EXPECT_EQ(vm_object_send_pages(ob, 0, 1, &m), 1);
 	EXPECT(m != r && !vm_page_is_sealed(r));
 	EXPECT_EQ(page_word(m), 2);
 	vm_page_drop(r);
-	EXPECT_EQ(vm_object_send_page(ob, 0, &r), 0);
+	EXPECT_EQ(vm_object_send_pages(ob, 0, 1, &r), 1);
 	EXPECT(m == r);
 	vm_page_drop(r);
 	vm_page_drop(m);
@@ -835,7 +912,7 @@ TEST(send_shared, "object.a_page_that_fork_shares_is_sent_as_a_copy")
 	user_write(a, PG(0), 1);
 	b = vm_map_fork(a);
 	EXPECT_EQ(user_read(b, PG(0)), 1);
-	EXPECT_EQ(vm_object_send_page(a->vm_regions[0]->r_object, 0, &m), 0);
+	EXPECT_EQ(vm_object_send_pages(a->vm_regions[0]->r_object, 0, 1, &m), 1);
 	EXPECT(vm_page_is_sealed(m) && m != page_at(b, PG(0)));
 	user_write(b, PG(0), 2);
 	user_write(a, PG(0), 3);
@@ -1121,7 +1198,7 @@ fork_and_send(void)
 		for (u_int i = 0; i < 2 * WORKERS; i++)
 			was[i] = user_read(child, PG(i));
 		r = region_find(child, PG(n % (2 * WORKERS)));
-		EXPECT_EQ(vm_object_send_page(r->r_object, 0, &m), 0);
+		EXPECT_EQ(vm_object_send_pages(r->r_object, 0, 1, &m), 1);
 		vm_page_drop(m);
 		for (u_int i = 0; i < 2 * WORKERS; i++)
 			EXPECT_EQ(user_read(child, PG(i)), was[i]);
@@ -1252,8 +1329,8 @@ do_send(u_int i, u_int p)
 
 	if (r == NULL)
 		return;
-	EXPECT_EQ(vm_object_send_page(r->r_object, region_index(r, PG(p)), &m),
-	    0);
+	EXPECT_EQ(vm_object_send_pages(r->r_object, region_index(r, PG(p)), 1,
+	    &m), 1);
 	EXPECT(vm_page_is_sealed(m));
 	EXPECT_EQ(page_word(m), *value_of(i, p));
 	vm_page_drop(m);
@@ -1391,9 +1468,9 @@ try_all(struct vm_map *a)
 	EXPECT(region_find(a, PG(4)) != NULL);
 	ob = vm_object_create(1, NULL);
 	if (ob != NULL) {
-		error = vm_object_send_page(ob, 0, pages);
-		EXPECT(error == 0 || error == ENOMEM);
-		if (error == 0)
+		error = vm_object_send_pages(ob, 0, 1, pages);
+		EXPECT(error == 1 || error == -ENOMEM);
+		if (error == 1)
 			vm_page_drop(pages[0]);
 		vm_object_release(ob);
 	}

@@ -16,6 +16,8 @@
 #include <sys/test.h>
 #include <sys/thread.h>
 #include <sys/timeout.h>
+#include <sys/uio.h>
+#include <machine/atomic.h>
 #include <machine/trap.h>
 #include <machine/user.h>
 #include <task/image.h>
@@ -62,6 +64,7 @@ PROGRAM(closed);
 PROGRAM(unmapped);
 PROGRAM(fork_read);
 PROGRAM(futex_fork);
+PROGRAM(fork_chain);
 
 /* Whether this machine runs tasks; else the case is skipped. */
 static bool
@@ -230,6 +233,40 @@ TEST(t_kill, "task.kill_ends_each_kind_of_wait")
 	}
 }
 
+/*
+ * A child whose first thread cannot be made: another thread of its parent has
+ * sent its handle into a channel of which the child has the only end.
+ */
+TEST(t_abandoned, "task.a_child_without_a_thread_has_ended")
+{
+	struct kref end = { .ops = &chan_end_ops, .rights = RIGHT_READ };
+	struct kref ref = { .ops = &task_ops, .rights = RIGHT_READ };
+	struct uio none = { .uio_rw = UIO_WRITE };
+	struct chan_end *ends[2];
+	struct task *t, *child;
+	uint32_t status;
+	u_int handle;
+
+	if (!supported() || (t = make_task()) == NULL)
+		return;
+	EXPECT_EQ(chan_create(CHAN_MESSAGE, ends), 0);
+	end.object = ends[0];
+	EXPECT_EQ(handle_alloc(t, &end, &handle), 0);
+	ref.object = child = task_copy(t);
+	EXPECT(child != NULL);
+	EXPECT_EQ(handle_close(t, handle), 0);
+	if (child != NULL) {
+		task_ref(child);
+		EXPECT_EQ(chan_write(ends[1], &none, 0, &ref, 1), 0);
+		task_stillborn(child);
+		EXPECT(task_status(child, &status));
+		EXPECT_EQ(status, STATUS_NOTE(NOTE_KILL));
+		task_release(child);
+	}
+	chan_end_release(ends[1]);
+	task_release(t);
+}
+
 TEST(t_hostile, "task.no_buffer_is_trusted")
 {
 	run(prog_hostile, 0);
@@ -321,4 +358,90 @@ TEST(t_random, "task.calls_at_random")
 		}
 		finish(t, 0);
 	}
+}
+
+/* --- the list of all tasks --- */
+
+#define	NTRANSIENT	48u
+
+static struct task *transient[NTRANSIENT];
+static volatile uint32_t walked;	/* walks are under way */
+
+static void
+release_all(void *arg)
+{
+	(void)arg;
+	while (atomic_load_acq_32(&walked) == 0)
+		continue;
+	for (u_int i = 0; i < NTRANSIENT; i++)
+		task_release(transient[i]);
+}
+
+/* Whether a walk over the list from a number on comes to the task. */
+static bool
+walk_finds(const struct task *wanted, u_int id)
+{
+	struct task *t;
+	bool found = false;
+
+	while (!found && (t = task_next(id)) != NULL) {
+		id = t->t_id;
+		found = t == wanted;
+		task_release(t);
+	}
+	return (found);
+}
+
+TEST(t_walk, "task.a_walk_does_not_end_at_a_task_that_goes")
+{
+	struct task *last;
+	struct thread *td;
+	u_int missed = 0, first;
+
+	for (u_int round = 0; round < 20 && supported(); round++) {
+		for (u_int i = 0; i < NTRANSIENT; i++)
+			transient[i] = task_create("transient", &call_ops);
+		last = task_create("last", &call_ops);
+		first = transient[0]->t_id - 1;
+		walked = 0;
+		td = thread_create(release_all, NULL, "release");
+		EXPECT(td != NULL && last != NULL);
+		atomic_store_rel_32(&walked, 1);
+		while (task_count() > 1)
+			missed += !walk_finds(last, first);
+		thread_join(td);
+		task_release(last);
+	}
+	EXPECT_EQ(missed, 0);
+}
+
+/* The task that is being forked when all others are told to end, ends too. */
+TEST(t_end_all, "task.the_end_of_all_includes_what_is_being_forked")
+{
+	struct task *t;
+	uint32_t status;
+
+	for (u_int i = 0; i < 50 && supported(); i++) {
+		t = start(prog_fork_chain, 0);
+		if (t == NULL)
+			return;
+		EXPECT(task_wait(t, &status));
+		EXPECT_EQ(status, 0);
+		task_end_all(NULL, STATUS_NOTE(NOTE_KILL));
+		task_release(t);
+		EXPECT_EQ(task_count(), 0);
+	}
+}
+
+TEST(t_stillborn, "task.a_task_that_gets_no_thread_has_ended")
+{
+	struct task *t = supported() ? make_task() : NULL, *child;
+
+	if (t == NULL)
+		return;
+	child = task_copy(t);
+	EXPECT(child != NULL);
+	task_stillborn(child);
+	task_release(t);
+	finish(child, STATUS_NOTE(NOTE_KILL));
 }

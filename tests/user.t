@@ -8,13 +8,14 @@
 #
 # Skipped where what the programs are built from is not there (make user-tests).
 
+sysroot=${MAYFLY_SYSROOT:-build/sysroot}
 . "$(dirname "$0")/check.sh"
 
 programs='libc process pipe file thread signal memory hostile race'
 bin=build/tests/user
-sysroot=${MAYFLY_SYSROOT:-build/sysroot}
 if [ ! -x "$bin/driver" ]; then
-	echo '1..0 # SKIP no programs: make user-tests'
+	why=$(tail -n 1 build/tests/no-user 2>/dev/null)
+	echo "1..0 # SKIP ${why:-no programs: make user-tests}"
 	exit 0
 fi
 export MAYFLY_MEM=512M MAYFLY_SMP=2 MAYFLY_LOG="$dir/log" MAYFLY_LIMIT=300
@@ -72,6 +73,9 @@ check 'calls at random' 0 '^ok 1 - fuzz' sh scripts/run-prog SMP=4 V=1 \
 also 'they change no file' '^ok 2 - the file is as it was'
 also 'no entry is wrong, and nothing is left' \
     'audit: [1-9].* looks .* 0 wrong, 0 leaks'
+
+check 'no more tasks than there may be' 1 'errno 12' sh scripts/run-prog \
+    PROG=$bin/process ARGS=fork.hundred APPEND=kern.ntasks=50
 
 # A program of Debian's.
 busybox=$sysroot/root/bin/busybox

@@ -288,6 +288,14 @@ program fork
 	mov	dword [ebp], 2
 	exit	7
 
+; Each child forks another one, and its parent ends.
+program fork_chain
+.next:
+	call6	TASK_FORK, 0, 0, 0, 0, 0
+	expect_good 1
+	jz	.next
+	exit	0
+
 ; Two threads: one waits for a word until the other changes it.
 program futex
 	mov	edi, PROG_DATA + 0x800	; the other's stack

@@ -277,7 +277,7 @@ replace(void)
 	request_end();
 	busy = 0;
 	fpu_restore(fpu_initial);
-	proc.main_slot = (union thread_area *)self() - areas;
+	proc.main_slot = thread_slot(self());
 	self()->tid = proc.pid;
 	self()->clear_tid = 0;
 	go(&r);

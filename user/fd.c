@@ -11,7 +11,7 @@
  * it has, however many descriptors it has for it; `holders' counts the bits.
  * With the last descriptor it closes its handle of the channel; when no process
  * is left the description is free.  A process that was killed has not given its
- * own up: its parent does so, when it waits for it.
+ * own up: its parent does so, when it waits for it, or ends itself.
  */
 
 #include "user/linux.h"
@@ -30,8 +30,8 @@ fd_init(void)
 	}
 	shared->slots[0] = 1;
 	console = file_new(FILE_CONSOLE, O_RDWR, HANDLE_CONSOLE, 0);
-	for (int fd = 0; fd < 3; fd++)
-		proc.fds[fd].file = console;
+	for (; proc.nfds < 3; proc.nfds++)
+		proc.fds[proc.nfds].file = console;
 }
 
 static bool
@@ -59,7 +59,7 @@ set_held(struct file *f, bool on)
 struct file *
 file_new(enum file_type type, uint32_t flags, uint32_t handle, uint32_t index)
 {
-	uint32_t hint = shared->free_hint, i, n;
+	uint32_t hint = shared->free_hint, words = shared->words, i, n;
 	struct file *f;
 
 	for (n = 0; n < FILES_MAX; n++) {
@@ -69,6 +69,9 @@ file_new(enum file_type type, uint32_t flags, uint32_t handle, uint32_t index)
 	}
 	if (n == FILES_MAX)
 		return (NULL);
+	while (i / 32 >= words && !__atomic_compare_exchange_n(&shared->words,
+	    &words, i / 32 + 1, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		continue;
 	shared->free_hint = i + 1;
 	f = &shared->files[i];
 	set_held(f, true);
@@ -121,10 +124,20 @@ fd_file(int fd)
 static uint32_t
 first_fd(const struct file *f)
 {
-	for (uint32_t fd = 0; fd < FDS_MAX; fd++)
+	for (uint32_t fd = 0; fd < proc.nfds; fd++)
 		if (proc.fds[fd].file == f)
 			return (fd);
 	return (FDS_MAX);
+}
+
+static void
+set_fd(uint32_t fd, struct file *f, bool cloexec)
+{
+	proc.fds[fd] = (struct fd){ f, cloexec };
+	if (f != NULL && fd >= proc.nfds)
+		proc.nfds = fd + 1;
+	while (proc.nfds > 0 && proc.fds[proc.nfds - 1].file == NULL)
+		proc.nfds--;
 }
 
 /* As fd_open(), with the process's lock held. */
@@ -134,7 +147,7 @@ fd_place(struct file *f, int lowest, bool cloexec)
 	for (int fd = lowest; fd < (int)FDS_MAX; fd++) {
 		if (proc.fds[fd].file != NULL)
 			continue;
-		proc.fds[fd] = (struct fd){ f, cloexec };
+		set_fd(fd, f, cloexec);
 		return (fd);
 	}
 	return (-EMFILE);
@@ -160,7 +173,7 @@ fd_replace(int fd, struct file *f, bool cloexec)
 {
 	struct file *old = proc.fds[fd].file;
 
-	proc.fds[fd] = (struct fd){ f, cloexec };
+	set_fd(fd, f, cloexec);
 	if (old != NULL && first_fd(old) == FDS_MAX)
 		file_drop(old);
 }
@@ -183,7 +196,7 @@ void
 fd_close_on_exec(void)
 {
 	lock(&proc.lock);
-	for (uint32_t fd = 0; fd < FDS_MAX; fd++)
+	for (uint32_t fd = 0; fd < proc.nfds; fd++)
 		if (proc.fds[fd].file != NULL && proc.fds[fd].cloexec)
 			fd_replace(fd, NULL, false);
 	unlock(&proc.lock);
@@ -203,7 +216,7 @@ fd_fork(void)
 			break;
 	if (slot == PROCESSES_MAX)
 		return (-EAGAIN);
-	for (uint32_t w = 0; w < FILES_MAX / 32; w++) {
+	for (uint32_t w = 0; w < shared->words; w++) {
 		bits = shared->held[proc.slot][w];
 		shared->held[slot][w] = bits;
 		for (; bits != 0; bits &= bits - 1)
@@ -222,7 +235,7 @@ fd_forget(uint32_t slot)
 {
 	uint32_t bits;
 
-	for (uint32_t w = 0; w < FILES_MAX / 32; w++) {
+	for (uint32_t w = 0; w < shared->words; w++) {
 		bits = shared->held[slot][w];
 		if (bits == 0)
 			continue;
@@ -231,6 +244,24 @@ fd_forget(uint32_t slot)
 			atomic_add(&shared->files[w * 32 +
 			    __builtin_ctz(bits)].holders, -1u);
 	}
+}
+
+void
+fd_slot_free(uint32_t slot)
+{
+	fd_forget(slot);
+	shared->slots[slot] = 0;
+}
+
+/*
+ * Of a process and its parent, each says that it is about to end by a bit of
+ * the process's slot.  Who finds the other's bit frees the slot.
+ */
+void
+fd_slot_leave(uint32_t slot, uint32_t bit)
+{
+	if ((atomic_or(&shared->slots[slot], bit) & ~SLOT_USED) != 0)
+		fd_slot_free(slot);
 }
 
 int

@@ -15,20 +15,27 @@
 void *
 memcpy(void *dst, const void *src, size_t n)
 {
+	size_t words = n / 4, rest = n % 4;
 	void *d = dst;
 
+	__asm__ __volatile__("rep movsl"
+	    : "+D" (d), "+S" (src), "+c" (words) : : "memory");
 	__asm__ __volatile__("rep movsb"
-	    : "+D" (d), "+S" (src), "+c" (n) : : "memory");
+	    : "+D" (d), "+S" (src), "+c" (rest) : : "memory");
 	return (dst);
 }
 
 void *
 memset(void *dst, int c, size_t n)
 {
+	size_t words = n / 4, rest = n % 4;
 	void *d = dst;
 
+	__asm__ __volatile__("rep stosl"
+	    : "+D" (d), "+c" (words) : "a" ((c & 0xff) * 0x01010101u) :
+	    "memory");
 	__asm__ __volatile__("rep stosb"
-	    : "+D" (d), "+c" (n) : "a" (c) : "memory");
+	    : "+D" (d), "+c" (rest) : "a" (c) : "memory");
 	return (dst);
 }
 

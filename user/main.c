@@ -8,7 +8,7 @@
 #include "user/native.h"
 #include "user/proc.h"
 
-struct process proc;
+struct process proc __attribute__((__aligned__(4096)));
 
 /* From start.asm, on the stack of the first struct thread. */
 void

@@ -56,7 +56,6 @@ struct thread {
 	struct thread_block block;	/* %fs begins here */
 	uint32_t stack_top;		/* start.asm knows these four */
 	uint32_t user_esp, user_eip, scratch;
-	volatile uint32_t used;		/* (a) */
 	uint32_t number;		/* the kernel's number of it */
 	uint32_t tid;
 	uint32_t clear_tid;		/* (t) address; set_tid_address(2) */
@@ -66,9 +65,12 @@ struct thread {
 	bool mask_saved;		/* (t) */
 	volatile bool leave;		/* another thread runs execve() */
 };
-union thread_area {
+/* One above the other, so that a call touches one page of it. */
+#define	THREAD_ROOM	256u
+struct thread_area {
+	uint8_t stack[THREAD_SIZE - THREAD_ROOM];
 	struct thread thread;
-	uint8_t bytes[THREAD_SIZE];
+	uint8_t room[THREAD_ROOM - sizeof(struct thread)];
 };
 
 /*
@@ -90,10 +92,14 @@ struct file {
 };
 #define	FILES_MAX	4096u
 #define	PROCESSES_MAX	1024u
+#define	SLOT_USED	0x1u
+#define	SLOT_ENDED	0x2u	/* its process is about to end */
+#define	SLOT_ORPHAN	0x4u	/* its parent is, and will not wait for it */
 struct shared {
 	struct file files[FILES_MAX];
 	volatile uint32_t free_hint;	/* a file below is seldom free */
-	volatile uint32_t slots[PROCESSES_MAX];	/* (a) 1: in use */
+	volatile uint32_t words;	/* (a) of each held[], that were used */
+	volatile uint32_t slots[PROCESSES_MAX];	/* (a) 0: free; SLOT_* */
 	volatile uint32_t held[PROCESSES_MAX][FILES_MAX / 32]; /* (a) */
 };
 #define	shared		((struct shared *)SHARED_BASE)
@@ -116,6 +122,7 @@ struct sigact {
 	uint64_t mask;
 };
 
+/* What a fork writes to comes first: it is in one page. */
 struct process {
 	volatile uint32_t lock;		/* lock(): 0, 1, 2 with sleepers */
 	uint32_t pid, ppid;
@@ -128,15 +135,18 @@ struct process {
 	uint32_t brk_low, brk, brk_high; /* (p) heap, and what is mapped */
 	uint32_t map_top;		/* below it mmap(2) finds room */
 	volatile uint32_t pending[2];	/* (a) signals sent to the process */
-	struct sigact actions[64];	/* (p) of signal n at n - 1 */
-	struct fd fds[FDS_MAX];		/* (p) */
-	struct child children[CHILDREN_MAX];	/* (p) */
-	struct child ancestors[ANCESTORS_MAX];	/* the parent first */
+	uint32_t nfds;			/* (p) the entries behind are closed */
 	char name[16];
 	uint64_t random;		/* state of the generator */
+	volatile uint8_t used[THREADS_MAX];	/* (a) 1: a thread has the area */
+	struct child ancestors[ANCESTORS_MAX];	/* the parent first */
+	uint32_t nchildren;		/* (p) the entries behind are free */
+	struct child children[CHILDREN_MAX];	/* (p) */
+	struct sigact actions[64];	/* (p) of signal n at n - 1 */
+	struct fd fds[FDS_MAX];		/* (p) */
 };
 extern struct process proc;
-extern union thread_area areas[THREADS_MAX];
+extern struct thread_area areas[THREADS_MAX];
 #define	boot		((const struct boot_block *)BOOT_BLOCK)
 
 static inline struct thread *
@@ -189,6 +199,8 @@ int	fd_close(int fd);
 void	fd_close_on_exec(void);
 int	fd_fork(void);				/* the child's slot */
 void	fd_forget(uint32_t slot);		/* a process is gone */
+void	fd_slot_free(uint32_t slot);		/* and nobody waits for it */
+void	fd_slot_leave(uint32_t slot, uint32_t bit);
 struct file *file_new(enum file_type type, uint32_t flags, uint32_t handle,
 	    uint32_t index);
 void	file_drop_new(struct file *f);		/* one without a descriptor */
@@ -207,6 +219,7 @@ void	process_interrupt_children(void);
 
 /* thread.c */
 struct thread *thread_alloc(void);
+uint32_t thread_slot(const struct thread *td);	/* the index of its area */
 void	thread_init(struct thread *td);
 int	thread_create(const struct regs *r);
 void	threads_end_others(void);
@@ -244,7 +257,7 @@ void	go(const struct regs *r) __attribute__((__noreturn__));
 void	linux_entry(void);
 void	upcall_entry(void);
 void	thread_entry(void);
-void	thread_leave(volatile uint32_t *used) __attribute__((__noreturn__));
+void	thread_leave(volatile uint8_t *used) __attribute__((__noreturn__));
 void	exec_on_stack(void (*f)(void)) __attribute__((__noreturn__));
 void	fpu_save(void *area);			/* 512 bytes, aligned to 16 */
 void	fpu_restore(const void *area);

@@ -13,28 +13,16 @@
 #include "user/native.h"
 #include "user/proc.h"
 
-void
-process_exit(uint32_t status)
-{
-	fd_forget(proc.slot);
-	for (;;)
-		native(CALL_EXIT, status, 0, 0, 0);
-}
-
-int
-linux_exit_group(struct regs *r)
-{
-	process_exit(STATUS_EXIT(r->ebx));
-}
 
 /* Where a child can be entered, or NULL.  The lock is held. */
 static struct child *
 free_child(void)
 {
-	for (uint32_t i = 0; i < CHILDREN_MAX; i++)
+	for (uint32_t i = 0; i < proc.nchildren; i++)
 		if (proc.children[i].pid == 0)
 			return (&proc.children[i]);
-	return (NULL);
+	return (proc.nchildren == CHILDREN_MAX ? NULL :
+	    &proc.children[proc.nchildren++]);
 }
 
 static struct child *
@@ -70,9 +58,56 @@ forget_child(struct child *c)
 static void
 bury_child(struct child *c)
 {
-	fd_forget(c->slot);
-	shared->slots[c->slot] = 0;
+	fd_slot_free(c->slot);
 	forget_child(c);
+	while (proc.nchildren > 0 &&
+	    proc.children[proc.nchildren - 1].pid == 0)
+		proc.nchildren--;
+}
+
+/* Nobody waits for the children of this process.  The lock is held. */
+static void
+leave_children(void)
+{
+	uint32_t status;
+
+	for (uint32_t i = 0; i < proc.nchildren; i++) {
+		const struct child *c = &proc.children[i];
+
+		if (c->pid == 0)
+			continue;
+		if (child_ended(c, &status))
+			fd_slot_free(c->slot);
+		else
+			fd_slot_leave(c->slot, SLOT_ORPHAN);
+	}
+}
+
+/*
+ * A parent that has ended was killed, or has left its mark in the slot.  The
+ * lock is never released: no other thread may use the slot from here on.
+ */
+void
+process_exit(uint32_t status)
+{
+	const struct child parent = { proc.ppid, HANDLE_PARENT, 0 };
+	uint32_t other;
+
+	lock(&proc.lock);
+	leave_children();
+	fd_forget(proc.slot);
+	if (child_ended(&parent, &other))
+		fd_slot_free(proc.slot);
+	else
+		fd_slot_leave(proc.slot, SLOT_ENDED);
+	for (;;)
+		native(CALL_EXIT, status, 0, 0, 0);
+}
+
+int
+linux_exit_group(struct regs *r)
+{
+	process_exit(STATUS_EXIT(r->ebx));
 }
 
 /* A process that ignores SIGCHLD never waits.  The lock is held. */
@@ -84,7 +119,7 @@ forget_ended(void)
 
 	if (sa->handler != SIG_IGN && (sa->flags & SA_NOCLDWAIT) == 0)
 		return;
-	for (uint32_t i = 0; i < CHILDREN_MAX; i++)
+	for (uint32_t i = 0; i < proc.nchildren; i++)
 		if (proc.children[i].pid != 0 &&
 		    child_ended(&proc.children[i], &status))
 			bury_child(&proc.children[i]);
@@ -116,19 +151,19 @@ become_child(uint32_t pid, uint32_t slot)
 {
 	struct thread *td = self();
 
-	for (uint32_t i = 0; i < CHILDREN_MAX; i++)
+	for (uint32_t i = 0; i < proc.nchildren; i++)
 		if (proc.children[i].pid != 0)
 			forget_child(&proc.children[i]);
-	for (uint32_t i = 0; i < THREADS_MAX; i++)
-		if (&areas[i].thread != td)
-			areas[i].thread.used = 0;
+	proc.nchildren = 0;
+	memset((void *)proc.used, 0, sizeof(proc.used));
+	proc.used[thread_slot(td)] = 1;
 	add_parent(proc.pid);
 	proc.ppid = proc.pid;
 	proc.pid = pid;
 	proc.slot = slot;
 	proc.first = false;
 	proc.nthreads = 1;
-	proc.main_slot = (union thread_area *)td - areas;
+	proc.main_slot = thread_slot(td);
 	td->tid = pid;
 	td->number = native(CALL_THREAD_SELF, 0, 0, 0, 0);
 	td->clear_tid = 0;
@@ -157,8 +192,7 @@ fork_process(void)
 	} else if (r > 0) {
 		*c = (struct child){ res.ebx, r, slot };
 	} else {
-		fd_forget(slot);
-		shared->slots[slot] = 0;
+		fd_slot_free(slot);
 	}
 	unlock(&proc.lock);
 	return (r > 0 ? (int)res.ebx : r);
@@ -251,7 +285,7 @@ look(int pid, bool keep, uint32_t *status)
 	int result = -ECHILD;
 
 	lock(&proc.lock);
-	for (uint32_t i = 0; i < CHILDREN_MAX; i++) {
+	for (uint32_t i = 0; i < proc.nchildren; i++) {
 		struct child *c = &proc.children[i];
 
 		if (!is_wanted(c, pid))
@@ -276,7 +310,7 @@ sleep_for_child(int pid)
 	uint32_t n = 0;
 
 	lock(&proc.lock);
-	for (uint32_t i = 0; i < CHILDREN_MAX; i++)
+	for (uint32_t i = 0; i < proc.nchildren; i++)
 		if (is_wanted(&proc.children[i], pid))
 			items[n++] = (struct wait_item){
 			    proc.children[i].handle, WAIT_EXIT, 0 };
@@ -384,7 +418,7 @@ static void
 send_children(uint32_t signo)
 {
 	lock(&proc.lock);
-	for (uint32_t i = 0; i < CHILDREN_MAX; i++)
+	for (uint32_t i = 0; i < proc.nchildren; i++)
 		if (proc.children[i].pid != 0)
 			send(proc.children[i].handle, signo);
 	unlock(&proc.lock);
@@ -393,7 +427,7 @@ send_children(uint32_t signo)
 void
 process_interrupt_children(void)
 {
-	for (uint32_t i = 0; i < CHILDREN_MAX; i++)
+	for (uint32_t i = 0; i < proc.nchildren; i++)
 		if (proc.children[i].pid != 0)
 			send(proc.children[i].handle, SIGINT);
 }
@@ -414,7 +448,7 @@ linux_kill(struct regs *r)
 	}
 	if ((uint32_t)pid == proc.pid)
 		return (send_self(signo));
-	c = find(proc.children, CHILDREN_MAX, pid);
+	c = find(proc.children, proc.nchildren, pid);
 	if (c != NULL)
 		return (send(c->handle, signo));
 	/* One that it must not wait for is gone when it has ended. */

@@ -70,7 +70,7 @@ hand_over(uint32_t signo)
 	for (uint32_t i = 0; i < THREADS_MAX; i++) {
 		struct thread *td = &areas[i].thread;
 
-		if (td->used == 0 || (td->mask & BIT(signo)) != 0)
+		if (proc.used[i] == 0 || (td->mask & BIT(signo)) != 0)
 			continue;
 		native(CALL_THREAD_CTL, THREAD_INTERRUPT, td->number, 0, 0);
 		return;
@@ -123,6 +123,9 @@ next_signal(void)
 	uint64_t set;
 	uint32_t signo;
 
+	if ((proc.pending[0] | proc.pending[1] | td->pending[0] |
+	    td->pending[1]) == 0)
+		return (0);
 	for (;;) {
 		set = (pending_of(proc.pending) | pending_of(td->pending)) &
 		    ~td->mask;

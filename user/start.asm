@@ -33,6 +33,7 @@ BOOT_BLOCK equ 0x7fff0000
 BOOT_SYSENTER equ 1
 UPCALL_NOTE equ 2
 THREAD_SIZE equ 16384
+THREAD_ROOM equ 256
 
 extern main, perform, upcall, notes_came, upcall_again, thread_main, areas
 
@@ -43,7 +44,7 @@ global start
 start:
 	cld
 	xor ebp, ebp
-	mov esp, areas + THREAD_SIZE
+	mov esp, areas + THREAD_SIZE - THREAD_ROOM
 	fxsave [fpu_initial]
 	test byte [BOOT_BLOCK], BOOT_SYSENTER
 	jz .main
@@ -189,11 +190,11 @@ exec_on_stack:
 	call eax
 	ud2
 
-; void thread_leave(volatile uint32_t *used): gives the stack away, then ends
+; void thread_leave(volatile uint8_t *used): gives the stack away, then ends
 ; the thread without it.
 global thread_leave
 thread_leave:
-	mov dword [eax], 0
+	mov byte [eax], 0
 	mov eax, CALL_THREAD_EXIT
 	cmp dword [gate], gate_int
 	je .int

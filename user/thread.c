@@ -15,12 +15,27 @@
 
 #define	SLOT_SHIFT	22u		/* a tid is below 2^30: futexes */
 
-union thread_area areas[THREADS_MAX] __attribute__((__aligned__(16)));
+/*
+ * Whether an area is used is not said in it: to walk over them would touch a
+ * page of each, which a fork would then copy or share.  They lie behind all
+ * other data, so that its pages are close to each other.
+ */
+struct thread_area areas[THREADS_MAX]
+    __attribute__((__aligned__(4096), __section__(".bss.areas")));
+
+_Static_assert(sizeof(struct thread_area) == THREAD_SIZE &&
+    offsetof(struct thread_area, thread) % 16 == 0, "start.asm: the stack");
+
+uint32_t
+thread_slot(const struct thread *td)
+{
+	return ((uint32_t)((uintptr_t)td - (uintptr_t)areas) / THREAD_SIZE);
+}
 
 static uint32_t
 tid_of(const struct thread *td)
 {
-	uint32_t slot = (const union thread_area *)td - areas;
+	uint32_t slot = thread_slot(td);
 
 	return (slot == proc.main_slot ? proc.pid :
 	    (slot + 1) << SLOT_SHIFT | proc.pid);
@@ -30,18 +45,19 @@ tid_of(const struct thread *td)
 struct thread *
 thread_alloc(void)
 {
-	uint32_t none;
+	uint8_t none;
 
 	for (uint32_t i = 0; i < THREADS_MAX; i++) {
 		struct thread *td = &areas[i].thread;
 
 		none = 0;
-		if (td->used != 0 || !__atomic_compare_exchange_n(&td->used,
-		    &none, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		if (proc.used[i] != 0 || !__atomic_compare_exchange_n(
+		    &proc.used[i], &none, 1, false, __ATOMIC_ACQUIRE,
+		    __ATOMIC_RELAXED))
 			continue;
 		td->block = (struct thread_block){ .self = &td->block,
 		    .busy = 1 };
-		td->stack_top = (uint32_t)(&areas[i] + 1);
+		td->stack_top = (uint32_t)td;
 		td->tid = tid_of(td);
 		td->number = 0;		/* until it says itself */
 		td->clear_tid = 0;
@@ -83,7 +99,7 @@ thread_create(const struct regs *r)
 	if (td == NULL)
 		return (-EAGAIN);
 	if ((r->ebx & CLONE_SETTLS) != 0 && !is_program(r->esi, sizeof(*tls))) {
-		td->used = 0;
+		proc.used[thread_slot(td)] = 0;
 		return (-EFAULT);
 	}
 	td->mask = self()->mask;
@@ -104,7 +120,7 @@ thread_create(const struct regs *r)
 	if (number >= 0)
 		return (td->tid);
 	atomic_add(&proc.nthreads, -1u);
-	td->used = 0;
+	proc.used[thread_slot(td)] = 0;
 	return (number);
 }
 
@@ -126,7 +142,7 @@ thread_exit(uint32_t status)
 	 * upcall may use the block from here on.
 	 */
 	native(CALL_THREAD_CTL, THREAD_BLOCK, 0, 0, 0);
-	thread_leave(&td->used);
+	thread_leave(&proc.used[thread_slot(td)]);
 }
 
 int
@@ -141,10 +157,12 @@ threads_end_others(void)
 {
 	uint64_t until;
 
+	if (proc.nthreads == 1)
+		return;
 	for (uint32_t i = 0; i < THREADS_MAX; i++) {
 		struct thread *td = &areas[i].thread;
 
-		if (td->used == 0 || td == self())
+		if (proc.used[i] == 0 || td == self())
 			continue;
 		td->leave = true;
 		native(CALL_THREAD_CTL, THREAD_INTERRUPT, td->number, 0, 0);
@@ -177,7 +195,7 @@ send_thread(uint32_t tid, uint32_t signo)
 	for (uint32_t i = 0; i < THREADS_MAX; i++) {
 		struct thread *td = &areas[i].thread;
 
-		if (td->used == 0 || td->tid != tid)
+		if (proc.used[i] == 0 || td->tid != tid)
 			continue;
 		if (signo != 0)
 			signal_post_thread(td, signo);

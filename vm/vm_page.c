@@ -48,8 +48,7 @@ bool (*vm_lowmem)(void);
 bool
 vm_page_referenced(struct vm_page *m)
 {
-	return (sf_refs_any(atomic_load_acq_32(&m->sf_refs)) ||
-	    sf_buf_page_referenced(m));
+	return (sf_buf_page_referenced(m));
 }
 
 /*

@@ -73,7 +73,7 @@ vm_page_alloc_held(void)
 }
 
 /* Adds a hold; false if the count of its kind, under `mask', is at its most. */
-static bool
+static inline bool
 add_hold(struct vm_page *m, uint32_t hold, uint32_t mask, const char *func,
     const void *caller)
 {
@@ -92,7 +92,7 @@ add_hold(struct vm_page *m, uint32_t hold, uint32_t mask, const char *func,
  * The last hold was dropped, so no other CPU can reach the page.  If it was
  * writable it keeps its cached mapping, which serves its next owner.
  */
-static void
+static void __attribute__((noinline))
 free_page(struct vm_page *m, const char *func, const void *caller)
 {
 	uint32_t writers = m->writers;
@@ -104,7 +104,7 @@ free_page(struct vm_page *m, const char *func, const void *caller)
 	vm_held_put(m, caller);
 }
 
-static void
+static inline void
 drop_hold(struct vm_page *m, uint32_t hold, uint32_t mask, const char *func,
     const void *caller)
 {

@@ -7,14 +7,23 @@
  * bench [CASE...] - what a program pays for what it asks of the system: a line
  * "bench: NAME TICKS", of the time-stamp counter, for each case.  Under QEMU's
  * -icount a tick is an instruction.  The same file runs on Linux, which is what
- * it is measured against: scripts/bench-user.  Both ends of a case count.
+ * it is measured against: scripts/bench-user; but for native-call.  Both ends of
+ * a case count.
  */
 
 #define	_GNU_SOURCE
+#include "../../sys/abi/call.h"
+/* Of the C library from here on. */
+#undef PROT_READ
+#undef PROT_WRITE
+#undef PROT_EXEC
+#undef MAP_PRIVATE
+#undef MAP_FIXED
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -32,6 +41,7 @@ static unsigned char buf[CHUNK] __attribute__((aligned(4096)));
 static const volatile unsigned char padding[CHUNK] = { 1 };
 static const char *self;
 static int file;
+static int mayfly;			/* not Linux */
 
 static uint64_t
 ticks(void)
@@ -222,6 +232,57 @@ call_reply(unsigned int n)
 	return (n);
 }
 
+/*
+ * int native(eax, ebx, esi, edi, ebp, &ebx): a call of the kernel itself, which
+ * mayfly alone has.
+ */
+int	native(unsigned int eax, unsigned int ebx, unsigned int esi,
+	    unsigned int edi, unsigned int ebp, unsigned int *result);
+__asm__(
+    ".text\n"
+    "native:\n"
+    "	pushl	%ebp\n	pushl	%ebx\n	pushl	%esi\n	pushl	%edi\n"
+    "	movl	20(%esp), %eax\n	movl	24(%esp), %ebx\n"
+    "	movl	28(%esp), %esi\n	movl	32(%esp), %edi\n"
+    "	movl	36(%esp), %ebp\n	movl	%esp, %ecx\n"
+    "	movl	$1f, %edx\n	sysenter\n"
+    "1:	movl	40(%esp), %ecx\n	movl	%ebx, (%ecx)\n"
+    "	popl	%edi\n	popl	%esi\n	popl	%ebx\n	popl	%ebp\n"
+    "	ret\n");
+
+/*
+ * A message of one byte to another task, and the reply: each side writes and
+ * reads by one call, which hands the CPU over.
+ */
+static unsigned int
+native_call(unsigned int n)
+{
+	unsigned int ends[2], none, buf[2] = { 0, 0 };
+	const unsigned int in = (unsigned int)&buf[0],
+	    out = (unsigned int)&buf[1];
+	pid_t pid;
+
+	ends[0] = native(CALL_CHAN_CREATE, CHAN_MESSAGE, 0, 0, 0, &ends[1]);
+	pid = fork();
+	if (pid == 0) {
+		native(CALL(CALL_HANDLE_CLOSE, ends[0]), 0, 0, 0, 0, &none);
+		if (native(CALL(CALL_CHAN_READ, ends[1]), in, 1, 0, 0,
+		    &none) == 1)
+			while (native(CALL(CALL_CHAN_CALL, ends[1]), out, 1,
+			    in, 1, &none) == 1)
+				continue;
+		_exit(0);
+	}
+	native(CALL(CALL_HANDLE_CLOSE, ends[1]), 0, 0, 0, 0, &none);
+	for (unsigned int i = 0; i < n; i++)
+		if (native(CALL(CALL_CHAN_CALL, ends[0]), out, 1, in, 1,
+		    &none) != 1)
+			fail("native call");
+	native(CALL(CALL_HANDLE_CLOSE, ends[0]), 0, 0, 0, 0, &none);
+	wait_for(pid);
+	return (n);
+}
+
 static const struct {
 	const char *name;
 	unsigned int (*run)(unsigned int n);
@@ -229,6 +290,7 @@ static const struct {
 } cases[] = {
 	{ "null-call", null_call, 10000 },
 	{ "call-reply", call_reply, 500 },
+	{ "native-call", native_call, 500 },
 	{ "pipe-page", pipe_page, 64 },
 	{ "socketpair-page", socket_page, 64 },
 	{ "sendfile-page", sendfile_page, 64 },
@@ -263,15 +325,19 @@ measure(unsigned int i)
 int
 main(int argc, char **argv)
 {
+	struct utsname un;
+
 	if (argc > 1 && strcmp(argv[1], "exit") == 0)
 		return (0);
+	mayfly = uname(&un) == 0 && strcmp(un.nodename, "mayfly") == 0;
 	self = access("/boot/bench", R_OK) == 0 ? "/boot/bench" : argv[0];
 	file = open(self, O_RDONLY);
 	if (padding[0] != 1 || file < 0 || pread(file, buf, CHUNK, 0) != CHUNK)
 		fail("a file of 64 KiB: this program");
 	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		for (int k = argc > 1 ? 1 : 0; k < argc; k++)
-			if (k == 0 || strcmp(argv[k], cases[i].name) == 0)
+			if ((k == 0 || strcmp(argv[k], cases[i].name) == 0) &&
+			    (mayfly || cases[i].run != native_call))
 				measure(i);
 	printf("bench: end\n");
 	return (0);

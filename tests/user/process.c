@@ -216,6 +216,27 @@ test_orphan(void)
 	close(fds[0]);
 }
 
+/* More processes than there may be at a time, whose parents do not wait. */
+static void
+run_forget(void)
+{
+	for (int i = 0; i < 100; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			_exit(1);
+		if (pid == 0)
+			_exit(0);
+	}
+}
+
+static void
+test_many_orphans(void)
+{
+	for (int i = 0; i < 11; i++)
+		EXPECT_IS(status_of(child(run_forget)), 0);
+}
+
 /*
  * exec: the new program is this one, which with the argument "show" prints what
  * it got.
@@ -364,6 +385,7 @@ static const struct ktap_case cases[] = {
 	{ "fork.generations", test_generations },
 	{ "fork.hundred", test_hundred },
 	{ "fork.orphan", test_orphan },
+	{ "fork.many_orphans", test_many_orphans },
 	{ "exec.arguments", test_exec },
 	{ "exec.large", test_exec_large },
 	{ "exec.errors", test_exec_errors },

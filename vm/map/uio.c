@@ -92,6 +92,11 @@ uiomove(void *buf, size_t n, struct uio *uio)
 		advance(uio, n);
 		return (0);
 	}
+	if (page_part(uio, n) == n && vm_copy_part(uio->uio_map,
+	    uio->uio_base, buf, n, uio_prot(uio))) {
+		advance(uio, n);
+		return (0);
+	}
 	for (; n > 0 && moved > 0; ) {
 		got = vm_borrow(uio->uio_map, uio->uio_base, n, uio_prot(uio),
 		    pages, UIO_BATCH);
@@ -195,22 +200,24 @@ int
 vm_object_io(struct vm_object *ob, uint64_t offset, struct uio *uio)
 {
 	bool write = uio->uio_rw == UIO_WRITE;
-	struct vm_page *m;
-	int error = 0;
+	struct vm_page *pages[UIO_BATCH];
+	int got, error = 0;
 	u_int off;
 	size_t n;
 
 	for (; error == 0 && uio->uio_resid > 0 && offset < ob->ob_size;
 	    offset += n) {
 		off = (u_int)offset & PAGE_MASK;
-		n = least(uio->uio_resid, PAGE_SIZE - off);
+		n = least(uio->uio_resid, UIO_BATCH * PAGE_SIZE - off);
 		if (n > ob->ob_size - offset)
 			n = (size_t)(ob->ob_size - offset);
-		error = vm_object_hold_page(ob, atop(offset), write, &m);
-		if (error != 0)
-			break;
-		error = uiomove_page(m, off, n, uio);
-		vm_return(&m, 1, write ? PROT_WRITE : PROT_READ);
+		got = vm_object_hold_pages(ob, atop(offset),
+		    atop(round_page(off + n)), write, pages);
+		if (got < 0)
+			return (-got);
+		n = least(n, (u_int)got * PAGE_SIZE - off);
+		error = uiomove_pages(pages, off, n, uio);
+		vm_return(pages, (u_int)got, write ? PROT_WRITE : PROT_READ);
 	}
 	return (error);
 }

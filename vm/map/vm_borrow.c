@@ -5,7 +5,7 @@
 
 /*
  * From a user address to pages, and back: the only way by which the kernel gets
- * at a task's bytes.
+ * at a task's bytes; and, for a few bytes, to and from a page at once.
  *
  * A borrowed page is held, so that it is neither freed nor another's until
  * vm_return(), whatever the task unmaps meanwhile.  What is left to show is
@@ -36,63 +36,33 @@
  * bytes are ever seen: a page that has been shared is not written in place
  * while it is held.
  *
- * Sealing: a page with writers is not sealed, vm_object_send_page() copies it;
+ * Sealing: a page with writers is not sealed, vm_object_send_pages() copies it;
  * and one that is SEALED is not exclusive, so its borrower gets a copy.
  */
 
 #include <sys/types.h>
 #include <sys/errno.h>
+#include <sys/sf_buf.h>
 #include <sys/systm.h>
 #include <vm/vm_state.h>
 #include <vm/map/vm_copy.h>
 #include <vm/map/vm_object.h>
 #include <vm/map/vm_region.h>
 
-/* Holds the page at an index.  ob_lock. */
-static inline int
-borrow_page(struct vm_object *ob, u_int index, bool write, struct vm_page **mp)
-{
-	struct vm_page *m = vm_object_lookup(ob, index);
-	int error;
-
-	if (__builtin_expect(m == NULL || (write && !vm_page_exclusive(m)),
-	    0)) {
-		error = vm_object_page_locked(ob, index, write, &m);
-		if (error != 0)
-			return (error);
-	}
-	if (!vm_page_hold(m))
-		return (ENOMEM);
-	if (write)
-		vm_page_writer_add(m);
-	*mp = m;
-	return (0);
-}
-
-/*
- * Holds pages from va on, within one region, up to npages.  *n is how many,
- * also if there was an error behind them.  vm_lock.
- */
+/* Holds pages from va on, within one region, up to npages.  vm_lock. */
 static int
-borrow_region(struct vm_region *r, vm_offset_t va, bool write,
-    struct vm_page **pages, u_int npages, u_int *n)
+borrow_region(struct vm_map *map, vm_offset_t va, u_int prot,
+    struct vm_page **pages, u_int npages)
 {
-	struct vm_object *ob = r->r_object;
-	u_int index = region_index(r, va), left = atop(r->r_end - va);
-	int error = 0;
-	u_int i;
+	struct vm_region *r = region_find(map, va);
 
-	if (npages > left)
-		npages = left;
-	mtx_lock(&ob->ob_lock);
-	for (i = 0; i < npages; i++) {
-		error = borrow_page(ob, index + i, write, &pages[i]);
-		if (error != 0)
-			break;
-	}
-	mtx_unlock(&ob->ob_lock);
-	*n = i;
-	return (error);
+	if (r == NULL)
+		return (-EFAULT);
+	if (!prot_allows(r->r_prot, prot))
+		return (-EACCES);
+	return (vm_object_hold_pages(r->r_object, region_index(r, va),
+	    umin(npages, atop(r->r_end - va)), (prot & PROT_WRITE) != 0,
+	    pages));
 }
 
 /* Contracts in vm_map.h. */
@@ -100,9 +70,8 @@ int
 vm_borrow(struct vm_map *map, vm_offset_t va, vm_size_t size, u_int prot,
     struct vm_page **pages, u_int npages)
 {
-	u_int want, got = 0, n;
-	struct vm_region *r;
-	int error = 0;
+	u_int want, got = 0;
+	int n = 1;
 
 	if (size == 0)
 		return (0);
@@ -113,23 +82,15 @@ vm_borrow(struct vm_map *map, vm_offset_t va, vm_size_t size, u_int prot,
 		want = npages;
 	va = trunc_page(va);
 	mtx_lock(&map->vm_lock);
-	for (; got < want; got += n, va += (vm_offset_t)ptoa(n)) {
-		r = region_find(map, va);
-		n = 0;
-		if (r == NULL)
-			error = EFAULT;
-		else if (!prot_allows(r->r_prot, prot))
-			error = EACCES;
-		else
-			error = borrow_region(r, va, (prot & PROT_WRITE) != 0,
-			    &pages[got], want - got, &n);
-		if (error != 0) {
-			got += n;
-			break;
+	while (got < want && n > 0) {
+		n = borrow_region(map, va, prot, &pages[got], want - got);
+		if (n > 0) {
+			got += (u_int)n;
+			va += (u_int)n * PAGE_SIZE;
 		}
 	}
 	mtx_unlock(&map->vm_lock);
-	return (got != 0 ? (int)got : -error);
+	return (got != 0 ? (int)got : n);
 }
 
 /*
@@ -145,4 +106,45 @@ vm_return(struct vm_page **pages, u_int npages, u_int prot)
 			vm_page_writer_drop(pages[i]);
 		vm_page_drop(pages[i]);
 	}
+}
+
+/*
+ * Copies to or from a page while its object is locked.  So it is not held and
+ * has no writer: fork, sealing and freeing need that lock.
+ */
+static bool
+copy_locked(struct vm_object *ob, u_int index, u_int off, void *buf, size_t n,
+    bool write)
+{
+	struct vm_page *m = vm_object_lookup(ob, index);
+	struct sf_buf *sf;
+
+	if (m == NULL || (write && !vm_page_exclusive(m)) ||
+	    (sf = sf_buf_alloc(m, SFB_NOWAIT)) == NULL)
+		return (false);
+	if (write)
+		memcpy((char *)sf_buf_kva(sf) + off, buf, n);
+	else
+		memcpy(buf, (const char *)sf_buf_kva(sf) + off, n);
+	sf_buf_free(sf);
+	return (true);
+}
+
+bool
+vm_copy_part(struct vm_map *map, vm_offset_t va, void *buf, size_t n,
+    u_int prot)
+{
+	struct vm_region *r;
+	bool done = false;
+
+	mtx_lock(&map->vm_lock);
+	r = region_find(map, va);
+	if (r != NULL && prot_allows(r->r_prot, prot)) {
+		mtx_lock(&r->r_object->ob_lock);
+		done = copy_locked(r->r_object, region_index(r, va),
+		    va & PAGE_MASK, buf, n, (prot & PROT_WRITE) != 0);
+		mtx_unlock(&r->r_object->ob_lock);
+	}
+	mtx_unlock(&map->vm_lock);
+	return (done);
 }

@@ -53,13 +53,6 @@ sf_buf_alloc_pair(struct vm_page *a, struct vm_page *b, int flags,
 	return (pair_slow(a, b, flags, sf));
 }
 
-void
-sf_buf_free_pair(struct sf_buf *sf[2])
-{
-	sf_buf_free(sf[0]);
-	sf_buf_free(sf[1]);
-}
-
 struct vm_page *
 vm_page_zeroed(void)
 {

@@ -9,9 +9,8 @@
 /* Pages that are filled, and two mappings at once: vm/map/vm_copy.c. */
 
 #include <sys/types.h>
+#include <sys/sf_buf.h>
 #include <vm/vm_state.h>
-
-struct sf_buf;
 
 /*
  * sf_buf_alloc_pair: maps two pages, as sf_buf_alloc() with `flags', 0 or
@@ -20,7 +19,13 @@ struct sf_buf;
  */
 bool	sf_buf_alloc_pair(struct vm_page *a, struct vm_page *b, int flags,
 	    struct sf_buf *sf[2]);
-void	sf_buf_free_pair(struct sf_buf *sf[2]);
+
+static inline void
+sf_buf_free_pair(struct sf_buf *sf[2])
+{
+	sf_buf_free(sf[0]);
+	sf_buf_free(sf[1]);
+}
 
 /*
  * vm_page_zeroed, vm_page_copied: a page of vm_page_alloc_held() that is full

@@ -256,9 +256,10 @@ insert_link(struct vm_region *r)
 
 /*
  * Gives a region its address.  From insert_link() on nothing fails.  Until the
- * regions that it replaces are taken out, the entries at its addresses are
- * theirs: if another thread, which finds r by its object, protects or removes
- * some of those, they are entered again on the next fault, of r.
+ * regions that it replaces are taken out, r is coming: another thread, which
+ * finds it by its object, leaves the entries at its addresses alone.  Its own
+ * are made by faults, which need vm_lock first: so whoever sees one of them
+ * sees that r has come.
  */
 static int
 insert_locked(struct vm_map *map, struct vm_region *r, vm_offset_t *va,
@@ -277,10 +278,12 @@ insert_locked(struct vm_map *map, struct vm_region *r, vm_offset_t *va,
 		return (error);
 	r->r_start = *va;
 	r->r_end = *va + size;
+	r->r_coming = fixed;
 	error = insert_link(r);
 	if (error != 0)
 		return (error);
 	*old = region_take(map, r->r_start, r->r_end);
+	r->r_coming = false;
 	region_add(map, r);
 	return (0);
 }

@@ -30,6 +30,7 @@ struct vm_region {
 	uint8_t r_max_prot;		/* (m) what vm_map_protect() may give */
 	bool r_share;			/* (m) fork shares it */
 	bool r_private;			/* (m) of a file: writes copy it */
+	bool r_coming;			/* (m) its addresses are others' yet */
 	struct vm_map *r_map;
 	struct vm_region *r_next;	/* (o) of the object's regions */
 	struct vm_region **r_prev;	/* (o) what points to this one */
@@ -43,6 +44,7 @@ struct vm_map {
 	struct vm_region **vm_regions;	/* (m) sorted by address */
 	u_int vm_nregions;		/* (m) */
 	u_int vm_room;			/* (m) entries of vm_regions[] */
+	u_int vm_found;			/* (m) the region found last: a hint */
 	vm_offset_t vm_hint;		/* (m) where mem_map looks first */
 	u_int vm_pages;			/* (m) pages of address space */
 	struct vm_charge *vm_charge;	/* its memory, and its task's objects */
@@ -108,6 +110,15 @@ int	vm_fault(struct vm_map *map, vm_offset_t va, u_int prot);
 int	vm_borrow(struct vm_map *map, vm_offset_t va, vm_size_t size,
 	    u_int prot, struct vm_page **pages, u_int npages);
 void	vm_return(struct vm_page **pages, u_int npages, u_int prot);
+
+/*
+ * vm_copy_part: copies n bytes that lie in one page from va to buf, or from buf
+ * to va if prot is PROT_WRITE; if the page is there, may be used as it is, and
+ * can be mapped at once.  Else it returns false, and vm_borrow() is the way.
+ * Thread context, sleeps.
+ */
+bool	vm_copy_part(struct vm_map *map, vm_offset_t va, void *buf, size_t n,
+	    u_int prot);
 
 /*
  * vm_map_print: prints the regions, a line each.  vm_map_audit: prints and

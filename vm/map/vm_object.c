@@ -11,7 +11,8 @@
  * Invariants, whenever ob_lock is free:
  *
  *  - A page in the array has this object as one of its owners, once for each
- *    index where it is.  ob_resident counts them, and so does the charge.
+ *    index where it is.  ob_resident counts them, and so does the charge; all
+ *    indexes are in [ob_low, ob_high), so a walk need not look elsewhere.
  *  - A user entry that shows the object has a region on ob_regions, and the
  *    frame of the page that is in the array.  So a change of the array, or of
  *    what a page may be used for, finds all entries by that list; it removes
@@ -64,21 +65,6 @@ vm_charge_release(struct vm_charge *vc)
 	kfree(vc);
 }
 
-bool
-vm_object_charge(struct vm_object *ob, u_int pages)
-{
-	struct vm_charge *vc = ob->ob_charge;
-	uint32_t old;
-
-	if (vc == NULL)
-		return (true);
-	old = atomic_fetchadd_32(&vc->vc_pages, pages);
-	if (old + pages <= vc->vc_max)
-		return (true);
-	(void)atomic_fetchadd_32(&vc->vc_pages, -pages);
-	return (false);
-}
-
 void
 vm_object_uncharge(struct vm_object *ob, u_int pages)
 {
@@ -117,7 +103,7 @@ vm_object_create(u_int pages, struct vm_charge *vc)
 	}
 	mtx_init(&ob->ob_lock, "object", RANK_OBJECT);
 	ob->ob_refs = 1;
-	ob->ob_pages = pages;
+	ob->ob_pages = ob->ob_low = pages;
 	ob->ob_size = ptoa(pages);
 	ob->ob_charge = vc;
 	if (vc != NULL)
@@ -134,35 +120,40 @@ vm_object_ref(struct vm_object *ob)
 	    "(called from %pC)", old, __caller());
 }
 
-/* Drops the pages of a chunk; returns how many there were. */
-static u_int
-drop_chunk(struct vm_page **chunk, u_int pages)
+/* Drops pages [first, last); no entry shows them. */
+static void
+drop_pages(struct vm_object *ob, u_int first, u_int last)
 {
+	struct vm_page **chunk;
 	u_int n = 0;
 
-	for (u_int i = 0; i < pages; i++)
-		if (chunk[i] != NULL) {
-			vm_page_drop_owner(chunk[i]);
+	first = umax(first, ob->ob_low);
+	last = umin(last, ob->ob_high);
+	for (u_int i = first; i < last; i++) {
+		chunk = ob->ob_chunks[i / OBJECT_CHUNK];
+		if (chunk == NULL) {
+			i |= OBJECT_CHUNK - 1;
+		} else if (chunk[i % OBJECT_CHUNK] != NULL) {
+			vm_page_drop_owner(chunk[i % OBJECT_CHUNK]);
+			chunk[i % OBJECT_CHUNK] = NULL;
 			n++;
 		}
-	kfree(chunk);
-	return (n);
+	}
+	ob->ob_resident -= n;
+	vm_object_uncharge(ob, n);
 }
 
 /* The last reference is gone, so no thread can look at the object. */
 static void
 object_free(struct vm_object *ob)
 {
-	u_int n = 0;
-
 	KASSERT(ob->ob_regions == NULL, "vm_object_release: %p is mapped at "
 	    "0x%x", (void *)ob, ob->ob_regions->r_start);
-	for (u_int i = 0; i < nchunks(ob->ob_pages); i++)
-		if (ob->ob_chunks[i] != NULL)
-			n += drop_chunk(ob->ob_chunks[i], chunk_pages(ob, i));
-	KASSERT(n == ob->ob_resident, "vm_object_release: %p has %u pages, and "
-	    "counts %u", (void *)ob, n, ob->ob_resident);
-	vm_object_uncharge(ob, n);
+	drop_pages(ob, 0, ob->ob_pages);
+	KASSERT(ob->ob_resident == 0, "vm_object_release: %p counts %u pages "
+	    "that it has not", (void *)ob, ob->ob_resident);
+	for (u_int i = 0; i < nchunks(ob->ob_high); i++)
+		kfree(ob->ob_chunks[i]);
 	if (ob->ob_charge != NULL)
 		vm_charge_release(ob->ob_charge);
 	kfree(ob->ob_chunks);
@@ -180,17 +171,12 @@ vm_object_release(struct vm_object *ob)
 		object_free(ob);
 }
 
-struct vm_page **
-vm_object_slot(struct vm_object *ob, u_int index)
+bool
+vm_object_chunk(struct vm_object *ob, u_int i)
 {
-	u_int i = index / OBJECT_CHUNK;
-
-	if (ob->ob_chunks[i] == NULL)
-		ob->ob_chunks[i] = kmalloc(chunk_pages(ob, i) *
-		    sizeof(struct vm_page *), M_ZERO);
-	if (ob->ob_chunks[i] == NULL)
-		return (NULL);
-	return (&ob->ob_chunks[i][index % OBJECT_CHUNK]);
+	ob->ob_chunks[i] = kmalloc(chunk_pages(ob, i) *
+	    sizeof(struct vm_page *), M_ZERO);
+	return (ob->ob_chunks[i] != NULL);
 }
 
 void
@@ -213,14 +199,18 @@ vm_object_unmap(struct vm_object *ob, struct vm_region *r)
 		r->r_next->r_prev = r->r_prev;
 }
 
-/* The addresses at which a region shows any of [first, first + pages). */
+/*
+ * The addresses at which a region shows some of pages [first, first + pages),
+ * without those at either end that are not there.
+ */
 static bool
 region_shows(const struct vm_region *r, u_int first, u_int pages,
     vm_offset_t *start, vm_offset_t *end)
 {
+	const struct vm_object *ob = r->r_object;
 	u_int last = r->r_first + atop(r->r_end - r->r_start);
-	u_int from = first > r->r_first ? first : r->r_first;
-	u_int to = first + pages < last ? first + pages : last;
+	u_int from = umax(umax(first, r->r_first), ob->ob_low);
+	u_int to = umin(umin(first + pages, last), ob->ob_high);
 
 	if (from >= to)
 		return (false);
@@ -229,25 +219,11 @@ region_shows(const struct vm_region *r, u_int first, u_int pages,
 	return (true);
 }
 
-/* Drops pages [first, last); no entry shows them. */
-static void
-drop_pages(struct vm_object *ob, u_int first, u_int last)
+bool
+vm_object_shown(const struct vm_region *r, vm_offset_t *start,
+    vm_offset_t *end)
 {
-	struct vm_page **chunk;
-	u_int n = 0;
-
-	for (u_int i = first; i < last; i++) {
-		chunk = ob->ob_chunks[i / OBJECT_CHUNK];
-		if (chunk == NULL) {
-			i |= OBJECT_CHUNK - 1;
-		} else if (chunk[i % OBJECT_CHUNK] != NULL) {
-			vm_page_drop_owner(chunk[i % OBJECT_CHUNK]);
-			chunk[i % OBJECT_CHUNK] = NULL;
-			n++;
-		}
-	}
-	ob->ob_resident -= n;
-	vm_object_uncharge(ob, n);
+	return (region_shows(r, 0, r->r_object->ob_pages, start, end));
 }
 
 /*
@@ -270,13 +246,25 @@ vm_object_trim(struct vm_object *ob, const struct vm_region *r)
 		drop_pages(ob, first, first + pages);
 }
 
+/*
+ * As region_shows(), of a region that may have entries.  One that is coming has
+ * none: those at its addresses are of other objects, whose locks are needed to
+ * remove them, because who does so flushes before he lets that lock go.
+ */
+static bool
+region_enters(const struct vm_region *r, u_int first, u_int pages,
+    vm_offset_t *start, vm_offset_t *end)
+{
+	return (!r->r_coming && region_shows(r, first, pages, start, end));
+}
+
 void
 vm_object_remove_entries(struct vm_object *ob, u_int first, u_int pages)
 {
 	vm_offset_t start, end;
 
 	for (struct vm_region *r = ob->ob_regions; r != NULL; r = r->r_next)
-		if (region_shows(r, first, pages, &start, &end) &&
+		if (region_enters(r, first, pages, &start, &end) &&
 		    pmap_remove(r->r_map->vm_pmap, start, end))
 			pmap_flush(r->r_map->vm_pmap);
 }
@@ -287,7 +275,7 @@ vm_object_protect_entries(struct vm_object *ob, u_int first, u_int pages)
 	vm_offset_t start, end;
 
 	for (struct vm_region *r = ob->ob_regions; r != NULL; r = r->r_next)
-		if (region_shows(r, first, pages, &start, &end) &&
+		if (region_enters(r, first, pages, &start, &end) &&
 		    pmap_protect(r->r_map->vm_pmap, start, end,
 		    (r->r_prot & PROT_EXEC) != 0 ? PMAP_EXEC : 0))
 			pmap_flush(r->r_map->vm_pmap);

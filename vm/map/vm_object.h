@@ -17,6 +17,7 @@
 
 #include <sys/types.h>
 #include <sys/lock.h>
+#include <machine/atomic.h>
 
 struct vm_page;
 struct vm_region;
@@ -43,6 +44,7 @@ struct vm_object {
 	u_int ob_pages;			/* size in pages */
 	uint64_t ob_size;		/* size in bytes; of a file its own */
 	u_int ob_resident;		/* (o) pages that are there */
+	u_int ob_low, ob_high;		/* (o) all of them are in [low, high) */
 	bool ob_readonly;		/* a file: its pages are SEALED */
 	struct vm_page ***ob_chunks;	/* (o) NULL where no page is there */
 	struct vm_region *ob_regions;	/* (o) where it is mapped */
@@ -75,20 +77,21 @@ void	vm_object_ref(struct vm_object *ob);
 void	vm_object_release(struct vm_object *ob);
 
 /*
- * vm_object_hold_page: finds the page at an index, filling it with zeros if it
- * is not there, and holds it for the caller (vm_page_hold()).  With `write' it
- * is OWNED, by this object alone: a page that is SEALED or shared is copied
- * first; and the caller is counted as its writer, so that it stays so.  The
- * caller gives it back by vm_return(), with PROT_WRITE if it was for writing.
- * Thread context, sleeps; takes ob_lock.  0, EFAULT beyond the size, EACCES to
- * write to a readonly object, ENOMEM.
+ * vm_object_hold_pages: finds pages [index, index + n), filling those with zeros
+ * that are not there, and holds them for the caller (vm_page_hold()).  With
+ * `write' they are OWNED, by this object alone: a page that is SEALED or shared
+ * is copied first; and the caller is counted as their writer, so that they stay
+ * so.  The caller gives them back by vm_return(), with PROT_WRITE if they were
+ * for writing.  Returns how many, less than n if an error came behind the first
+ * page, or minus EFAULT beyond the size, EACCES to write to a readonly object,
+ * ENOMEM.  Thread context, sleeps; takes ob_lock.
  */
-int	vm_object_hold_page(struct vm_object *ob, u_int index, bool write,
-	    struct vm_page **m);
+int	vm_object_hold_pages(struct vm_object *ob, u_int index, u_int n,
+	    bool write, struct vm_page **pages);
 
 /*
- * vm_object_page_locked: as vm_object_hold_page(), with ob_lock held by the
- * caller, and neither held nor counted: for vm_fault.c and vm_borrow.c.
+ * vm_object_page_locked: as vm_object_hold_pages(), of one page, with ob_lock held
+ * by the caller, and neither held nor counted.  0 or an error: for vm_fault.c.
  */
 int	vm_object_page_locked(struct vm_object *ob, u_int index, bool write,
 	    struct vm_page **m);
@@ -112,12 +115,12 @@ vm_object_lookup(const struct vm_object *ob, u_int index)
 int	vm_object_insert(struct vm_object *ob, u_int index, struct vm_page *m);
 
 /*
- * vm_object_send_page: as vm_object_hold_page() without `write', for a message:
- * the page is SEALED on return.  If the kernel is about to write to it for a
+ * vm_object_send_pages: as vm_object_hold_pages() without `write', for a message:
+ * the pages are SEALED on return.  If the kernel is about to write to one for a
  * task, it is a copy that is not the object's.
  */
-int	vm_object_send_page(struct vm_object *ob, u_int index,
-	    struct vm_page **m);
+int	vm_object_send_pages(struct vm_object *ob, u_int index, u_int n,
+	    struct vm_page **pages);
 
 /*
  * vm_object_copy: makes an object with the pages [first, first + pages) of
@@ -142,16 +145,40 @@ int	vm_object_io(struct vm_object *ob, uint64_t offset, struct uio *uio);
 
 /*
  * vm_object_slot: where the page at an index below the size is kept; makes the
- * chunk if there is none.  NULL if out of memory.  ob_lock.
+ * chunk, by vm_object_chunk(), if there is none.  NULL if out of memory.
+ * ob_lock.
  */
-struct vm_page **vm_object_slot(struct vm_object *ob, u_int index);
+bool	vm_object_chunk(struct vm_object *ob, u_int i);
+
+static inline struct vm_page **
+vm_object_slot(struct vm_object *ob, u_int index)
+{
+	u_int i = index / OBJECT_CHUNK;
+
+	if (ob->ob_chunks[i] == NULL && !vm_object_chunk(ob, i))
+		return (NULL);
+	ob->ob_low = umin(ob->ob_low, index);
+	ob->ob_high = umax(ob->ob_high, index + 1);
+	return (&ob->ob_chunks[i][index % OBJECT_CHUNK]);
+}
 
 /*
  * vm_object_charge: counts pages that are about to be put into the object;
  * false if that is too many.  vm_object_uncharge: takes them back.
  */
-bool	vm_object_charge(struct vm_object *ob, u_int pages);
 void	vm_object_uncharge(struct vm_object *ob, u_int pages);
+
+static inline bool
+vm_object_charge(struct vm_object *ob, u_int pages)
+{
+	struct vm_charge *vc = ob->ob_charge;
+
+	if (vc == NULL || atomic_fetchadd_32(&vc->vc_pages, pages) + pages <=
+	    vc->vc_max)
+		return (true);
+	vm_object_uncharge(ob, pages);
+	return (false);
+}
 
 /*
  * vm_object_map, vm_object_unmap: add a region to the object's, and remove it.
@@ -160,6 +187,13 @@ void	vm_object_uncharge(struct vm_object *ob, u_int pages);
  */
 void	vm_object_map(struct vm_object *ob, struct vm_region *r);
 void	vm_object_unmap(struct vm_object *ob, struct vm_region *r);
+
+/*
+ * vm_object_shown: the addresses at which a region may have entries, because
+ * pages of the object are there; false if there are none.  ob_lock.
+ */
+bool	vm_object_shown(const struct vm_region *r, vm_offset_t *start,
+	    vm_offset_t *end);
 
 /*
  * vm_object_trim: drops the pages of a region that has just been taken off the

@@ -124,20 +124,44 @@ vm_object_page_locked(struct vm_object *ob, u_int index, bool write,
 	return (0);
 }
 
-int
-vm_object_hold_page(struct vm_object *ob, u_int index, bool write,
-    struct vm_page **mp)
+/* Holds the page at an index below the size.  ob_lock. */
+static inline int
+hold_page(struct vm_object *ob, u_int index, bool write, struct vm_page **mp)
 {
+	struct vm_page *m = vm_object_lookup(ob, index);
 	int error;
 
+	if (__builtin_expect(m == NULL || (write && !vm_page_exclusive(m)),
+	    0)) {
+		error = vm_object_page_locked(ob, index, write, &m);
+		if (error != 0)
+			return (error);
+	}
+	if (!vm_page_hold(m))
+		return (ENOMEM);
+	if (write)
+		vm_page_writer_add(m);
+	*mp = m;
+	return (0);
+}
+
+int
+vm_object_hold_pages(struct vm_object *ob, u_int index, u_int n, bool write,
+    struct vm_page **pages)
+{
+	int error = 0;
+	u_int i;
+
+	if (index >= ob->ob_pages)
+		return (-EFAULT);
+	n = umin(n, ob->ob_pages - index);
 	mtx_lock(&ob->ob_lock);
-	error = vm_object_page_locked(ob, index, write, mp);
-	if (error == 0 && !vm_page_hold(*mp))
-		error = ENOMEM;
-	if (error == 0 && write)
-		vm_page_writer_add(*mp);
+	for (i = 0; i < n && error == 0; i++)
+		error = hold_page(ob, index + i, write, &pages[i]);
 	mtx_unlock(&ob->ob_lock);
-	return (error);
+	if (error != 0 && --i == 0)
+		return (-error);
+	return ((int)i);
 }
 
 int
@@ -184,12 +208,17 @@ seal_page(struct vm_object *ob, u_int index, struct vm_page *m)
  * object's as it is: what they write must be found there.  The copy of it
  * belongs to the caller alone.
  */
-static int
-send_locked(struct vm_object *ob, u_int index, struct vm_page **mp)
+static inline int
+send_page(struct vm_object *ob, u_int index, struct vm_page **mp)
 {
-	struct vm_page *m;
-	int error = vm_object_page_locked(ob, index, false, &m);
+	struct vm_page *m = vm_object_lookup(ob, index);
+	int error;
 
+	if (m != NULL && vm_page_is_sealed(m)) {
+		*mp = m;
+		return (vm_page_hold(m) ? 0 : ENOMEM);
+	}
+	error = vm_object_page_locked(ob, index, false, &m);
 	if (error != 0)
 		return (error);
 	if (vm_page_writers(m) != 0) {
@@ -207,14 +236,22 @@ send_locked(struct vm_object *ob, u_int index, struct vm_page **mp)
 }
 
 int
-vm_object_send_page(struct vm_object *ob, u_int index, struct vm_page **mp)
+vm_object_send_pages(struct vm_object *ob, u_int index, u_int n,
+    struct vm_page **pages)
 {
-	int error;
+	int error = 0;
+	u_int i;
 
+	if (index >= ob->ob_pages)
+		return (-EFAULT);
+	n = umin(n, ob->ob_pages - index);
 	mtx_lock(&ob->ob_lock);
-	error = send_locked(ob, index, mp);
+	for (i = 0; i < n && error == 0; i++)
+		error = send_page(ob, index + i, &pages[i]);
 	mtx_unlock(&ob->ob_lock);
-	return (error);
+	if (error != 0 && --i == 0)
+		return (-error);
+	return ((int)i);
 }
 
 /*
@@ -247,10 +284,10 @@ static bool
 share_pages(struct vm_object *new, struct vm_object *ob, u_int first,
     u_int pages)
 {
-	u_int last = first + pages;
+	u_int last = umin(first + pages, ob->ob_high);
 	struct vm_page *m;
 
-	for (u_int i = first; i < last; i++) {
+	for (u_int i = umax(first, ob->ob_low); i < last; i++) {
 		if (ob->ob_chunks[i / OBJECT_CHUNK] == NULL) {
 			i |= OBJECT_CHUNK - 1;
 			continue;

@@ -40,12 +40,13 @@ region_after(const struct vm_map *map, vm_offset_t va)
 }
 
 struct vm_region *
-region_find(const struct vm_map *map, vm_offset_t va)
+region_search(struct vm_map *map, vm_offset_t va)
 {
 	u_int i = region_after(map, va);
 
 	if (i == map->vm_nregions || map->vm_regions[i]->r_start > va)
 		return (NULL);
+	map->vm_found = i;
 	return (map->vm_regions[i]);
 }
 
@@ -129,9 +130,10 @@ region_detach(struct vm_region *r)
 {
 	struct pmap *pm = r->r_map->vm_pmap;
 	struct vm_object *ob = r->r_object;
+	vm_offset_t start, end;
 
 	mtx_lock(&ob->ob_lock);
-	if (pmap_remove(pm, r->r_start, r->r_end))
+	if (vm_object_shown(r, &start, &end) && pmap_remove(pm, start, end))
 		pmap_flush(pm);
 	vm_object_unmap(ob, r);
 	vm_object_trim(ob, r);
@@ -208,6 +210,8 @@ region_space(const struct vm_map *map, vm_offset_t *va, vm_size_t size)
 {
 	vm_offset_t wish = trunc_page(*va);
 
+	if (wish > USER_END)
+		wish = USER_END;
 	if (wish == 0 || !is_free(map, wish, size))
 		wish = space_below(map, wish != 0 ? wish : map->vm_hint, size);
 	/* From the very top, which includes what is above the hint. */

@@ -41,8 +41,24 @@ prot_allows(u_int rights, u_int prot)
 /* region_after: the number of the first region that ends above va. */
 u_int	region_after(const struct vm_map *map, vm_offset_t va);
 
-/* region_find: the region that has va, or NULL. */
-struct vm_region *region_find(const struct vm_map *map, vm_offset_t va);
+/*
+ * region_find: the region that has va, or NULL.  Most often it is the one that
+ * was found last; region_search() looks for it among all.
+ */
+struct vm_region *region_search(struct vm_map *map, vm_offset_t va);
+
+static inline struct vm_region *
+region_find(struct vm_map *map, vm_offset_t va)
+{
+	struct vm_region *r;
+
+	if (map->vm_found < map->vm_nregions) {
+		r = map->vm_regions[map->vm_found];
+		if (va - r->r_start < r->r_end - r->r_start)
+			return (r);
+	}
+	return (region_search(map, va));
+}
 
 /* region_room: makes room for n more regions.  False if out of memory. */
 bool	region_room(struct vm_map *map, u_int n);

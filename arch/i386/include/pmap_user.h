@@ -30,6 +30,7 @@ struct pmap {
 	volatile uint32_t pm_dead;	/* 1: pmap_destroy() was called */
 	u_int pm_resident;		/* (p) present entries */
 	u_int pm_tables;		/* (p) page tables */
+	uint32_t pm_where[32];		/* (p) a bit for each directory entry: present */
 };
 
 /* Rights of an entry; read is always there. */
@@ -74,9 +75,12 @@ void	pmap_enter_more(struct pmap *pm, vm_offset_t va,
  * pmap_remove: removes the entries of [start, end).  pmap_protect: takes away
  * from them the rights that are not in `rights'.  True if a TLB may hold more
  * than the tables say now; the caller then calls pmap_flush() before it gives
- * the frames another use or lets another thread rely on the loss.  Any context
- * but NMI, no lock of rank RANK_PMAP or later held.  Linear in the entries of
- * the tables that the range has; interrupts are off for one table at a time.
+ * the frames another use or lets another thread rely on the loss.  What another
+ * thread has taken away and not flushed yet is not seen: a lock of the callers'
+ * is held from here to the end of pmap_flush() by whoever changes an entry.  Any
+ * context but NMI, no lock of rank RANK_PMAP or later held.  Linear in the
+ * entries of the tables that the range has; interrupts are off for one table at
+ * a time.
  */
 bool	pmap_remove(struct pmap *pm, vm_offset_t start, vm_offset_t end);
 bool	pmap_protect(struct pmap *pm, vm_offset_t start, vm_offset_t end,

@@ -51,7 +51,6 @@
 #include <vm/tlb.h>
 #include <arch/i386/space/tables.h>
 
-#define	HARVEST_MAX	8u	/* pages that pmap_create() frees besides */
 
 /*
  * Fills in a new address space, at the start of the page m; the rest of the
@@ -79,8 +78,7 @@ pmap_create(void)
 {
 	struct vm_page *m, *pd[2];
 
-	(void)pmap_harvest(HARVEST_MAX);
-	m = vm_page_alloc(VM_ALLOC_DIRECT | VM_ALLOC_WIRED);
+	m = pmap_page_alloc();
 	if (m == NULL)
 		return (NULL);
 	for (u_int i = 0; i < 2; i++) {
@@ -110,19 +108,18 @@ add_to_chain(uint32_t chain, const void *p)
 static uint32_t
 all_pages(struct pmap *pm)
 {
-	uint32_t chain = add_to_chain(VM_PAGE_NONE, pm);
-	u_int left = pm->pm_tables;
-	pt_entry_t pde;
+	uint32_t chain = add_to_chain(VM_PAGE_NONE, pm), set;
+	u_int n = 0;
+	vm_offset_t va;
 
-	for (vm_offset_t va = 0; left != 0; va += TABLE_SIZE) {
-		KASSERT(va < USER_END, "pmap_destroy: %u tables of %u are "
-		    "missing", left, pm->pm_tables);
-		pde = *pmap_pde(pm, va);
-		if ((pde & PG_V) == 0)
-			continue;
-		chain = add_to_chain(chain, pmap_dmap(pde & PG_FRAME));
-		left--;
-	}
+	for (u_int i = 0; i < nitems(pm->pm_where); i++)
+		for (set = pm->pm_where[i]; set != 0; set &= set - 1, n++) {
+			va = (32 * i + (u_int)__builtin_ctz(set)) * TABLE_SIZE;
+			chain = add_to_chain(chain,
+			    pmap_dmap(*pmap_pde(pm, va) & PG_FRAME));
+		}
+	KASSERT(n == pm->pm_tables, "pmap_destroy: %u tables are counted as "
+	    "%u", n, pm->pm_tables);
 	for (u_int i = 0; i < 2; i++)
 		chain = add_to_chain(chain, pm->pm_pd[i]);
 	return (chain);

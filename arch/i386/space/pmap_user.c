@@ -48,7 +48,7 @@ check_range(const struct pmap *pm, vm_offset_t start, vm_offset_t end,
 }
 
 /* The entry of an address, or NULL if it has no table.  pm_lock is held. */
-static pt_entry_t *
+static inline pt_entry_t *
 find_pte(struct pmap *pm, vm_offset_t va)
 {
 	pt_entry_t pde = *pmap_pde(pm, va);
@@ -111,20 +111,22 @@ static void
 add_table(struct pmap *pm, vm_offset_t va, struct vm_page **m)
 {
 	pt_entry_t *pde = pmap_pde(pm, va);
+	uint32_t *where, bit;
 
 	if ((*pde & PG_V) != 0)
 		return;
 	make_present(pde, VM_PAGE_TO_PHYS(*m) | PG_V | PG_RW | PG_U);
+	where = pmap_where(pm, va, &bit);
+	*where |= bit;
 	pm->pm_tables++;
 	*m = NULL;
 }
 
-/* pmap_enter() of an address that has a table.  pm_lock is held. */
+/* pmap_enter() at the entry of va.  pm_lock is held. */
 static void
-enter(struct pmap *pm, vm_offset_t va, pt_entry_t entry, const void *caller)
+enter(struct pmap *pm, pt_entry_t *pte, vm_offset_t va, pt_entry_t entry,
+    const void *caller)
 {
-	pt_entry_t *pte = find_pte(pm, va);
-
 	if ((*pmap_low(pte) & PG_V) != 0) {
 		add_rights(pte, va, entry, caller);
 		return;
@@ -143,21 +145,25 @@ pmap_enter(struct pmap *pm, vm_offset_t va, vm_paddr_t pa, u_int rights)
 	    ((rights & PMAP_WRITE) != 0 ? PG_RW : 0) |
 	    ((rights & PMAP_EXEC) != 0 ? 0 : pg_nx);
 	struct vm_page *table = NULL;
+	pt_entry_t *pte;
 
 	check_range(pm, va, va + PAGE_SIZE, "pmap_enter", __caller());
-	KASSERT((pa & ~PG_FRAME) == 0 && !PG_WX(entry), "pmap_enter: 0x%llx "
+	KASSERT((pa & ~PG_FRAME) == 0 && (rights != (PMAP_WRITE | PMAP_EXEC) ||
+	    pg_nx == 0), "pmap_enter: 0x%llx "
 	    "at 0x%zx, rights 0x%x (called from %pC)", (unsigned long long)pa,
 	    (size_t)va, rights, __caller());
 	spin_lock(&pm->pm_lock);
-	if (find_pte(pm, va) == NULL) {
+	pte = find_pte(pm, va);
+	if (pte == NULL) {
 		spin_unlock(&pm->pm_lock);
 		table = pmap_table_alloc();
 		if (table == NULL)
 			return (ENOMEM);
 		spin_lock(&pm->pm_lock);
 		add_table(pm, va, &table);
+		pte = find_pte(pm, va);
 	}
-	enter(pm, va, entry, __caller());
+	enter(pm, pte, va, entry, __caller());
 	spin_unlock(&pm->pm_lock);
 	if (table != NULL)
 		pmap_table_free(table);	/* another thread was faster */
@@ -220,8 +226,11 @@ take_table(struct pmap *pm, vm_offset_t va)
 {
 	pt_entry_t *pde = pmap_pde(pm, va);
 	struct vm_page *m = pmap_page(*pde);
+	uint32_t *where, bit;
 
 	(void)hw_xchg32(pmap_low(pde), 0);
+	where = pmap_where(pm, va, &bit);
+	*where &= ~bit;
 	pm->pm_tables--;
 	return (m);
 }

@@ -11,8 +11,9 @@
  * 4.10.3), and its walks read, and write A and D, where they lead.  So the
  * pages wait in a queue until each CPU has loaded CR3 since, or idles with the
  * kernel's tables: vm/tlb.c.  Nothing forces a flush as long as there is
- * memory; every CPU flushes at its next tick, and each call that adds pages,
- * and each new address space, frees some pages whose wait is over.
+ * memory; every CPU flushes at its next tick.  Pages whose wait is over are the
+ * next tables; when more than TABLES_KEPT wait, each call that adds pages frees
+ * some.
  *
  * Invariant: a page on the queue has the stamp of an epoch that was closed when
  * no entry led to it any more.  Stamps do not fall from the head to the tail,
@@ -24,6 +25,8 @@
 #include <sys/systm.h>
 #include <vm/tlb.h>
 #include <arch/i386/space/tables.h>
+
+#define	TABLES_KEPT	64u	/* for the next tables */
 
 static struct wait_queue {
 	struct spinlock lock;
@@ -37,18 +40,6 @@ static struct wait_queue {
 static bool (*next_lowmem)(void);
 
 /* Contracts are in <arch/i386/space/tables.h> and <machine/pmap_user.h>. */
-struct vm_page *
-pmap_table_alloc(void)
-{
-	struct vm_page *m = vm_page_alloc(VM_ALLOC_DIRECT | VM_ALLOC_WIRED);
-
-	if (m == NULL)
-		return (NULL);
-	memset(pmap_dmap(VM_PAGE_TO_PHYS(m)), 0, PAGE_SIZE);
-	m->next = 0;
-	return (m);
-}
-
 void
 pmap_table_free(struct vm_page *m)
 {
@@ -110,6 +101,28 @@ take_clean(u_int max)
 	return (chain);
 }
 
+/* A page that has waited long enough serves at once, wired as it is. */
+struct vm_page *
+pmap_page_alloc(void)
+{
+	uint32_t frame = take_clean(1);
+
+	return (frame != VM_PAGE_NONE ? &vm_page_array[frame] :
+	    vm_page_alloc(VM_ALLOC_DIRECT | VM_ALLOC_WIRED));
+}
+
+struct vm_page *
+pmap_table_alloc(void)
+{
+	struct vm_page *m = pmap_page_alloc();
+
+	if (m == NULL)
+		return (NULL);
+	memset(pmap_dmap(VM_PAGE_TO_PHYS(m)), 0, PAGE_SIZE);
+	m->next = 0;
+	return (m);
+}
+
 bool
 pmap_harvest(u_int max)
 {
@@ -117,8 +130,8 @@ pmap_harvest(u_int max)
 }
 
 /*
- * Frees twice as many pages as it adds, if their wait is over, so that the
- * queue stays as long as a few ticks need.  The epoch is closed under the lock,
+ * When many pages wait it frees twice as many as it adds, if their wait is over,
+ * so that the queue stays as long as a few ticks need.  The epoch is closed under the lock,
  * so that the stamps are in order.  Closing it is a locked instruction: what
  * the caller removed, and pm_dead, are visible before a CPU can have read the
  * new epoch.
@@ -131,7 +144,8 @@ pmap_wait(uint32_t chain)
 
 	for (; vm_page_array[last].next != VM_PAGE_NONE; n++)
 		last = vm_page_array[last].next;
-	(void)pmap_harvest(2 * n);
+	if (waiting.n > TABLES_KEPT)
+		(void)pmap_harvest(2 * n);
 	spin_lock(&waiting.lock);
 	stamp = tlb_close();
 	for (uint32_t f = chain; f != VM_PAGE_NONE; f = vm_page_array[f].next)

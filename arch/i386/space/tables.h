@@ -23,6 +23,7 @@
 #define	NTABLE		(USER_END / TABLE_SIZE)	/* in an address space */
 
 _Static_assert(USER_END == KERNBASE, "user addresses end below the kernel");
+_Static_assert(NTABLE == 8 * sizeof(((struct pmap *)0)->pm_where), "a bit each");
 _Static_assert(USER_END == 2 * NPTE * TABLE_SIZE, "two page directories");
 
 /* The directory entry of a user address.  pm_lock is held. */
@@ -30,6 +31,14 @@ static inline pt_entry_t *
 pmap_pde(struct pmap *pm, vm_offset_t va)
 {
 	return (&pm->pm_pd[va / (NPTE * TABLE_SIZE)][va / TABLE_SIZE % NPTE]);
+}
+
+/* The word of pm_where with the bit of a user address, and that bit. */
+static inline uint32_t *
+pmap_where(struct pmap *pm, vm_offset_t va, uint32_t *bit)
+{
+	*bit = 1u << va / TABLE_SIZE % 32;
+	return (&pm->pm_where[va / TABLE_SIZE / 32]);
 }
 
 /* The page of the table or page that a present entry names. */
@@ -47,10 +56,11 @@ pmap_low(pt_entry_t *pte)
 }
 
 /*
- * pmap_table_alloc: a zeroed page for a table, or NULL.  Context as
- * pmap_create().
+ * pmap_page_alloc: a page, or NULL; pmap_table_alloc: one of zeros, for a table.
+ * Context as pmap_create().
  * pmap_table_free: frees one that no CPU ever had.
  */
+struct vm_page *pmap_page_alloc(void);
 struct vm_page *pmap_table_alloc(void);
 void	pmap_table_free(struct vm_page *m);
 
