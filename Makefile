@@ -31,6 +31,7 @@
 #: LIMIT=600		seconds after which a row of tests/matrix.tsv fails; 3600 for run
 #: GDBPORT=1234		TCP port at which QEMU waits for gdb
 #: SECONDS=10		time of make fuzz for each parser; 60 in test-all
+#: PART=			K/N: the K-th of N parts of make test-the-tests
 #: BENCH=		what make performance makes: exact, time, report
 #: V=			1 shows the commands
 #
@@ -94,6 +95,7 @@ V	=
 BENCH	=
 SEED	=
 SECONDS	= 10
+PART	=
 SYSROOT	= build/sysroot
 # Of the variables that are set for some files, variants and programs only, what
 # the others get.
@@ -451,7 +453,8 @@ test: need-test images programs try-user-tests	## runs host tests, boots machine
 
 test-the-tests: need-test images programs	## plants faults that the tests must catch: 20 min
 	@sh scripts/need git gawk busybox
-	@perl scripts/progress build/faults/running perl tests/faults/run
+	@perl scripts/progress build/faults/running perl tests/faults/run \
+	    $(if $(PART),-p '$(PART)')
 
 test-rows: need-test images	## boots the rows too large for make test: 5 min
 	$(call prove,,$(call rows,all))

@@ -58,9 +58,9 @@ struct mbuf {
 
 /*
  * From this many bytes on, m_uiotombuf() takes pages; below, an mbuf that is as
- * large as the bytes.  To write and read 1536 bytes costs 2,750 instructions in
- * an mbuf; 2048 bytes cost 3,660 in a page, and would cost 3,970 in an mbuf,
- * which from there on is a page of the direct map as well.
+ * large as the bytes.  To write and read 1536 bytes costs 2,380 instructions in
+ * an mbuf; 2048 bytes cost 3,530 in a page.  In an mbuf they would need a page as
+ * well, one of the direct map.
  */
 #define	M_PAGEMIN	1900u
 

@@ -28,8 +28,8 @@ struct uio {
 /*
  * uiomove: copies at most n bytes, and at most uio_resid, between kernel memory
  * and the uio, in the uio's direction.  Thread context; sleeps; may hold no
- * mutex that a fault takes (of a map or object).  Returns 0 or EFAULT, ENOMEM,
- * EINTR; what was moved before the error counts as moved.
+ * mutex that a fault takes (of a map or object).  Returns 0 or EFAULT, EACCES,
+ * ENOMEM, EINTR; what was moved before the error counts as moved.
  */
 int	uiomove(void *buf, size_t n, struct uio *uio);
 

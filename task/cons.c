@@ -4,14 +4,14 @@
  */
 
 /*
- * The console as a channel: what tasks write to the one end is printed, and what
- * is typed is read from it.  Two threads of the kernel have the other end.
+ * The console as a channel: what tasks write to the one end is printed, and
+ * what is typed is read from it.  Two threads of the kernel have the other end.
  *
  * On a terminal (cons.tty=on) input is lines: it is echoed, backspace and ^U
- * edit, and a line goes to the reader with its newline.  ^C is NOTE_INTERRUPT to
- * every task; ^\ enters the monitor, while the tasks go on.  If input is no terminal, it goes on as it comes, and ^V makes the
- * next byte a plain one.  In both cases ^D, in an empty line or anywhere, ends
- * the input for good.
+ * edit, and a line goes to the reader with its newline.  ^C is NOTE_INTERRUPT
+ * to every task; ^\ enters the monitor, while the tasks go on.  If input is no
+ * terminal, it goes on as it comes, and ^V makes the next byte a plain one.  ^D
+ * ends the input for good: on a terminal in an empty line, else anywhere.
  */
 
 #include <sys/types.h>

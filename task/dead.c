@@ -6,10 +6,11 @@
 /*
  * Threads of tasks that have ended and are not freed yet.
  *
- * A kernel thread is freed by thread_join(), which another thread must call.
- * One of a task that ends puts itself on the list here, after it has joined those
- * that it finds there; task_wait() empties the list as well.  So there are never
- * more of them than CPUs, and what waits for a task finds its threads gone.
+ * A kernel thread is freed by thread_join(), which another thread must call.  A
+ * thread of a task that ends puts itself on the list here, after it has joined
+ * those that it finds there; task_wait() empties the list as well.  So there are
+ * never more of them than CPUs, and what waits for a task finds its threads
+ * gone.
  */
 
 #include <sys/types.h>

@@ -20,7 +20,6 @@ main(void)
 	native_raw(CALL_THREAD_SELF, 0, 0, 0, 0, &res);
 	proc.pid = res.ebx;
 	proc.ppid = 0;
-	proc.first = true;
 	proc.nthreads = 1;
 	proc.umask = 022;
 	memcpy(proc.name, "personality", 12);

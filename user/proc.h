@@ -127,7 +127,6 @@ struct process {
 	volatile uint32_t lock;		/* lock(): 0, 1, 2 with sleepers */
 	uint32_t pid, ppid;
 	uint32_t slot;			/* in struct shared */
-	bool first;			/* the root started it */
 	volatile uint32_t nthreads;	/* (a) */
 	uint32_t main_slot;		/* whose tid is the pid */
 	uint32_t program;		/* index of its boot file */
@@ -215,7 +214,6 @@ void	exec_first(void) __attribute__((__noreturn__));
 /* process.c */
 void	process_exit(uint32_t status) __attribute__((__noreturn__));
 void	thread_exit(uint32_t status) __attribute__((__noreturn__));
-void	process_interrupt_children(void);
 
 /* thread.c */
 struct thread *thread_alloc(void);

@@ -161,7 +161,8 @@ become_child(uint32_t pid, uint32_t slot)
 	proc.ppid = proc.pid;
 	proc.pid = pid;
 	proc.slot = slot;
-	proc.first = false;
+	/* Else it would go on with its parent's random numbers. */
+	proc.random = (proc.random ^ pid * 0x9e3779b97f4a7c15ull) | 1;
 	proc.nthreads = 1;
 	proc.main_slot = thread_slot(td);
 	td->tid = pid;
@@ -422,14 +423,6 @@ send_children(uint32_t signo)
 		if (proc.children[i].pid != 0)
 			send(proc.children[i].handle, signo);
 	unlock(&proc.lock);
-}
-
-void
-process_interrupt_children(void)
-{
-	for (uint32_t i = 0; i < proc.nchildren; i++)
-		if (proc.children[i].pid != 0)
-			send(proc.children[i].handle, SIGINT);
 }
 
 /* kill(pid, signal): 0 and less is this process and its children. */

@@ -77,10 +77,7 @@ hand_over(uint32_t signo)
 	}
 }
 
-/*
- * Notes that the kernel has handed over, bit n for note n.  The first task gets
- * the console's interrupt for all of its children.
- */
+/* Notes that the kernel has handed over, bit n for note n. */
 void
 signal_take(uint32_t notes)
 {
@@ -90,8 +87,6 @@ signal_take(uint32_t notes)
 			if (proc.nthreads > 1 && (self()->mask & BIT(n)) != 0)
 				hand_over(n);
 		}
-	if ((notes & 1u << NOTE_INTERRUPT) != 0 && proc.first)
-		process_interrupt_children();
 }
 
 static void
@@ -192,7 +187,8 @@ signal_work(struct regs *r, int nr)
 		if (!take(td->pending, signo) && !take(proc.pending, signo))
 			continue;
 		if (proc.actions[signo - 1].handler == SIG_DFL)
-			process_exit(STATUS_NOTE(signo & 31));
+			process_exit(STATUS_NOTE(
+			    signo < 32 ? signo : SIGKILL));
 		if (nr != NO_CALL) {
 			if ((proc.actions[signo - 1].flags & SA_RESTART) != 0)
 				call_again(r, nr);

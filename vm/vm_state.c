@@ -92,7 +92,7 @@ add_hold(struct vm_page *m, uint32_t hold, uint32_t mask, const char *func,
  * The last hold was dropped, so no other CPU can reach the page.  If it was
  * writable it keeps its cached mapping, which serves its next owner.
  */
-static void __attribute__((noinline))
+static inline void
 free_page(struct vm_page *m, const char *func, const void *caller)
 {
 	uint32_t writers = m->writers;
@@ -104,7 +104,8 @@ free_page(struct vm_page *m, const char *func, const void *caller)
 	vm_held_put(m, caller);
 }
 
-static inline void
+/* True if that was the last hold. */
+static inline bool
 drop_hold(struct vm_page *m, uint32_t hold, uint32_t mask, const char *func,
     const void *caller)
 {
@@ -114,8 +115,7 @@ drop_hold(struct vm_page *m, uint32_t hold, uint32_t mask, const char *func,
 		if ((old & mask) == 0)
 			bad_hold(m, old, func, caller);
 	} while (!atomic_fcmpset_32(&m->holders, &old, old - hold));
-	if (old == hold)
-		free_page(m, func, caller);
+	return (old == hold);
 }
 
 bool
@@ -125,10 +125,18 @@ vm_page_hold(struct vm_page *m)
 	    __caller()));
 }
 
+/* Apart, because a borrower is seldom the last. */
+static void __attribute__((noinline))
+free_borrowed(struct vm_page *m, const void *caller)
+{
+	free_page(m, "vm_page_drop", caller);
+}
+
 void
 vm_page_drop(struct vm_page *m)
 {
-	drop_hold(m, HOLD_OTHER, HOLD_OTHERS, "vm_page_drop", __caller());
+	if (drop_hold(m, HOLD_OTHER, HOLD_OTHERS, "vm_page_drop", __caller()))
+		free_borrowed(m, __caller());
 }
 
 bool
@@ -145,8 +153,9 @@ vm_page_add_owner(struct vm_page *m)
 void
 vm_page_drop_owner(struct vm_page *m)
 {
-	drop_hold(m, HOLD_OWNER, HOLD_OWNERS, "vm_page_drop_owner",
-	    __caller());
+	if (drop_hold(m, HOLD_OWNER, HOLD_OWNERS, "vm_page_drop_owner",
+	    __caller()))
+		free_page(m, "vm_page_drop_owner", __caller());
 }
 
 void

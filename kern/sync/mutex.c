@@ -121,6 +121,19 @@ mtx_lock(struct mtx *m)
 	td->td_mutexes = m;
 }
 
+/* Takes a mutex off the list of those that its owner holds. */
+static void __attribute__((noinline))
+unlist(struct thread *td, struct mtx *m, const void *caller)
+{
+	struct mtx **h;
+
+	KASSERT(mtx_owned(m), "mtx_unlock: %s is not held by this thread "
+	    "(called from %pC)", m->name, caller);
+	for (h = &td->td_mutexes; *h != m; h = &(*h)->next)
+		continue;
+	*h = m->next;
+}
+
 /*
  * The wake-up is made under the channel's lock, because the next owner may
  * free the mutex as soon as that lock is released.
@@ -129,13 +142,12 @@ void
 mtx_unlock(struct mtx *m)
 {
 	struct thread *td = curthread();
-	struct mtx **h;
 
-	KASSERT(mtx_owned(m), "mtx_unlock: %s is not held by this thread "
-	    "(called from %pC)", m->name, __caller());
-	for (h = &td->td_mutexes; *h != m; h = &(*h)->next)
-		continue;
-	*h = m->next;
+	/* The one on top of the list is most often the one. */
+	if (__builtin_expect(td->td_mutexes == m, 1))
+		td->td_mutexes = m->next;
+	else
+		unlist(td, m, __caller());
 	if (atomic_cmpset_ptr(&m->owner, (uintptr_t)td, 0))
 		return;
 	sleepq_lock(m);

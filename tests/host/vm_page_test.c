@@ -38,7 +38,7 @@ bool
 sf_buf_page_referenced(struct vm_page *m)
 {
 	assert(host_locks_held == 0);
-	return (m == referenced);
+	return (sf_refs_any(m->sf_refs) || m == referenced);
 }
 
 static uint32_t

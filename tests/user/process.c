@@ -10,6 +10,7 @@
 #include "ktap.h"
 
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <fcntl.h>
 
 extern char **environ;
@@ -375,6 +376,24 @@ count(char **argv)
 	return (126);
 }
 
+/* A child does not draw the numbers that its parent draws. */
+static void
+test_random(void)
+{
+	uint64_t *drawn = mmap(NULL, sizeof(*drawn), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0), mine = 0;
+	pid_t pid;
+
+	EXPECT(drawn != MAP_FAILED);
+	pid = fork();
+	if (pid == 0)
+		_exit(getrandom(drawn, sizeof(*drawn), 0) != sizeof(*drawn));
+	EXPECT_IS(getrandom(&mine, sizeof(mine), 0), sizeof(mine));
+	EXPECT_IS(status_of(pid), 0);
+	EXPECT(*drawn != mine);
+	munmap(drawn, sizeof(*drawn));
+}
+
 static const struct ktap_case cases[] = {
 	{ "fork.statuses", test_statuses },
 	{ "fork.abort", test_abort },
@@ -385,6 +404,7 @@ static const struct ktap_case cases[] = {
 	{ "fork.generations", test_generations },
 	{ "fork.hundred", test_hundred },
 	{ "fork.orphan", test_orphan },
+	{ "fork.random", test_random },
 	{ "fork.many_orphans", test_many_orphans },
 	{ "exec.arguments", test_exec },
 	{ "exec.large", test_exec_large },

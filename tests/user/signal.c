@@ -303,6 +303,28 @@ test_kill(void)
 }
 
 static void
+raise_least(void)
+{
+	raise(SIGRTMIN);
+}
+
+static void
+raise_most(void)
+{
+	raise(SIGRTMAX);
+}
+
+/* A process that a signal above 31 ends has not been ended by another one. */
+static void
+test_above_31(void)
+{
+	int status = status_of(child(raise_least));
+
+	EXPECT(status > 1000 && status != 1000 + (SIGRTMIN & 31));
+	EXPECT(status_of(child(raise_most)) > 1000);
+}
+
+static void
 test_errors(void)
 {
 	struct sigaction sa = { .sa_handler = note };
@@ -348,6 +370,7 @@ static const struct ktap_case cases[] = {
 	{ "signal.child_ends", test_child_ends },
 	{ "signal.suspend", test_suspend },
 	{ "signal.kill", test_kill },
+	{ "signal.above_31", test_above_31 },
 	{ "signal.errors", test_errors },
 	{ "signal.fork_keeps_mask", test_fork_keeps_mask },
 };
