@@ -234,6 +234,7 @@ ALLTARGETS += test-bochs
 ALLTARGETS += test-gdb
 ALLTARGETS += coverage
 ALLTARGETS += fuzz
+ALLTARGETS += fuzz-calls
 ALLTARGETS += model
 ALLTARGETS += test-the-tests
 
@@ -400,6 +401,9 @@ fuzz: $(PARSERS:%=build/fuzz/%)	## searches for input on which a parser fails: 1
 	$(Q)perl scripts/progress build/fuzz/running \
 	    sh scripts/fuzz $(SECONDS) $(PARSERS)
 
+fuzz-calls: images try-user-tests	## makes 10 million calls at random in ring 3: 20 min
+	$(Q)sh scripts/fuzz-calls
+
 need-test:
 	@sh scripts/need $(TESTTOOLS)
 
@@ -519,6 +523,6 @@ include tests/coverage/coverage.mk
 .PHONY: test-the-tests
 .PHONY: all objects images programs run test test-rows test-all test-bochs iso release debug
 .PHONY: clean help need-test force layers
-.PHONY: user-tests try-user-tests bench-user
+.PHONY: user-tests try-user-tests bench-user fuzz-calls
 .PHONY: fuzz gdb test-gdb
 .PHONY: bench bench-budget performance model

@@ -205,12 +205,31 @@ run_with_console(struct task *t)
 	return (error);
 }
 
+/* Makes the first task, runs it, and tells how it ended. */
+static const char *
+run_first(void)
+{
+	struct task *t = task_create(prog, &call_ops);
+	const char *error;
+	uint32_t status;
+
+	if (t == NULL)
+		return ("there is no memory for a task");
+	error = run_with_console(t);
+	if (error == NULL) {
+		(void)task_status(t, &status);
+		print_end(t, status);
+		if (stats)
+			print_stats();
+	}
+	task_release(t);
+	return (error);
+}
+
 static u_int
 root_run(void)
 {
 	const char *error = user_supported();
-	uint32_t status;
-	struct task *t;
 
 	if (error == NULL && user_image == NULL)
 		error = "this kernel was built without the personality";
@@ -219,19 +238,12 @@ root_run(void)
 		return (EXIT_NOTHING);
 	}
 	time_init();
-	t = task_create(prog, &call_ops);
-	error = t == NULL ? "there is no memory for a task" :
-	    run_with_console(t);
-	if (error == NULL) {
-		(void)task_status(t, &status);
-		print_end(t, status);
-		if (stats)
-			print_stats();
-	} else {
+	audit_begin();
+	error = run_first();
+	if (error != NULL)
 		say(error);
-	}
-	if (t != NULL)
-		task_release(t);
+	if (!audit_end())
+		return (EXIT_FAILED);
 	return (error == NULL ? EXIT_PASSED : EXIT_NOTHING);
 }
 

@@ -265,6 +265,15 @@ uint64_t time_ns(void);
  */
 bool	time_left_ms(uint64_t deadline, u_int *ms);
 
+/*
+ * audit.c: audit_begin, audit_end: with the option prog.audit, audit all tasks
+ * again and again, and see at the end that what a program took has been given
+ * back: false, and lines that say what is wrong, if not.  There is no task before
+ * nor after.  Thread context, sleep.
+ */
+void	audit_begin(void);
+bool	audit_end(void);
+
 /* cons.c: the console as a channel. */
 struct console;
 struct console *console_open(struct chan_end **end);

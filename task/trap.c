@@ -17,7 +17,9 @@
 #include <task/task.h>
 #include <vm/map/vm_map.h>
 
-#define	PF_WRITE	0x02u		/* of a page fault's error code */
+#define	PF_PRESENT	0x01u		/* of a page fault's error code */
+#define	PF_WRITE	0x02u
+#define	PF_USER		0x04u
 #define	PF_FETCH	0x10u
 
 static const char *const names[NTRAPS] = {
@@ -48,14 +50,26 @@ end_by_fault(const struct userframe *uf, const char *why)
 	task_end(ut->u_task, STATUS_FAULT(uf->tf.trapno));
 }
 
+/*
+ * Whether the CPU itself was refused what it wanted for an instruction of ring 3:
+ * no page could mend that, and the task would fault for ever.  CPUs do so only
+ * to their own tables, which are the kernel's; QEMU 7.2 with SMAP does for an
+ * IRET in ring 3, whose stack it reads with the kernel's rights.
+ */
+static bool
+is_refused_to_cpu(uint32_t err)
+{
+	return ((err & (PF_PRESENT | PF_USER)) == PF_PRESENT);
+}
+
 static void
 page_fault(const struct userframe *uf, vm_offset_t va)
 {
 	uint32_t err = uf->tf.err;
 	u_int prot = (err & PF_FETCH) != 0 ? PROT_EXEC :
 	    (err & PF_WRITE) != 0 ? PROT_WRITE : PROT_READ;
-	int error = va < USER_END ? vm_fault(curtask()->t_map, va, prot) :
-	    EACCES;
+	int error = va < USER_END && !is_refused_to_cpu(err) ?
+	    vm_fault(curtask()->t_map, va, prot) : EACCES;
 	char why[80];
 
 	if (error == 0)

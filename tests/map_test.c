@@ -373,6 +373,7 @@ TEST(file_private, "map.writes_to_a_private_file_go_to_copies")
 	for (u_int i = 0; i < 4; i++) {
 		EXPECT_EQ(vm_object_hold_pages(ob, i, 1, false, &m), 1);
 		EXPECT_EQ(page_word(m), 100 + i);
+		EXPECT(vm_page_is_sealed(m));
 		vm_page_drop(m);
 	}
 	check_and_destroy(child);

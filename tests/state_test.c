@@ -291,6 +291,27 @@ TEST(cached, "state.sealing_takes_the_cached_mapping_away")
 	EXPECT_EQ(m->sf, 0);
 }
 
+/* The CPU-private slot through which a page was filled is not found again. */
+TEST(cached_private, "state.sealing_takes_the_private_mapping_away")
+{
+	struct vm_page *m = new_page();
+	struct sf_buf *sf;
+
+	sched_pin();
+	sf = sf_buf_alloc(m, SFB_CPUPRIVATE);
+	*(volatile uint32_t *)sf_buf_kva(sf) = SIGNATURE;
+	EXPECT(rights(sf) == (SF_PTE_V | SF_PTE_RW));
+	sf_buf_free(sf);
+	EXPECT(vm_page_seal(m));
+	EXPECT_EQ(sf_buf_audit(), 0);
+	sf = sf_buf_alloc(m, SFB_CPUPRIVATE);
+	EXPECT_EQ(rights(sf), SF_PTE_V);
+	EXPECT_EQ(*(volatile uint32_t *)sf_buf_kva(sf), SIGNATURE);
+	sf_buf_free(sf);
+	sched_unpin();
+	vm_page_drop(m);
+}
+
 /* A mapping that eviction has removed is not revived: a TLB may still have it. */
 TEST(removed, "state.a_removed_mapping_of_a_sealed_page_is_not_revived")
 {

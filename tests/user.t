@@ -59,8 +59,20 @@ else
 	skip 'the host prints the same' 'the host runs no program for i386'
 fi
 
-check 'calls at random' 0 '^ok 1 - fuzz' sh scripts/run-prog \
-    PROG=$bin/fuzz ARGS="seed=${SEED:-1} calls=${CALLS:-20000}"
+# On the newest CPU, with NX, SMEP and SMAP.
+timeout -k 5 400 sh scripts/run-prog PROG=$bin/driver FILE="$files" \
+    CPU=max SMP=4 ARGS='-t 60 hostile race memory file' </dev/null \
+    >"$dir/out" 2>"$dir/err"
+check 'hostile programs with CPU=max' 0 '^0$' echo $?
+grep 'not ok' "$dir/out" | sed 's/^/# /'
+
+# The kernel audits all tasks meanwhile, and fails if anything is left.
+check 'calls at random' 0 '^ok 1 - fuzz' sh scripts/run-prog SMP=4 V=1 \
+    PROG=$bin/fuzz APPEND=prog.audit=20 \
+    ARGS="seed=${SEED:-1} calls=${CALLS:-100000}"
+also 'they change no file' '^ok 2 - the file is as it was'
+also 'no entry is wrong, and nothing is left' \
+    'audit: [1-9].* looks .* 0 wrong, 0 leaks'
 
 check 'no more tasks than there may be' 1 'errno 12' sh scripts/run-prog \
     PROG=$bin/process ARGS=fork.hundred APPEND=kern.ntasks=50

@@ -19,6 +19,7 @@
 static unsigned char *whole;		/* the file, read once */
 static size_t size;
 static int fd;
+static unsigned char *whole_map;	/* of test_no_alias() */
 
 static void
 test_read(void)
@@ -108,6 +109,41 @@ test_seek_is_shared(void)
 }
 
 static void
+nothing(void)
+{
+}
+
+/* A child that has ended took nothing from what its parent has open. */
+static void
+test_outlives_a_child(void)
+{
+	int other[4], fds[2];
+	unsigned char c;
+
+	EXPECT_IS(pipe(fds), 0);
+	EXPECT_IS(write(fds[1], "pipe", 4), 4);
+	EXPECT_IS(lseek(fd, 1, SEEK_SET), 1);
+	for (int i = 0; i < 4; i++) {
+		fflush(stdout);
+		EXPECT_IS(status_of(child(nothing)), 0);
+		other[i] = open(boot_file("libc"), O_RDONLY);
+		EXPECT(other[i] >= 0);
+		EXPECT_IS(lseek(other[i], 7000 + i, SEEK_SET), 7000 + i);
+	}
+	EXPECT_IS(lseek(fd, 0, SEEK_CUR), 1);
+	EXPECT_IS(read(fd, &c, 1), 1);
+	EXPECT_IS(c, 'E');
+	EXPECT_IS(read(fds[0], &c, 1), 1);
+	EXPECT_IS(c, 'p');
+	for (int i = 0; i < 4; i++) {
+		EXPECT_IS(lseek(other[i], 0, SEEK_CUR), 7000 + i);
+		close(other[i]);
+	}
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void
 test_errors(void)
 {
 	struct stat st;
@@ -157,6 +193,71 @@ test_map(void)
 	    EINVAL);
 	EXPECT_ERROR((long)mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, 12345, 0),
 	    EBADF);
+}
+
+/*
+ * The ways to a writable alias of a page of the file: none of them is one, and
+ * the file is as it was, for this process and for others.
+ */
+static void
+read_whole(void)
+{
+	unsigned char *p = malloc(size);
+
+	EXPECT_IS(pread(fd, p, size, 0), size);
+	EXPECT(memcmp(p, whole, size) == 0);
+	free(p);
+}
+
+static void
+write_privately(void)
+{
+	memset(whole_map, 'c', 3 * 4096);
+	read_whole();
+}
+
+static void
+test_no_alias(void)
+{
+	unsigned char *shown, *p;
+	unsigned char byte[3];
+	int fds[2];
+
+	EXPECT_ERROR((long)mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED,
+	    fd, 0), EACCES);
+	shown = mmap(NULL, 3 * 4096, PROT_READ, MAP_SHARED, fd, 0);
+	EXPECT(shown != MAP_FAILED);
+	EXPECT_ERROR(mprotect(shown, 4096, PROT_READ | PROT_WRITE), EACCES);
+	/* What the kernel would write there. */
+	EXPECT_ERROR(pread(fd, shown, 4096, 4096), EFAULT);
+	EXPECT_IS(pipe(fds), 0);
+	EXPECT_IS(write(fds[1], "xyz", 3), 3);
+	EXPECT_ERROR(read(fds[0], shown + 100, 3), EFAULT);
+	EXPECT_IS(read(fds[0], byte, 3), 3);
+	EXPECT(memcmp(shown, whole, 3 * 4096) == 0);
+	/* A private mapping, also one that could not be written at first. */
+	p = mmap(NULL, 3 * 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+	EXPECT(p != MAP_FAILED && memcmp(p, whole, 3 * 4096) == 0);
+	whole_map = p;
+	EXPECT_IS(mprotect(p, 3 * 4096, PROT_READ | PROT_WRITE), 0);
+	/* A page of it goes into the pipe; then it is written. */
+	EXPECT_IS(write(fds[1], p + 4096, 4096), 4096);
+	EXPECT_IS(sendfile(fds[1], fd, &(off_t){ 8192 }, 4096), 4096);
+	EXPECT_IS(status_of(child(write_privately)), 0);
+	EXPECT(memcmp(p, whole, 3 * 4096) == 0);
+	memset(p, 'p', 2 * 4096);
+	EXPECT_IS(pread(fd, p + 2 * 4096, 4096, 0), 4096);
+	EXPECT_IS(status_of(child(write_privately)), 0);
+	EXPECT(p[4095] == 'p' && p[8192] == whole[0]);
+	EXPECT_IS(read(fds[0], p, 8192), 8192);
+	EXPECT(memcmp(p, whole + 4096, 8192) == 0);
+	EXPECT(memcmp(shown, whole, 3 * 4096) == 0);
+	EXPECT_IS(status_of(child(read_whole)), 0);
+	read_whole();
+	munmap(p, 3 * 4096);
+	munmap(shown, 3 * 4096);
+	close(fds[0]);
+	close(fds[1]);
 }
 
 /* Sends all of the file into a pair of descriptors; a process reads it. */
@@ -268,8 +369,10 @@ static const struct ktap_case cases[] = {
 	{ "file.pread", test_pread },
 	{ "file.seek", test_seek },
 	{ "file.seek_is_shared", test_seek_is_shared },
+	{ "file.outlives_a_child", test_outlives_a_child },
 	{ "file.errors", test_errors },
 	{ "file.map", test_map },
+	{ "file.no_alias", test_no_alias },
 	{ "sendfile.socket", test_sendfile_socket },
 	{ "sendfile.pipe", test_sendfile_pipe },
 	{ "sendfile.offset", test_sendfile_offset },

@@ -20,6 +20,7 @@
 #include "ktap.h"
 
 #include <sys/mman.h>
+#include <fcntl.h>
 
 /* Linux's, which has the same names for other numbers. */
 enum {
@@ -35,6 +36,7 @@ enum {
 
 #define	PAGE		4096u
 #define	ARENA		(64 * PAGE)
+#define	SLACK		(72 * PAGE)	/* what calls reach behind it */
 #define	MAXTHREADS	8u
 #define	STACK		(4 * PAGE)
 #define	PER_CHILD	2000u
@@ -50,11 +52,23 @@ struct shared {
 struct fuzzer {
 	uint32_t state;
 	uint32_t left;
+	bool meant_well;	/* the call in hand may succeed */
 };
 static struct shared *shared;
 static struct fuzzer fuzzers[MAXTHREADS];
 static unsigned char *arena, *stacks;
-static volatile uint32_t handles[32];	/* that calls have returned */
+static volatile uint32_t *items;	/* a page that stays: scribble() */
+
+/* Handles that calls have returned, by what they name. */
+enum kind { OBJECT, END, TASK, NKINDS };
+#define	NHANDLES	16u
+static volatile uint32_t handles[NKINDS][NHANDLES];
+
+/*
+ * The file that is read while others are: the first of /boot, which is this
+ * program.  Its handle is that of the first task's boot block.
+ */
+#define	FILE_HANDLE	(HANDLE_CONSOLE + 1)
 
 static uint32_t
 draw(struct fuzzer *f)
@@ -88,6 +102,18 @@ native(uint32_t eax, uint32_t ebx, uint32_t esi, uint32_t edi, uint32_t ebp,
 }
 
 static uint32_t
+handle_of(struct fuzzer *f, enum kind kind)
+{
+	return (handles[kind][draw(f) % NHANDLES]);
+}
+
+static void
+keep(struct fuzzer *f, enum kind kind, uint32_t handle)
+{
+	handles[kind][draw(f) % NHANDLES] = handle;
+}
+
+static uint32_t
 any_handle(struct fuzzer *f)
 {
 	uint32_t r = draw(f);
@@ -96,7 +122,37 @@ any_handle(struct fuzzer *f)
 	case 0:	return (r >> 8);
 	case 1:	return (r >> 8 & 0xff);
 	case 2:	return (HANDLE_SELF);
-	default: return (handles[(r >> 8) % 32]);
+	default: return (handle_of(f, (r >> 8) % NKINDS));
+	}
+}
+
+/* What a call is about: a handle of the kind that it takes, or anything. */
+static uint32_t
+subject(struct fuzzer *f, uint32_t nr)
+{
+	if (!f->meant_well)
+		return (any_handle(f));
+	switch (nr) {
+	case CALL_TASK_KILL:
+	case CALL_TASK_STATUS:
+		return (handle_of(f, TASK));
+	case CALL_MEM_MAP:
+		return (draw(f) % 2 ? 0 : handle_of(f, OBJECT));
+	case CALL_MEM_READ:
+	case CALL_MEM_WRITE:
+	case CALL_MEM_SIZE:
+		return (handle_of(f, OBJECT));
+	case CALL_CHAN_WRITE:
+	case CALL_CHAN_READ:
+	case CALL_CHAN_CALL:
+	case CALL_CHAN_SENDMEM:
+	case CALL_CHAN_CTL:
+		return (handle_of(f, END));
+	case CALL_HANDLE_DUP:
+	case CALL_HANDLE_CLOSE:
+		return (handle_of(f, draw(f) % NKINDS));
+	default:
+		return (0);
 	}
 }
 
@@ -109,11 +165,16 @@ any_address(struct fuzzer *f)
 	    0xfffff000, 0x80100000 };
 	uint32_t r = draw(f), at = (uint32_t)(uintptr_t)arena;
 
+	if (f->meant_well && r % 16 == 0)
+		return ((uint32_t)(uintptr_t)items + (r >> 8) % 64 * 64);
+	if (f->meant_well)
+		return (at + (r >> 8) % (ARENA / PAGE) * PAGE);
 	switch (r % 16) {
 	case 0:	return (odd[(r >> 8) % (sizeof(odd) / sizeof(odd[0]))]);
 	case 1:	return (draw(f));
 	case 2:	return (at + ARENA - (r >> 8) % 64);
 	case 3:	return (at + (r >> 8) % ARENA);
+	case 4:	return ((uint32_t)(uintptr_t)items + (r >> 8) % PAGE);
 	default: return (at + (r >> 8) % (ARENA / PAGE) * PAGE);
 	}
 }
@@ -123,6 +184,8 @@ any_size(struct fuzzer *f)
 {
 	uint32_t r = draw(f);
 
+	if (f->meant_well)
+		return ((1 + (r >> 8) % 20) * PAGE);
 	switch (r % 8) {
 	case 0:	return (draw(f));
 	case 1:	return (0);
@@ -158,13 +221,26 @@ any_deadline(struct fuzzer *f, uint32_t *low, uint32_t *high)
 static void
 scribble(struct fuzzer *f)
 {
-	volatile uint32_t *p = (uint32_t *)(arena + draw(f) % (ARENA / 64) *
-	    64);
+	volatile uint32_t *p = items + draw(f) % (PAGE / 64) * 16;
 
-	/* An item of any_address() may be gone; then this thread ends. */
 	p[0] = draw(f) % 10;
 	for (int i = 1; i < 9; i++)
 		p[i] = any_handle(f);
+}
+
+/* Memory of any rights that go together, and a part of an object. */
+static void
+choose_map(struct fuzzer *f, uint32_t nr, uint32_t *arg)
+{
+	static const uint32_t flags[] = { 0, MAP_PRIVATE, MAP_SHARE };
+
+	if (!f->meant_well)
+		return;
+	arg[2] = PROT_READ | (draw(f) % 4 ? PROT_WRITE : 0);
+	if (nr == CALL_MEM_PROTECT)
+		return;
+	arg[3] = arg[2] | flags[draw(f) % 3] | (draw(f) % 2 ? MAP_FIXED : 0);
+	arg[2] = 0;
 }
 
 /* Fills in the arguments of a call, as its description has them. */
@@ -191,9 +267,13 @@ choose(struct fuzzer *f, uint32_t nr, uint32_t *arg)
 			/* Not to wait for what nobody sends. */
 			arg[2] |= CHAN_NONBLOCK;
 			arg[3] = draw(f) % 2 ? 0 : any_address(f);
-		} else if (nr == CALL_MEM_PROTECT) {
-			arg[2] = draw(f) % 8 ? PROT_READ | PROT_WRITE :
-			    draw(f);
+			if (f->meant_well)
+				arg[2] = CHAN_NONBLOCK;
+		} else if (nr == CALL_MEM_MAP || nr == CALL_MEM_PROTECT) {
+			choose_map(f, nr, arg);
+		} else if (f->meant_well && nr != CALL_MEM_UNMAP) {
+			arg[2] = draw(f) % (8 * PAGE);
+			arg[3] = 0;
 		}
 		break;
 	case CALL_WAIT:
@@ -209,15 +289,16 @@ choose(struct fuzzer *f, uint32_t nr, uint32_t *arg)
 		arg[0] = any_address(f);
 		break;
 	case CALL_MEM_CREATE:
-		arg[0] %= draw(f) % 8 ? 70 : 0xffffffff;
+		arg[0] = 1 + arg[0] % (draw(f) % 8 ? 70 : 0xfffffffe);
 		break;
 	case CALL_CHAN_CREATE:
-		arg[0] = draw(f) % 3;
+		arg[0] = draw(f) % (f->meant_well ? 2 : 3);
 		break;
 	case CALL_CHAN_SENDMEM:
-		arg[0] = (any_handle(f) & 0xffffff) | CHAN_NONBLOCK << 24;
+		arg[0] = f->meant_well ? handle_of(f, OBJECT) : any_handle(f);
+		arg[0] = (arg[0] & 0xffffff) | CHAN_NONBLOCK << 24;
 		arg[1] = any_size(f);
-		arg[2] = draw(f) % 2 ? 0 : any_word(f);
+		arg[2] = draw(f) % 2 ? 0 : any_word(f) % (8 * PAGE);
 		arg[3] = 0;
 		break;
 	}
@@ -234,10 +315,14 @@ too_often(struct fuzzer *f, uint32_t nr)
 	case CALL_THREAD_CREATE:
 	case CALL_CHAN_CALL:	/* sleeps until a reply comes: never */
 		return (draw(f) % 256 != 0);
+	case CALL_MEM_CREATE:
+	case CALL_CHAN_CREATE:
+		return (draw(f) % 8 != 0);
+	case CALL_HANDLE_CLOSE:
+		return (draw(f) % 16 != 0);
 	case CALL_TASK_KILL:
 	case CALL_MEM_UNMAP:
 	case CALL_THREAD_CTL:
-	case CALL_HANDLE_CLOSE:
 		return (draw(f) % 4 != 0);
 	}
 	return (false);
@@ -253,8 +338,9 @@ one_call(struct fuzzer *f)
 		nr = draw(f) & 0xff;
 	if (too_often(f, nr))
 		return;
+	f->meant_well = draw(f) % 4 != 0;
 	choose(f, nr, arg);
-	handle = any_handle(f);
+	handle = subject(f, nr);
 	/* The task itself seldom is killed. */
 	if (nr == CALL_TASK_KILL && handle <= HANDLE_SELF)
 		return;
@@ -269,11 +355,16 @@ one_call(struct fuzzer *f)
 		/* The copy has had its call. */
 		(void)native(CALL(CALL_EXIT, 0), 0, 0, 0, 0, &result);
 	}
-	if (r > 0 && (nr == CALL_MEM_CREATE || nr == CALL_CHAN_CREATE ||
-	    nr == CALL_HANDLE_DUP || nr == CALL_TASK_FORK))
-		handles[draw(f) % 32] = (uint32_t)r;
-	if (r > 0 && nr == CALL_CHAN_CREATE)
-		handles[draw(f) % 32] = result;
+	if (r > 0 && nr == CALL_MEM_CREATE)
+		keep(f, OBJECT, (uint32_t)r);
+	if (r > 0 && nr == CALL_TASK_FORK)
+		keep(f, TASK, (uint32_t)r);
+	if (r > 0 && nr == CALL_HANDLE_DUP)
+		keep(f, draw(f) % NKINDS, (uint32_t)r);
+	if (r > 0 && nr == CALL_CHAN_CREATE) {
+		keep(f, END, (uint32_t)r);
+		keep(f, END, result);
+	}
 }
 
 static void
@@ -291,27 +382,48 @@ fuzz_thread(void)
 		;
 }
 
+/*
+ * Memory: items, stacks, the arena and its slack, each with a page behind it that
+ * ends a copy which goes too far: what the kernel writes where it is told to is
+ * to change no other memory of the fuzzer.
+ */
+static bool
+lay_out(void)
+{
+	const size_t stack = 2 * PAGE, first = stack + MAXTHREADS * STACK + PAGE;
+	const size_t end = first + ARENA + SLACK;
+	unsigned char *p = mmap(NULL, end + PAGE, PROT_READ | PROT_WRITE,
+	    OWN_MEMORY, -1, 0);
+
+	if (p == MAP_FAILED)
+		return (false);
+	items = (uint32_t *)p;
+	stacks = p + stack;
+	arena = p + first;
+	return (mprotect(p + PAGE, PAGE, PROT_NONE) == 0 &&
+	    mprotect(arena - PAGE, PAGE, PROT_NONE) == 0 &&
+	    mprotect(p + end, PAGE, PROT_NONE) == 0);
+}
+
 /* A process that makes calls until it ends. */
 static void
 fuzz(uint32_t seed, unsigned int threads, uint32_t calls)
 {
 	uint32_t result, gs;
 
-	arena = mmap(NULL, ARENA, PROT_READ | PROT_WRITE,
-	    OWN_MEMORY, -1, 0);
-	stacks = mmap(NULL, MAXTHREADS * STACK, PROT_READ | PROT_WRITE,
-	    OWN_MEMORY, -1, 0);
-	if (arena == MAP_FAILED || stacks == MAP_FAILED)
+	if (!lay_out())
 		_exit(1);
 	for (unsigned int i = 0; i < threads; i++) {
 		fuzzers[i].state = (seed + i) * 2654435769u | 1;
 		fuzzers[i].left = calls / threads;
 	}
-	for (unsigned int i = 0; i < 32; i++)
-		handles[i] = i % 8;
+	for (unsigned int i = 0; i < NHANDLES; i++)
+		handles[OBJECT][i] = FILE_HANDLE;
 	/* The parent and the console are not to be played with. */
 	for (unsigned int i = HANDLE_SELF + 1; i < 100; i++)
-		(void)native(CALL(CALL_HANDLE_CLOSE, i), 0, 0, 0, 0, &result);
+		if (i != FILE_HANDLE)
+			(void)native(CALL(CALL_HANDLE_CLOSE, i), 0, 0, 0, 0,
+			    &result);
 	__asm__ volatile("movl %%gs:0, %0" : "=r" (gs));
 	for (unsigned int i = 1; i < threads; i++)
 		(void)native(CALL(CALL_THREAD_CREATE, 0),
@@ -345,6 +457,23 @@ run_child(uint32_t seed, unsigned int threads, uint32_t calls)
 	return (true);
 }
 
+/* A sum of the file's bytes, which no call can change. */
+static uint32_t
+sum_of_file(void)
+{
+	uint32_t h = 2166136261u;
+	unsigned char buf[PAGE];
+	int fd = open(boot_file("fuzz"), O_RDONLY);
+	ssize_t n;
+
+	/* FNV-1a. */
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			h = (h ^ buf[i]) * 16777619u;
+	close(fd);
+	return (fd < 0 || n != 0 ? 0 : h);
+}
+
 static uint32_t
 number(int argc, char **argv, const char *name, uint32_t otherwise)
 {
@@ -363,8 +492,10 @@ main(int argc, char **argv)
 	uint32_t calls = number(argc, argv, "calls", 20000), made;
 	unsigned int threads = number(argc, argv, "threads", 3) % MAXTHREADS;
 	unsigned int children = 0, stopped = 0;
+	uint32_t sum = sum_of_file();
+	bool same;
 
-	printf("%s1..1\n", ktap_indent());
+	printf("%s1..2\n", ktap_indent());
 	shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
 	    SHARED_MEMORY, -1, 0);
 	if (shared == MAP_FAILED || threads == 0) {
@@ -386,5 +517,8 @@ main(int argc, char **argv)
 		    shared->results[i][0], shared->results[i][1]);
 	made = shared->calls;
 	printf("%s%sok 1 - fuzz\n", ktap_indent(), made < calls ? "not " : "");
-	return (made < calls);
+	same = sum != 0 && sum == sum_of_file();
+	printf("%s%sok 2 - the file is as it was\n", ktap_indent(),
+	    same ? "" : "not ");
+	return (made < calls || !same);
 }

@@ -37,6 +37,15 @@ INSTRUCTION(out, "outb %%al, $0xf4" : : "a" (0x10))
 INSTRUCTION(out_dx, "outl %%eax, %%dx" : : "a" (0x10), "d" (0xf4))
 INSTRUCTION(insb, "insb" : : "D" (0), "d" (0x3f8))
 INSTRUCTION(read_cr0, "movl %%cr0, %%eax" : : : "eax")
+INSTRUCTION(write_cr0, "movl %%eax, %%cr0" : : "a" (0x80000011))
+INSTRUCTION(read_cr2, "movl %%cr2, %%eax" : : : "eax")
+INSTRUCTION(write_cr2, "movl %%eax, %%cr2" : : "a" (0))
+INSTRUCTION(read_cr3, "movl %%cr3, %%eax" : : : "eax")
+INSTRUCTION(read_cr4, "movl %%cr4, %%eax" : : : "eax")
+INSTRUCTION(read_dr7, "movl %%dr7, %%eax" : : : "eax")
+INSTRUCTION(write_dr0, "movl %%eax, %%dr0" : : "a" (0xc0100000))
+INSTRUCTION(in_dx, "inl %%dx, %%eax" : : "d" (0xf4) : "eax")
+INSTRUCTION(outsb, "outsb" : : "S" (&(char){ 0x10 }), "d" (0xf4))
 INSTRUCTION(write_cr3, "movl %%eax, %%cr3" : : "a" (0))
 INSTRUCTION(write_cr4, "movl %%eax, %%cr4" : : "a" (0))
 INSTRUCTION(write_dr7, "movl %%eax, %%dr7" : : "a" (0x400))
@@ -54,6 +63,14 @@ INSTRUCTION(lldt, "lldt %%ax" : : "a" (0))
 INSTRUCTION(ltr, "ltr %%ax" : : "a" (0x28))
 INSTRUCTION(ud2, "ud2")
 INSTRUCTION(sysexit, "sysexit" : : "c" (0), "d" (0))
+INSTRUCTION(mwait, "xorl %%ecx, %%ecx; .byte 0x0f, 0x01, 0xc9" : :
+    "a" (0) : "ecx")
+INSTRUCTION(xsetbv, ".byte 0x0f, 0x01, 0xd1" : : "a" (1), "c" (0), "d" (0))
+INSTRUCTION(vmxon, ".byte 0xf3, 0x0f, 0xc7, 0x30" : : "a" (0x8048000))
+INSTRUCTION(vmrun, ".byte 0x0f, 0x01, 0xd8" : : "a" (0))
+INSTRUCTION(stac, ".byte 0x0f, 0x01, 0xcb")
+INSTRUCTION(invpcid, ".byte 0x66, 0x0f, 0x38, 0x82, 0x08" : :
+    "a" (0x8048000), "c" (2))
 INSTRUCTION(sysret, ".byte 0x0f, 0x07")
 INSTRUCTION(rsm, ".byte 0x0f, 0xaa")
 INSTRUCTION(lock_nop, ".byte 0xf0, 0x90")
@@ -97,7 +114,11 @@ static const struct {
 #define	WRONG(name, sig) { #name, run_##name, sig }
 	WRONG(hlt, SIGSEGV), WRONG(cli, SIGSEGV), WRONG(sti, SIGSEGV),
 	WRONG(in, SIGSEGV), WRONG(out, SIGSEGV), WRONG(out_dx, SIGSEGV),
-	WRONG(insb, SIGSEGV), WRONG(read_cr0, SIGSEGV),
+	WRONG(insb, SIGSEGV), WRONG(in_dx, SIGSEGV), WRONG(outsb, SIGSEGV),
+	WRONG(read_cr0, SIGSEGV), WRONG(write_cr0, SIGSEGV),
+	WRONG(read_cr2, SIGSEGV), WRONG(write_cr2, SIGSEGV),
+	WRONG(read_cr3, SIGSEGV), WRONG(read_cr4, SIGSEGV),
+	WRONG(read_dr7, SIGSEGV), WRONG(write_dr0, SIGSEGV),
 	WRONG(write_cr3, SIGSEGV), WRONG(write_cr4, SIGSEGV),
 	WRONG(write_dr7, SIGSEGV), WRONG(clts, SIGSEGV),
 	WRONG(lmsw, SIGSEGV), WRONG(invlpg, SIGSEGV), WRONG(invd, SIGSEGV),
@@ -141,6 +162,12 @@ static void
 test_odd_instructions(void)
 {
 	EXPECT(status_of(child(run_sysret)) > 1000);
+	EXPECT(status_of(child(run_mwait)) > 1000);
+	EXPECT(status_of(child(run_xsetbv)) > 1000);
+	EXPECT(status_of(child(run_vmxon)) > 1000);
+	EXPECT(status_of(child(run_vmrun)) > 1000);
+	EXPECT(status_of(child(run_stac)) > 1000);
+	EXPECT(status_of(child(run_invpcid)) > 1000);
 }
 
 /* The flags that ring 3 cannot change stay as they are; the others do no harm. */
@@ -295,6 +322,46 @@ test_bad_lengths(void)
 	close(fds[1]);
 }
 
+/*
+ * Lengths that reach around the end of all addresses, from an odd one, with 61
+ * bytes behind it: at most these move, and the call returns.
+ */
+static void
+test_wrapping(void)
+{
+	static const size_t lengths[] = { 0xffffffff, 0xfffff001, 0x80000000,
+	    0x80000001, 0x7fffffff };
+	static const int which[] = { 0, 1, 2, 3, 4, 19, 20 };
+	unsigned char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), c[256];
+	int fds[2];
+
+	EXPECT_IS(munmap(p + 4096, 4096), 0);
+	EXPECT_IS(pipe2(fds, O_NONBLOCK), 0);
+	in = fds[0];
+	out = fds[1];
+	EXPECT_IS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, socks),
+	    0);
+	for (int i = 0; i < 5; i++) {
+		for (int k = 0; k < 7; k++) {
+			long got = call(which[k], p + 4096 - 61, lengths[i]);
+
+			EXPECT(got >= -1 && got <= 61);
+		}
+		while (read(in, c, sizeof(c)) > 0)
+			;
+		while (recv(socks[1], c, sizeof(c), MSG_DONTWAIT) > 0)
+			;
+	}
+	EXPECT_IS(write(out, "z", 1), 1);
+	EXPECT_IS(read(in, c, sizeof(c)), 1);
+	close(in);
+	close(out);
+	close(socks[0]);
+	close(socks[1]);
+	munmap(p, 4096);
+}
+
 /* Numbers of calls that nothing has. */
 static void
 test_bad_numbers(void)
@@ -310,6 +377,7 @@ static const struct ktap_case cases[] = {
 	{ "hostile.flags", test_flags },
 	{ "hostile.bad_addresses", test_bad_addresses },
 	{ "hostile.bad_lengths", test_bad_lengths },
+	{ "hostile.wrapping", test_wrapping },
 	{ "hostile.bad_numbers", test_bad_numbers },
 };
 KTAP_MAIN(cases)

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 
 enum { PAGE = 4096, BIG = 65536 };
@@ -52,6 +53,97 @@ test_close_under_read(void)
 		EXPECT((intptr_t)n <= 1);
 	}
 	signal(SIGPIPE, SIG_DFL);
+}
+
+static unsigned char big[BIG];
+
+static void *
+write_big(void *arg)
+{
+	(void)arg;
+	return ((void *)(intptr_t)write(fds[1], big, BIG));
+}
+
+/* The same of a write that sleeps, as the pipe is full; then its reader goes. */
+static void
+test_close_under_write(void)
+{
+	pthread_t t;
+	void *n;
+
+	signal(SIGPIPE, SIG_IGN);
+	for (int i = 0; i < 10; i++) {
+		EXPECT_IS(pipe(fds), 0);
+		EXPECT_IS(write(fds[1], big, BIG), BIG);
+		EXPECT_IS(pthread_create(&t, NULL, write_big, NULL), 0);
+		sleep_ms(i);
+		EXPECT_IS(close(fds[1]), 0);
+		EXPECT_IS(close(fds[0]), 0);
+		EXPECT_IS(pthread_join(t, &n), 0);
+		EXPECT((intptr_t)n < BIG);
+	}
+	signal(SIGPIPE, SIG_DFL);
+}
+
+static void *
+poll_end(void *arg)
+{
+	struct pollfd p = { .fd = fds[0], .events = POLLIN };
+
+	(void)arg;
+	return ((void *)(intptr_t)poll(&p, 1, 20000));
+}
+
+/* And of a poll: it ends when the other end goes. */
+static void
+test_close_under_poll(void)
+{
+	pthread_t t;
+	void *n;
+
+	for (int i = 0; i < 10; i++) {
+		EXPECT_IS(pipe(fds), 0);
+		EXPECT_IS(pthread_create(&t, NULL, poll_end, NULL), 0);
+		sleep_ms(i);
+		EXPECT_IS(close(fds[0]), 0);
+		EXPECT_IS(close(fds[1]), 0);
+		EXPECT_IS(pthread_join(t, &n), 0);
+		EXPECT_IS((intptr_t)n, 1);
+	}
+}
+
+static unsigned char *gone;		/* a buffer of a read that sleeps */
+
+static void *
+read_page(void *arg)
+{
+	(void)arg;
+	return ((void *)(intptr_t)read(fds[0], gone, PAGE));
+}
+
+/* The buffer of a read that sleeps is unmapped: nothing is lost. */
+static void
+test_unmap_under_sleep(void)
+{
+	unsigned char buf[16];
+	pthread_t t;
+	void *n;
+
+	for (int i = 0; i < 10; i++) {
+		EXPECT_IS(pipe(fds), 0);
+		gone = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		EXPECT_IS(pthread_create(&t, NULL, read_page, NULL), 0);
+		sleep_ms(2 + i);
+		EXPECT_IS(munmap(gone, PAGE), 0);
+		EXPECT_IS(write(fds[1], "0123456789", 10), 10);
+		EXPECT_IS(pthread_join(t, &n), 0);
+		EXPECT_IS((intptr_t)n, -1);
+		EXPECT_IS(read(fds[0], buf, sizeof(buf)), 10);
+		EXPECT(memcmp(buf, "0123456789", 10) == 0);
+		close(fds[0]);
+		close(fds[1]);
+	}
 }
 
 static void
@@ -387,6 +479,9 @@ test_forks_at_once(void)
 
 static const struct ktap_case cases[] = {
 	{ "race.close_under_read", test_close_under_read },
+	{ "race.close_under_write", test_close_under_write },
+	{ "race.close_under_poll", test_close_under_poll },
+	{ "race.unmap_under_sleep", test_unmap_under_sleep },
 	{ "race.writer_is_killed", test_writer_is_killed },
 	{ "race.reader_is_killed", test_reader_is_killed },
 	{ "race.unmap_under_write", test_unmap_under_write },

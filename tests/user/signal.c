@@ -71,6 +71,58 @@ test_handler_keeps_registers(void)
 	signal(SIGUSR1, SIG_DFL);
 }
 
+/* Leaves nothing of the FPU's state as it was. */
+static void
+spoil_fpu(int sig)
+{
+	(void)sig;
+	got++;
+	__asm__ volatile("fninit; fld1; fldz; xorps %xmm5, %xmm5");
+}
+
+/*
+ * The signal comes in the call in the midst: a number on the FPU's stack, one in
+ * an SSE register, and the way to round are as before.
+ */
+static void
+test_handler_keeps_fpu(void)
+{
+	struct sigaction sa = { .sa_handler = spoil_fpu };
+	unsigned short cw = 0x0f7f, cw_after;
+	unsigned int word = 0x12345678;
+	int ret = 37;			/* kill(2) */
+	long double pi;
+
+	for (int flags = 0; flags <= SA_SIGINFO; flags += SA_SIGINFO) {
+		got = 0;
+		ret = 37;
+		cw_after = 0;
+		word = 0x12345678;
+		sa.sa_flags = flags;
+		EXPECT_IS(sigaction(SIGUSR1, &sa, NULL), 0);
+		__asm__ volatile(
+		    "fninit\n\t"
+		    "fldcw %[cw]\n\t"
+		    "fldpi\n\t"
+		    "movd %[word], %%xmm5\n\t"
+		    "int $0x80\n\t"
+		    "movd %%xmm5, %[word]\n\t"
+		    "fnstcw %[after]\n\t"
+		    "fstpt %[pi]\n\t"
+		    "fninit"
+		    : "+a" (ret), [word] "+r" (word), [after] "=m" (cw_after),
+		      [pi] "=m" (pi)
+		    : [cw] "m" (cw), "b" (getpid()), "c" (SIGUSR1)
+		    : "memory", "cc");
+		EXPECT_IS(ret, 0);
+		EXPECT_IS(got, 1);
+		EXPECT_IS(word, 0x12345678);
+		EXPECT_IS(cw_after, cw);
+		EXPECT(pi > 3.14159265358979L && pi < 3.1415926535898L);
+	}
+	signal(SIGUSR1, SIG_DFL);
+}
+
 static void
 test_ignored(void)
 {
@@ -309,6 +361,7 @@ test_fork_keeps_mask(void)
 static const struct ktap_case cases[] = {
 	{ "signal.handler", test_handler },
 	{ "signal.keeps_registers", test_handler_keeps_registers },
+	{ "signal.keeps_fpu", test_handler_keeps_fpu },
 	{ "signal.ignored", test_ignored },
 	{ "signal.mask", test_mask },
 	{ "signal.ends_sleep", test_ends_sleep },
