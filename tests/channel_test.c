@@ -724,7 +724,8 @@ TEST(many_waiters, "channel.many_waiters_come_off_in_any_order")
 	if (w == NULL)
 		return;
 	make(CHAN_STREAM, a);
-	for (u_int i = 0; i < 10; i++) {
+	/* A host with other work needs more tries; a search is slow in each. */
+	for (u_int i = 0; i < 10 || (i < 100 && best[1] >= 8 * best[0]); i++) {
 		t = ticks_of_many(a[0], w, (i & 1) != 0);
 		if (t < best[i & 1])
 			best[i & 1] = t;

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 #include <sys/errno.h>
 #include <sys/pcpu.h>
+#include <sys/sched.h>
 #include <sys/systm.h>
 #include <sys/test.h>
 #include <sys/thread.h>
@@ -19,6 +20,7 @@
 #include <sys/uio.h>
 #include <machine/atomic.h>
 #include <machine/trap.h>
+#include <machine/tsc.h>
 #include <machine/user.h>
 #include <task/image.h>
 #include <task/task.h>
@@ -439,6 +441,43 @@ TEST(t_end_all, "task.the_end_of_all_includes_what_is_being_forked")
 		task_release(t);
 		EXPECT_EQ(task_count(), 0);
 	}
+}
+
+/* Ends all tasks, for a thread. */
+static void
+end_all(void *arg)
+{
+	(void)arg;
+	task_end_all(NULL, STATUS_NOTE(NOTE_KILL));
+}
+
+/*
+ * A task that has no thread holds up the end of all until another has come,
+ * as by a fork that was under way: that one has a higher number, and ends too.
+ */
+TEST(t_end_late, "task.the_end_of_all_ends_what_came_meanwhile")
+{
+	uint64_t limit = cpu_ticks() + 10000 * ticks_per_ms;
+	struct task *first = supported() ? make_task() : NULL, *late;
+	struct thread *td;
+	uint32_t status;
+
+	if (first == NULL)
+		return;
+	td = thread_create(end_all, NULL, "end all");
+	KASSERT(td != NULL, "test: no thread");
+	while (td->td_wchan == NULL && cpu_ticks() < limit)
+		sched_yield();
+	EXPECT(td->td_wchan != NULL);
+	late = start(prog_sleeper, 0);
+	task_stillborn(first);
+	while (!task_status(late, &status) && cpu_ticks() < limit)
+		sched_yield();
+	EXPECT(task_status(late, &status));
+	task_end(late, STATUS_NOTE(NOTE_KILL));
+	thread_join(td);
+	task_release(first);
+	task_release(late);
 }
 
 TEST(t_stillborn, "task.a_task_that_gets_no_thread_has_ended")
