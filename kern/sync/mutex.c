@@ -76,9 +76,9 @@ check_lock(const struct mtx *m, const void *caller)
 		bad_context(m, caller);
 #ifdef DEBUG
 	for (struct mtx *h = curthread()->td_mutexes; h != NULL; h = h->next)
-		KASSERT(h->rank < m->rank, "mtx_lock: %s is taken after %s, "
-		    "taken at %pC, which is out of order (called from %pC)",
-		    m->name, h->name, h->where, caller);
+		KASSERT(h == m || h->rank < m->rank, "mtx_lock: %s is taken "
+		    "after %s, taken at %pC, which is out of order (called from "
+		    "%pC)", m->name, h->name, h->where, caller);
 #endif
 }
 
