@@ -34,8 +34,8 @@
  *	REMOVED	 -> CLAIMED	by the holder of the pool's lock, or by the CPU
  *				for which the slot is ready, to map another
  *				page; by the sealing of the page that it last
- *				mapped, then back; back to REMOVED if that CPU finds that the
- *				pool was locked
+ *				mapped, then back; back to REMOVED if that CPU
+ *				finds that the pool was locked
  *	REMOVED	 -> REVIVING	by an allocation of the page that it last mapped
  *	REVIVING -> MAPPED	the entry is back; the slot keeps its place in
  *				its ring

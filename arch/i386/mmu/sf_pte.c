@@ -9,8 +9,9 @@
  *
  * Invariants: an entry goes from not-present to present and back, never
  * from one frame to another; it never has G; it is supervisor and, where
- * the CPU can, no-execute; it is read-write unless its page is sealed.  While it is present neither half of it
- * is written by software, so no walker sees half an old and half a new one.
+ * the CPU can, no-execute; it is read-write unless its page is sealed.  While
+ * it is present neither half of it is written by software, so no walker sees
+ * half an old and half a new one.
  * (That a walker reads an aligned 8-byte entry at once is assumed: SDM
  * vol. 3A 8.1.1 promises it of the Pentium's aligned quadword accesses.)
  */

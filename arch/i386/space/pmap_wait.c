@@ -130,11 +130,11 @@ pmap_harvest(u_int max)
 }
 
 /*
- * When many pages wait it frees twice as many as it adds, if their wait is over,
- * so that the queue stays as long as a few ticks need.  The epoch is closed under the lock,
- * so that the stamps are in order.  Closing it is a locked instruction: what
- * the caller removed, and pm_dead, are visible before a CPU can have read the
- * new epoch.
+ * When many pages wait it frees twice as many as it adds, if their wait is
+ * over, so that the queue stays as long as a few ticks need.  The epoch is
+ * closed under the lock, so that the stamps are in order.  Closing it is a
+ * locked instruction: what the caller removed, and pm_dead, are visible before
+ * a CPU can have read the new epoch.
  */
 void
 pmap_wait(uint32_t chain)
