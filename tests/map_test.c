@@ -552,16 +552,24 @@ TEST(replace_race, "map.what_is_replaced_keeps_its_entries_until_it_goes")
 {
 	struct thread *inserter, *looker;
 	struct vm_object *old;
+	struct vm_page *m;
 
 	replace.map = map_with(1, RW);
 	replace.ob = vm_object_create(1, NULL);
+	/* Of an object without pages no entries are looked for. */
+	EXPECT_EQ(vm_object_hold_pages(replace.ob, 0, 1, false, &m), 1);
+	vm_page_drop(m);
 	replace.looked = 0;
 	user_write(replace.map, BASE, 5);
 	old = replace.map->vm_regions[0]->r_object;
 	mtx_lock(&old->ob_lock);
 	inserter = thread_create(replace_insert, NULL, "inserter");
+	KASSERT(inserter != NULL, "test: no thread");
+	/* Its region is on the list when it waits for the old object. */
+	while (inserter->td_wchan != &old->ob_lock)
+		sched_yield();
 	looker = thread_create(replace_look, NULL, "looker");
-	EXPECT(inserter != NULL && looker != NULL);
+	KASSERT(looker != NULL, "test: no thread");
 	while (atomic_load_acq_32(&replace.looked) == 0)
 		sched_yield();
 	EXPECT(can_write(replace.map, BASE));
