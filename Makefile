@@ -13,6 +13,11 @@
 #: MACHINE=pc		QEMU's machine type, pc or q35
 #: APPEND=		the kernel's command line
 #: FILE=		the boot module; empty is none, unset the kernel itself
+#: PROG=		run: a static program for Linux on i386; FILE is then none, or
+#:		several files, separated by blanks: its /boot/NAME
+#: ARGS=		the program's arguments, quoted as for a shell
+#: STATS=		1 prints the kernel's counters behind a program
+#: SYSROOT=build/sysroot	what programs are built from: scripts/sysroot
 #: ACCEL_THREAD=multi	or single: one host thread for all CPUs
 #: SERIAL=stdio		or none: a machine without a serial port
 #: LOG=build/run.log	where make run keeps the serial port's output
@@ -26,6 +31,7 @@
 #: LIMIT=600		seconds after which a row of tests/matrix.tsv fails; 3600 for run
 #: GDBPORT=1234		TCP port at which QEMU waits for gdb
 #: SECONDS=10		time of make fuzz for each parser; 60 in test-all
+#: PART=			K/N: the K-th of N parts of make test-the-tests
 #: BENCH=		what make performance makes: exact, time, report
 #: V=			1 shows the commands
 #
@@ -34,6 +40,7 @@
 # behaviour (VARIANT=ubsan), build/gcov/ those of one that counts how often
 # each line is executed (VARIANT=gcov).
 
+.DEFAULT_GOAL := all
 GIVEN	:= $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v))
 GIVEN	:= $(filter-out MAKE% SHELL -%,$(GIVEN))
 KNOWN	:= $(shell sed -n 's/^[#]: \([A-Z_]*\)=.*/\1/p' Makefile \
@@ -88,6 +95,8 @@ V	=
 BENCH	=
 SEED	=
 SECONDS	= 10
+PART	=
+SYSROOT	= build/sysroot
 # Of the variables that are set for some files, variants and programs only, what
 # the others get.
 CFLAGS_	=
@@ -162,15 +171,18 @@ HOSTCFLAGS = -std=gnu11 -Wall -Wextra -g $(HOSTPLAIN) \
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
 HOSTCFLAGS_gcov = -O0 --coverage -fdata-sections
 
+include $(wildcard user/user.mk)
+
 # The folders of the kernel, from the lowest storey up, and the tests.
 DIRS	= boot arch/i386/mmu arch/i386/trap arch/i386/smp arch/i386/pc \
 	  kern/lib kern/sync kern/sched kern/debug kern/console kern \
-	  vm sf_buf tests tests/digest tests/bench
+	  vm arch/i386/space sf_buf vm/map ipc task tests tests/digest tests/bench
 CSRC	= $(filter-out $(VARIANTSRC),$(wildcard $(DIRS:%=%/*.c)))
 # Sources of one variant only.
 VARIANTSRC = $(filter-out %/$(VARIANT).c %/$(VARIANT)_test.c, \
 	  kern/debug/gcov.c kern/debug/ubsan.c tests/ubsan_test.c)
-ASRC	= $(wildcard $(DIRS:%=%/*.asm))
+ASRC	= $(filter-out $(if $(USRC),,task/personality.asm), \
+	  $(wildcard $(DIRS:%=%/*.asm)))
 OBJS	= $(CSRC:%.c=$(B)/%.o) $(ASRC:%.asm=$(B)/%.o)
 FAULTS	= $(shell sed -n 's/,/ /g; s/^if_fault //p' tests/boot/chain.asm | \
 	  sed 's/;.*//' | tr -s ' \t' '\n\n' | sort -u)
@@ -179,15 +191,40 @@ CHAINS	= $(FAULTS:%=$(B)/tests/%.elf)
 rows	= $(shell awk -F '\t' '/^[0-9a-z]/ && $$NF == "$(1)" { print $$1 }' \
 	  tests/matrix.tsv)
 HOSTT	= $(patsubst tests/host/%.c,$(HOSTB)/host/%,$(wildcard tests/host/*.c))
-PARSERS	= acpi cmdline lineedit multiboot
+PARSERS	= acpi cmdline elf lineedit multiboot
+
+# What of the proof of user mode runs in ring 3: static programs with musl.  They
+# run on Linux as well.
+USERTESTS = $(patsubst tests/user/%.c,build/tests/user/%, \
+	  $(wildcard tests/user/*.c))
+$(USERTESTS): build/tests/user/%: tests/user/%.c $(wildcard tests/user/*.h) \
+    sys/abi/call.h | $(SYSROOT)/bin/gcc
+	@mkdir -p $(@D)
+	@echo "MUSLCC $@"
+	$(Q)CC='$(CROSS)$(CC)' $(SYSROOT)/bin/gcc -std=gnu11 -O2 -g -Wall -Wextra -o $@ $<
+
+$(SYSROOT)/bin/gcc:
+	@echo "FETCH $(SYSROOT)"
+	@mkdir -p $(SYSROOT)
+	$(Q)sh scripts/sysroot $(SYSROOT)
+
+# A file that is no program, beside them.
+build/tests/user/text: tests/user/text
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)cp $< $@
+
+user-tests: $(USERTESTS) build/tests/user/text	## builds tests/user/*.c for ring 3, and for Linux
 
 # Programs that print TAP, which make test runs before the machines.
-TESTS	= tests/run-file.t $(HOSTT)
+TESTS	= tests/run-file.t tests/run-prog.t $(HOSTT)
 TESTS	+= $(PARSERS:%=$(HOSTB)/host/fuzz_%)
 TESTS	+= tests/pairwise.t tests/ktap.t tests/layers.t
 TESTS	+= tests/monitor.t tests/exit.t tests/manual.t tests/scripts.t
 TESTS	+= tests/compiler.t tests/throttled.t
-TESTS	+= tests/bench/budget.t tests/bench/published.t
+TESTS	+= tests/user.t
+TESTS	+= tests/bench/budget.t tests/bench/user_budget.t
+TESTS	+= tests/bench/published.t
 TESTS	+= $(wildcard tests/judges/*.t)
 # The targets of make test-all: make test, and those that take longer or need
 # more tools.
@@ -197,6 +234,7 @@ ALLTARGETS += test-bochs
 ALLTARGETS += test-gdb
 ALLTARGETS += coverage
 ALLTARGETS += fuzz
+ALLTARGETS += fuzz-calls
 ALLTARGETS += model
 ALLTARGETS += test-the-tests
 
@@ -210,7 +248,9 @@ all:				## builds the kernel (plain make does): 20 s
 	@mkdir -p build 2>/dev/null; [ -w build ] || { \
 	    echo 'build/ cannot be written: build in a copy of this tree' >&2; \
 	    exit 2; }
-	$(Q)flock build/lock $(MAKE) --no-print-directory objects
+	$(Q)flock build/lock $(MAKE) --no-print-directory objects $(TOSTDERR)
+# Standard output is a program's.
+TOSTDERR = $(if $(filter PROG,$(GIVEN)),>&2)
 
 objects: $(B)/mayfly.elf
 ifneq ($(filter build build/gcov,$(B)),)
@@ -262,10 +302,20 @@ $(B)/%.o: %.c $(B)/flags | $(I)/machine
 	@echo "CC  $@"
 	$(Q)$(FLAGS) $(CFLAGS_$<) -MMD -MP -c -o $@ $<
 
+# The personality is a part of the kernel's image, without its symbols.
+$(B)/user/personality: $(UOBJS) user/user.ld
+	@echo "LD  $@"
+	$(Q)$(CROSS)$(LD) $(LDFLAGS) --strip-all -T user/user.ld -o $@ $(UOBJS)
+$(B)/task/personality.o: $(B)/user/personality
+$(B)/task/personality.o: NASMFLAGS += -DPERSONALITY='"$(B)/user/personality"'
+
 $(B)/%.o: %.asm $(B)/flags
 	@mkdir -p $(@D)
 	@echo "ASM $@"
 	$(Q)$(NASM) $(NASMFLAGS) -o $@ $<
+
+$(B)/arch/i386/trap/exception.o $(B)/arch/i386/trap/ring3.o: \
+	arch/i386/trap/ring3.inc
 
 # Images that act as a faulty loader or firmware, one for each fault, for BOOT=.
 $(CHAINS): $(B)/tests/%.elf: tests/boot/chain.asm $(B)/flags
@@ -295,9 +345,11 @@ $(HOSTB)/host/%: tests/host/%.c tests/host/harness.h \
 	@echo "HOSTCC $@"
 	$(Q)$(CC) $(HOSTCFLAGS) $(HOSTINC) -o $@ $<
 $(HOSTB)/host/vm_page_test $(HOSTB)/host/kmem_test $(HOSTB)/host/multiboot_test \
-    $(HOSTB)/host/tunable_test: \
+    $(HOSTB)/host/mbuf_test $(HOSTB)/host/tunable_test: \
 	HOSTINC = -Itests/host/include -I.
 $(HOSTB)/host/libk_test: HOSTINC = -I.
+$(HOSTB)/host/elf_test: HOSTINC = -I.
+$(HOSTB)/host/elf_test: user/elf.c user/elf.h
 $(HOSTB)/host/libk_test: kern/lib/div64.c
 # The symbols of the kernel's image are absolute.
 $(HOSTB)/host/ram_test: HOSTINC = -Itests/host/include -I. -I$(I)
@@ -329,7 +381,7 @@ $(HOSTB)/host/acpi_test: arch/i386/include/acpi.h
 FUZZINC	= -Itests/host/include -I. -I$(I)
 FUZZSRC	= arch/i386/pc/acpi_find.c arch/i386/pc/acpi_tables.c \
 	  $(wildcard boot/*.[ch]) \
-	  kern/console/lineedit.c kern/tunable.c
+	  kern/console/lineedit.c kern/tunable.c user/elf.c user/elf.h
 $(HOSTB)/host/fuzz_%: tests/fuzz/%.c tests/fuzz/replay.c tests/fuzz/fuzz.h \
     $(FUZZSRC) | need-test $(I)/machine
 	@mkdir -p $(@D)
@@ -349,13 +401,16 @@ fuzz: $(PARSERS:%=build/fuzz/%)	## searches for input on which a parser fails: 1
 	$(Q)perl scripts/progress build/fuzz/running \
 	    sh scripts/fuzz $(SECONDS) $(PARSERS)
 
+fuzz-calls: images try-user-tests	## makes 10 million calls at random in ring 3: 20 min
+	$(Q)sh scripts/fuzz-calls
+
 need-test:
 	@sh scripts/need $(TESTTOOLS)
 
 run debug gdb iso: export MAYFLY_KERNEL = $(B)/mayfly.elf
 
-run: all			## boots FILE as a module and judges the run: 5 s
-	$(Q)sh scripts/run-file
+run: all			## runs PROG, or boots FILE as a module and judges: 5 s
+	$(Q)sh scripts/run-$(if $(filter PROG,$(GIVEN)),prog,file)
 
 # Builds all images, whatever DEBUG= says: the table of machines has rows for
 # each.
@@ -377,12 +432,29 @@ PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc \
 # $(call prove,TESTS,ROWS): runs the tests and rows.
 prove	= @sh scripts/run-tests $(1) $(patsubst %,build/rows/%,$(2))
 
-test: need-test images programs	## runs host tests, boots machines: 5 min
+# Programs for ring 3 are built if what they need can be fetched.  If not,
+# tests/user.t is skipped, and says why.
+try-user-tests:
+	@mkdir -p build/tests
+	@rm -f build/tests/no-user
+	@[ -x $(SYSROOT)/bin/gcc ] || { \
+	    echo "FETCH $(SYSROOT)"; \
+	    timeout 300 sh scripts/sysroot $(SYSROOT) 2>build/tests/no-user; \
+	} || { \
+	    [ $$? -ne 124 ] || \
+	        echo 'scripts/sysroot took 300 s' >>build/tests/no-user; \
+	    cat build/tests/no-user >&2; \
+	}
+	$(Q)[ ! -x $(SYSROOT)/bin/gcc ] || \
+	    $(MAKE) $(PARALLEL) --no-print-directory user-tests
+
+test: need-test images programs try-user-tests	## runs host tests, boots machines: 5 min
 	$(call prove,-c $(TESTS),$(call rows,test))
 
-test-the-tests: need-test images programs	## plants faults that the tests must catch: 20 min
+test-the-tests: need-test images programs try-user-tests	## plants faults that the tests must catch: 20 min
 	@sh scripts/need git gawk busybox
-	@perl scripts/progress build/faults/running perl tests/faults/run
+	@perl scripts/progress build/faults/running perl tests/faults/run \
+	    $(if $(PART),-p '$(PART)')
 
 test-rows: need-test images	## boots the rows too large for make test: 5 min
 	$(call prove,,$(call rows,all))
@@ -402,8 +474,14 @@ performance: images		## runs all benchmarks; writes docs/performance: 15 min
 	$(Q)perl scripts/progress build/bench/running \
 	    sh scripts/bench BENCH=$(or $(BENCH),full)
 
+bench-user: release user-tests	## counts what a program pays, here and on Linux: 2 min
+	$(Q)sh scripts/bench-user >docs/performance/programs.new
+	$(Q)mv docs/performance/programs.new docs/performance/programs.md
+	$(Q)cat docs/performance/programs.md
+
 bench-budget: all release	## compares instructions with their ceilings: 30 s
 	$(Q)sh tests/bench/budget.t
+	$(Q)sh tests/bench/user_budget.t
 
 test-bochs: need-test images	## boots the table's rows for Bochs: 5 min
 	@sh scripts/need bochs
@@ -445,5 +523,6 @@ include tests/coverage/coverage.mk
 .PHONY: test-the-tests
 .PHONY: all objects images programs run test test-rows test-all test-bochs iso release debug
 .PHONY: clean help need-test force layers
+.PHONY: user-tests try-user-tests bench-user fuzz-calls
 .PHONY: fuzz gdb test-gdb
 .PHONY: bench bench-budget performance model

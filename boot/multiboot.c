@@ -66,11 +66,17 @@ parse_cmdline(phys_map_t *map, vm_paddr_t pa, struct bootinfo *bi)
 	return ("The command line does not end within 1024 bytes.");
 }
 
-/* Reserves a module's name, which the kernel does not use and so accepts. */
+/*
+ * Reserves a module's string, and keeps its last word, or the start of that, as
+ * the module's name.  A string that does not end is no error: no option is in
+ * it.
+ */
 static const char *
-parse_name(phys_map_t *map, vm_paddr_t pa, struct bootinfo *bi)
+parse_name(phys_map_t *map, vm_paddr_t pa, struct boot_module *mod,
+    struct bootinfo *bi)
 {
 	vm_size_t len = 0;
+	u_int n = 0;
 	char c = '\0';
 
 	if (pa == 0)
@@ -79,7 +85,12 @@ parse_name(phys_map_t *map, vm_paddr_t pa, struct bootinfo *bi)
 		len++;
 		if (c == '\0')
 			break;
+		if (c == ' ')
+			n = 0;
+		else if (n < sizeof(mod->name) - 1)
+			mod->name[n++] = c;
 	}
+	mod->name[n] = '\0';
 	return (reserve(bi, pa, len, "name of a module"));
 }
 
@@ -106,6 +117,8 @@ parse_module(phys_map_t *map, vm_paddr_t pa, struct bootinfo *bi)
 		bi->mod_end = mod.mod_end;
 		bi->has_mod = true;
 	}
+	bi->mods[bi->nmods++] = (struct boot_module){ .start = mod.mod_start,
+	    .end = mod.mod_end };
 	return (reserve(bi, mod.mod_start, mod.mod_end - mod.mod_start, what));
 }
 
@@ -128,7 +141,7 @@ parse_modules(phys_map_t *map, const struct multiboot_info *mbi,
 		    offsetof(struct multiboot_module, string), &string,
 		    sizeof(string)))
 			return ("The module list is outside mapped memory.");
-		error = parse_name(map, string, bi);
+		error = parse_name(map, string, &bi->mods[i], bi);
 	}
 	return (error);
 }

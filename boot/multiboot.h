@@ -69,6 +69,14 @@ _Static_assert(sizeof(struct multiboot_module) == 16, "multiboot_module");
 _Static_assert(sizeof(struct multiboot_mmap) == 24, "multiboot_mmap");
 
 #define	BOOTINFO_CMDLINE	1024	/* bytes, with the final NUL */
+#define	BOOTINFO_MAXMODS	PHYSMEM_MAXRESERVED
+#define	BOOTINFO_MODNAME	60	/* bytes, with the final NUL */
+
+struct boot_module {
+	vm_paddr_t	start;			/* bytes */
+	vm_paddr_t	end;
+	char		name[BOOTINFO_MODNAME];	/* last word of its string */
+};
 
 struct bootinfo {
 	char		cmdline[BOOTINFO_CMDLINE];
@@ -81,9 +89,13 @@ struct bootinfo {
 	vm_paddr_t	mod_start;		/* both 0 unless has_mod */
 	vm_paddr_t	mod_end;
 	bool		has_mod;
+	struct boot_module mods[BOOTINFO_MAXMODS];	/* mods[0] is the above */
+	u_int		nmods;
 	const char	*error;			/* a sentence, or NULL */
 	char		sentence[96];		/* where error may point */
 };
+
+extern struct bootinfo boot_bi;	/* for kern_main(); boot_info() */
 
 bool	multiboot_parse(uint32_t magic, vm_paddr_t info, phys_map_t *map,
 	    vm_paddr_t kern_start, vm_paddr_t kern_end, vm_paddr_t limit,

@@ -115,6 +115,23 @@ physmem_size(const struct physmem *mem)
 	return (size);
 }
 
+/*
+ * physmem_reach: the address below which the first `size' bytes of the ranges
+ * lie; the end of the last range if they are fewer.
+ */
+vm_paddr_t
+physmem_reach(const struct physmem *mem, vm_paddr_t size)
+{
+	const struct memrange *r = mem->ram;
+	vm_paddr_t end = 0;
+
+	for (; r < &mem->ram[mem->nram] && size != 0; r++) {
+		end = r->end - r->start < size ? r->end : r->start + size;
+		size -= end - r->start;
+	}
+	return (end);
+}
+
 /* physmem_contains: whether all of [start, end) is in one range. */
 bool
 physmem_contains(const struct physmem *mem, vm_paddr_t start, vm_paddr_t end)

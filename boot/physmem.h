@@ -42,5 +42,6 @@ bool	physmem_contains(const struct physmem *mem, vm_paddr_t start,
 	    vm_paddr_t end);
 void	physmem_trim(struct physmem *mem);
 vm_paddr_t physmem_size(const struct physmem *mem);
+vm_paddr_t physmem_reach(const struct physmem *mem, vm_paddr_t size);
 
 #endif /* !_BOOT_PHYSMEM_H_ */

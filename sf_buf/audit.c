@@ -19,6 +19,26 @@
 #define	RECOUNTS	4u	/* tries to count one that changes */
 
 /*
+ * What the entry of a slot with this page and status must allow.  Sealing does
+ * not find every CPU-private slot of a page (seal.c); one without a reference,
+ * which no allocation need find either, may allow what its page no longer does.
+ */
+static uint32_t
+rights_of(const struct sf_buf *sf, page_off_t page, uint32_t status)
+{
+	const struct vm_page *m = sf_page_at(page);
+
+	if (status == SF_REMOVED || page == PAGE_NONE)
+		return (0);
+	if ((status & SF_PRIVATE) != 0 && (status & SF_REF_MASK) == 0)
+		return (SF_PTE_V |
+		    (hw_load32(sf_pte_halves(sf)) & SF_PTE_RW));
+	/* A free page has no state; it was not sealed when it was freed. */
+	return ((m->flags & (VPF_ALLOCATED | VPF_RESERVED)) != 0 ?
+	    SF_STATES[page] : VPS_OWNED);
+}
+
+/*
  * sf_buf_audit: compares every slot's page-table entry with its state; prints
  * and counts mismatches.  While others work a slot in transition is passed
  * over.  Any context.
@@ -26,8 +46,8 @@
 u_int
 sf_buf_audit(void)
 {
+	uint32_t status, rights;
 	page_off_t page;
-	uint32_t status;
 	const char *error;
 	u_int wrong = 0;
 
@@ -36,10 +56,10 @@ sf_buf_audit(void)
 		status = sf_status(&sf_slots[i]);
 		if ((status & SF_STATE) != 0 && status != SF_REMOVED)
 			continue;
-		error = sf_pte_audit(&sf_slots[i],
-		    status != SF_REMOVED, page);
+		rights = rights_of(&sf_slots[i], page, status);
+		error = sf_pte_audit(&sf_slots[i], page, rights);
 		/* The word is unchanged, so the slot was not re-used since. */
-		if (error == NULL ||
+		if (error == NULL || rights != rights_of(&sf_slots[i], page, status) ||
 		    !sf_change(&sf_slots[i], page, status, status))
 			continue;
 		printf("sf_buf %u: its entry is wrong: %s\n", i, error);

@@ -32,7 +32,7 @@ sf_map_and_publish(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m,
 	sf_check_ours(sf);
 	KDEBUG(page != PAGE_NONE, "sf_buf %u: maps frame 0 (called from %pC)",
 	    sf_index(sf), caller);
-	sf_pte_enter(sf, page, SF_PTE_NEW);
+	sf_pte_enter(sf, page, SF_STATES, 0);
 	hw_store32(&sf->page, page);
 	if (!atomic_cmpset_32(&m->sf, 0, sf_addr(sf))) {
 		PCPU_COUNT(pc_sf.races);

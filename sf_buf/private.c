@@ -63,7 +63,7 @@ map_here(struct sf_pool *p, struct sf_buf *sf, struct vm_page *m)
 
 	sf_check_ours(sf);
 	sf_pte_invalidate(sf);
-	sf_pte_enter(sf, page, SF_PTE_NEW);
+	sf_pte_enter(sf, page, SF_STATES, 0);
 	hw_store32(&sf->page, page);
 	(void)atomic_inc_32(&m->sf_refs);
 	hw_store32(&sf->status, SF_FREE_SLOW | SF_PRIVATE_TO(curcpu_id()) |

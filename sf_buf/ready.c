@@ -352,7 +352,7 @@ sf_buf_miss(page_off_t page)
 	check_ready(sf, __caller());
 	hw_store32(&sf_page_at(sf_page(sf))->sf, 0);		/* [R5] */
 	hw_store32(&sf->page, page);
-	sf_pte_enter(sf, page, SF_PTE_NEW);
+	sf_pte_enter(sf, page, SF_STATES, 0);
 	if (SF_UNLIKELY(!atomic_cmpset_0_32(&sf_page_at(page)->sf,
 	    sf_addr(sf))))
 		return (lost_race(sf));

@@ -40,7 +40,7 @@ revive(struct sf_buf *sf, page_off_t page)
 	bool ours = sf_change(sf, page, SF_REMOVED, SF_REVIVING);
 
 	if (ours) {
-		sf_pte_enter(sf, page, SF_PTE_MAYBE_CACHED);
+		sf_pte_enter(sf, page, SF_STATES, SF_PTE_A);
 		hw_store32(&sf->status, SF_HIT | SF_REF);
 		PCPU_COUNT(pc_sf.revived);
 	}

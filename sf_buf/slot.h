@@ -29,16 +29,20 @@
  *
  *	MAPPED	 -> CLAIMED	by the holder of the lock of its pool, when it
  *				has no reference; in strict mode by the free of
- *				its last reference
+ *				its last reference; by the sealing of its page
  *	CLAIMED	 -> REMOVED	the entry is gone; the slot is in a ring
  *	REMOVED	 -> CLAIMED	by the holder of the pool's lock, or by the CPU
  *				for which the slot is ready, to map another
- *				page; back to REMOVED if that CPU finds that the
- *				pool was locked
+ *				page; by the sealing of the page that it last
+ *				mapped, then back; back to REMOVED if that CPU
+ *				finds that the pool was locked
  *	REMOVED	 -> REVIVING	by an allocation of the page that it last mapped
  *	REVIVING -> MAPPED	the entry is back; the slot keeps its place in
  *				its ring
- *	CLAIMED	 -> MAPPED	another page is mapped and published
+ *	CLAIMED	 -> MAPPED	another page is mapped and published; or no
+ *				page, PAGE_NONE, when the page was sealed
+ *				(seal.c): then the slot keeps its place in its
+ *				ring until eviction comes to it
  *
  * The CPU that moves a slot to CLAIMED or REVIVING owns it, and may then store
  * to either half of the word, the page before the status.  While m->sf of a
@@ -66,6 +70,7 @@
 #include <machine/hw.h>
 #include <machine/vmparam.h>
 #include <vm/vm_page.h>
+#include <vm/vm_state.h>
 
 typedef uint32_t sf_addr_t;	/* where a slot is: sf_addr(); 0 is none */
 typedef uint32_t page_off_t;	/* a page: its offset in vm_page_array */
@@ -99,8 +104,8 @@ _Static_assert(sizeof(struct sf_buf) == SF_SLOT_SIZE, "struct sf_buf");
 #define	SF_REVIVING	(SF_FREE_SLOW | 0x30000000u)
 
 /*
- * The page of a removed slot that must not be revived: frame 0, which is never
- * wired and so never mapped.
+ * The page of a slot that must not be revived, or whose page was sealed: frame
+ * 0, which is never wired and so never mapped.
  */
 #define	PAGE_NONE	0u
 
@@ -173,6 +178,13 @@ sf_frame(struct sf_buf *sf)
 {
 	return (vm_page_index(sf_page_at(sf_page(sf))));
 }
+
+/*
+ * The state of frame 0.  That of a page, its offset further on, is the low byte
+ * of its entry: it says what the entry allows.  A page whose state changes to
+ * one that allows less has no entry: seal.c.
+ */
+#define	SF_STATES	((const volatile uint8_t *)&vm_page_array->state)
 
 /* sf_references: how many references a status counts, for messages. */
 static inline u_int

@@ -23,6 +23,8 @@ void	cons_init(void);
  * printable ASCII it knows \n, \r, \b, \a, and \f, which clears the screen;
  * any other byte is shown as a question mark.  What the port does not take at
  * once is kept for later; if it does not fit, the whole text is lost.
+ * cons_write_bytes: as cons_write(), but the serial port gets every byte as it
+ * is, and CR before a newline.
  * cons_send: sends what was kept, until the port takes no more: 1 KB at most,
  * or all of it after a panic.  Takes less than a second; after a panic, all
  * calls together wait for some seconds.
@@ -31,6 +33,7 @@ void	cons_init(void);
  * cons_complete: whether all output of this run was sent, and none was lost.
  */
 void	cons_write(const char *s, size_t len);
+void	cons_write_bytes(const char *s, size_t len);
 void	cons_send(void);
 bool	cons_idle(void);
 bool	cons_sent(void);
@@ -52,5 +55,12 @@ void	cons_input_start(void);
  * rings.  One reader at a time, thread context.  -1 if there is no serial port.
  */
 int	cons_getc(void);
+
+/*
+ * cons_getc_catch: as cons_getc(), before a panic; CONS_INTERRUPTED if a signal
+ * is or becomes pending while there is no input.
+ */
+#define	CONS_INTERRUPTED	(-2)
+int	cons_getc_catch(void);
 
 #endif /* !_SYS_CONS_H_ */

@@ -44,9 +44,16 @@ u_int	job_run(void);
 
 /*
  * boot_info: what the loader handed over, such as the boot module that a job
- * works on.  It is decoded before any job runs and never changes after that.
- * Any context.
+ * works on.  It is decoded before any job runs.  Any context.
  */
 const struct bootinfo *boot_info(void);
+
+/*
+ * boot_take_modules: copies the list of modules, of at most BOOTINFO_MAXMODS,
+ * and returns how many there are.  Their memory is the caller's from then on,
+ * and boot_info() has none any more.  By a job.
+ */
+struct boot_module;
+u_int	boot_take_modules(struct boot_module *mods);
 
 #endif /* !_SYS_JOB_H_ */

@@ -26,11 +26,23 @@
 enum lock_rank {
 	RANK_MUTEX,		/* mutexes of users and tests */
 	RANK_MUTEX_INNER,	/* taken by the holder of a RANK_MUTEX */
+	RANK_HANDLES,		/* mutex: a task's handles */
+	RANK_RIGHTS,		/* mutex: ends in messages: ipc/rights.c */
+	RANK_MAP,		/* mutex: an address space */
+	RANK_OBJECT,		/* mutex: a memory object */
+	RANK_SF_PAIR,		/* mutex: may sleep for an sf_buf with one in hand */
 	RANK_WATCHDOG,		/* what the watchdog saw */
+	RANK_CHANNELS,		/* the list of all channels */
+	RANK_CHANNEL,		/* a channel */
+	RANK_TASKS,		/* the list of all tasks */
+	RANK_TASK,		/* a task */
+	RANK_FUTEX,		/* threads that wait for a word */
 	RANK_THREADS,		/* the list of all threads */
+	RANK_PMAP,		/* page tables of an address space */
 	RANK_SF_WAITERS,	/* the threads that wait for an sf_buf */
 	RANK_MALLOC,
 	RANK_KVA,		/* kernel address arenas */
+	RANK_TABLES,		/* page tables that wait for a flush */
 	RANK_PAGE,		/* free pages */
 	RANK_SLEEPQ,		/* a chain of sleep queues */
 	RANK_TIMEOUT,		/* a CPU's timeouts */

@@ -50,7 +50,8 @@ struct command {
 
 /*
  * monitor_run: reads and runs commands.  Thread context, or after a panic.
- * Returns only when there is no serial port to read from.
+ * Returns after the command leave, or when there is no serial port to read
+ * from.  One at a time: it is the reader of cons_getc().
  */
 void	monitor_run(void);
 

@@ -14,7 +14,7 @@
  *	(o)	the owner; with interrupts off, unless an interrupt in
  *		between does no harm
  *	(a)	any CPU, by locked instructions
- *	(t)	the owner, by the rules in vm/tlb.c
+ *	(t)	the owner, by the rules in vm/tlb.c; interrupts off
  *	(c)	a counter, to which only the owner adds
  *	(s)	set once, at start
  */
@@ -38,6 +38,18 @@ struct sf_ready {
 	volatile uint32_t last_taken;	/* the last of them, once taken */
 };
 
+/* What address spaces cost: the monitor's command pmap prints the sums. */
+struct pmap_stats {
+	uint64_t switches;	/* loads of a task's tables */
+	uint64_t spared;	/* they were loaded, and nothing was lost */
+	uint64_t owed;		/* of switches: as that, but rights were */
+	uint64_t entered;	/* entries made present */
+	uint64_t removed;	/* and not present */
+	uint64_t flushes;	/* calls of pmap_flush() */
+	uint64_t forced;	/* of them, that interrupted other CPUs */
+};
+
+struct pmap;
 struct sf_pool;
 struct spinlock;
 struct smp_call;
@@ -56,6 +68,9 @@ struct pcpu {
 	volatile uint32_t pc_online;		/* (o) 1 once it runs */
 	volatile uint32_t pc_tlb;		/* (t) seen epoch and idle */
 	volatile uint32_t pc_flush_wanted;	/* (a) an IPI_FLUSH is due */
+	struct pmap *pc_pmap;		/* (t) tables it has; NULL: kernel's */
+	uint32_t pc_pmap_gen;		/* (t) losses that it has flushed */
+	volatile uintptr_t pc_runs;	/* (o) struct pmap * of its thread */
 	struct smp_call *volatile pc_call;	/* (a) for IPI_CALL */
 	volatile uint32_t pc_ticks;		/* (o) clock interrupts */
 	const struct trapframe *volatile pc_stopped; /* (o) by panic */
@@ -63,6 +78,7 @@ struct pcpu {
 	uint64_t pc_ipis_taken[IPI_NVERBS];	/* (c) */
 	uint64_t pc_flushes;		/* (c) whole TLB, for any cause */
 	uint64_t pc_switches;			/* (c) of threads */
+	struct pmap_stats pc_user;		/* (c) */
 	struct sf_buf_stats pc_sf;		/* (c) */
 	uint32_t pc_sf_hits_seen;		/* (o) see carry_hits() */
 	struct sf_pool *pc_sf_pool;		/* (s) */

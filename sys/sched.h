@@ -100,6 +100,13 @@ void	sched_init_cpu(u_int cpu);
  */
 void	sched_ready(struct thread *td);
 
+/*
+ * sched_ready_next: as sched_ready(), but td is the next thread of this CPU if
+ * it may run here.  For a thread that is about to sleep until td has done
+ * something.  Thread context.
+ */
+void	sched_ready_next(struct thread *td);
+
 /* sched_lock_self: locks the run queue of the CPU that it is called on. */
 void	sched_lock_self(void);
 

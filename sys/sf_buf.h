@@ -69,6 +69,15 @@ u_int	sf_buf_audit(void);
 bool	sf_buf_page_referenced(struct vm_page *m);
 
 /*
+ * sf_buf_seal: makes m SEALED and removes its cached mapping, if it has one,
+ * without a wait: the next allocation enters the page anew, with what its state
+ * allows then.  No mapping of m is referenced, and none is allocated meanwhile.
+ * Any context but NMI.  For vm/vm_state.c, where a page becomes SEALED, or ends
+ * to be because it is freed.
+ */
+void	sf_buf_seal(struct vm_page *m);
+
+/*
  * sf_buf_set_direct_map: turns the direct map on or off for later allocations
  * and returns the previous setting.  References that it gave stay valid.
  * Thread context.

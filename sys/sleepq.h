@@ -52,6 +52,13 @@ int	sleepq_wait_spin(const void *wchan, struct spinlock *l,
 void	sleepq_wakeup_one(const void *wchan);
 void	sleepq_wakeup(const void *wchan);
 
+/*
+ * sleepq_wakeup_handoff: as sleepq_wakeup(), for a caller that is about to sleep
+ * until a thread that it wakes has done something: the first of them runs next
+ * on this CPU, if it may.  Thread context.
+ */
+void	sleepq_wakeup_handoff(const void *wchan);
+
 /* As sleepq_wakeup_one() and sleepq_wakeup(), with the channel locked. */
 void	sleepq_wakeup_one_locked(const void *wchan);
 void	sleepq_wakeup_locked(const void *wchan);

@@ -42,6 +42,13 @@ int	vprintf(const char *fmt, va_list ap) __printflike(1, 0);
 int	printf_nosleep(const char *fmt, ...) __printflike(1, 2);
 
 /*
+ * printf_bytes: what a program prints: bytes that go to the serial port as they
+ * are, in one piece, with CR before a newline.  4 KB at most.  Context and
+ * waiting as printf().
+ */
+void	printf_bytes(const char *bytes, size_t len);
+
+/*
  * printf_flush: waits until all that was printed has left the serial port, for
  * as long as it takes; after a panic, for some seconds.  False if any of it was
  * lost since the start.  Any context; sleeps where the caller may.

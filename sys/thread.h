@@ -43,6 +43,8 @@ enum thread_state {
 struct thread {
 	struct thread *td_next;		/* (r) or (q) */
 	void *td_sp;			/* (r) while it does not run */
+	struct user_thread *td_user;	/* (s) what a task's thread has; NULL */
+	volatile uint32_t td_ast;	/* (a) not 0: ops->ast before ring 3 */
 	volatile uint32_t td_state;	/* (r), (q); enum thread_state */
 	volatile u_int td_cpu;		/* (r) runs there, or did last */
 	u_int td_bound;			/* (s) bound to this CPU, or NOCPU */

@@ -15,7 +15,7 @@
 
 #include <sys/types.h>
 
-#define	TUNABLE_STRSIZE	256	/* bytes of a TUN_STR, with the final NUL */
+#define	TUNABLE_STRSIZE	768	/* bytes of a TUN_STR, with the final NUL */
 
 struct tunable {
 	const char	*name;

@@ -27,4 +27,16 @@ typedef unsigned int	u_int;
 #define	ptoa(x)		((vm_paddr_t)(x) << PAGE_SHIFT)
 #define	nitems(a)	(sizeof(a) / sizeof((a)[0]))
 
+static inline u_int
+umin(u_int a, u_int b)
+{
+	return (a < b ? a : b);
+}
+
+static inline u_int
+umax(u_int a, u_int b)
+{
+	return (a > b ? a : b);
+}
+
 #endif /* !_SYS_TYPES_H_ */

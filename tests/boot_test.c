@@ -95,6 +95,17 @@ TEST(dmap_end, "boot.both_sides_of_the_direct_maps_end")
 	EXPECT(!sf_buf_page_is_direct(last + 1));
 }
 
+TEST(dmap_share, "boot.most_of_the_ram_is_outside_the_direct_map")
+{
+	uint32_t inside = vm_page_zone_total(VM_ZONE_LOW) +
+	    vm_page_zone_total(VM_ZONE_DIRECT);
+	uint32_t outside = vm_page_zone_total(VM_ZONE_MID) +
+	    vm_page_zone_total(VM_ZONE_HIGH);
+
+	/* The end is rounded up by 2 MiB at most, which are then not outside. */
+	EXPECT(inside != 0 && inside <= outside + 2 * atop(2u << 20));
+}
+
 PANIC_TEST(above_dmap, "panic.pmap_dmap_of_the_first_byte_above")
 {
 	(void)pmap_dmap(dmap_limit - 1);

@@ -15,11 +15,18 @@ real=${cc%% *}
 
 tree=$dir/tree
 mkdir -p "$tree/build"
-cp -a Makefile linker.ld scripts arch boot kern vm sf_buf sys tests "$tree"
-for part in boot arch kern vm sf_buf tests include flags objects ksyms.o \
-    ksyms.asm mayfly.elf; do
-	cp -a "build/$part" "$tree/build"
+# copy_objects FILE...: copies these files of build/, and what was built of the
+# folders of the tree.
+copy_objects()
+{
+	for part in "$@" */; do
+		[ ! -e "build/${part%/}" ] || cp -a "build/${part%/}" "$tree/build"
+	done
+}
+for part in *; do
+	[ "$part" = build ] || cp -a "$part" "$tree"
 done
+copy_objects include flags objects ksyms.o ksyms.asm mayfly.elf
 
 # The options that the compiler knows.
 known()
@@ -57,7 +64,8 @@ code()
 }
 objects='build/boot/early.o build/kern/lib/vsnprintf.o build/vm/kmalloc.o
     build/sf_buf/alloc.o build/sf_buf/steal.o build/arch/i386/trap/idt.o
-    build/arch/i386/smp/ipi.o build/kern/console/monitor.o build/kern/main.o'
+    build/arch/i386/smp/ipi.o build/kern/console/monitor.o build/kern/main.o
+    build/ipc/transfer.o build/task/copy.o build/user/signal.o'
 before=$(for object in $objects; do code "$object"; done | sha256sum)
 # shellcheck disable=SC2086
 check "$real ${hard}compiles" 0 '^CC ' \
@@ -65,8 +73,7 @@ check "$real ${hard}compiles" 0 '^CC ' \
 after=$(for object in $objects; do code "$tree/$object"; done | sha256sum)
 check 'and the code is the same' 0 '' test "$before" = "$after"
 
-cp -a build/boot build/kern build/vm build/sf_buf build/arch build/flags \
-    "$tree/build"
+copy_objects flags
 touch "$tree/linker.ld"
 check 'ld with -pie and more links' 0 '^LD ' \
     make -C "$tree" CC="$real" LD="$dir/hardened-ld" build/mayfly.elf

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Tests the monitor through QEMU's serial port, as TAP.  Every wait ends after
-# $limit seconds; a machine that is still running at the end is killed.
+# $limit seconds, and a machine that let one end so is killed: no later wait for
+# it takes as long.  Output that ends with a prompt for $quiet seconds will not
+# match any more.  A machine that is still running at the end is killed.
 
 use strict;
 use warnings;
@@ -13,7 +15,7 @@ use IPC::Open2 qw(open2);
 use Time::HiRes qw(sleep time);
 use Test::More;
 
-my $limit = 600;
+my ($limit, $quiet) = (600, 30);
 my ($pid, $to, $from, $seen, $output);	# $output: all, of one command
 
 chdir(dirname(abs_path($0)) . '/..') or die "chdir: $!\n";
@@ -42,11 +44,15 @@ sub expect {
 
 	while ($seen !~ $re) {
 		my $left = $until - time;
+		my $idle = $seen =~ /^mayfly> \z/m && $left > $quiet;
 		my $bytes;
+		$left = $quiet if $idle;
 		if ($left <= 0 || !$select->can_read($left) ||
 		    !sysread($from, $bytes, 65536)) {
 			fail($name);
 			diag("wanted: $re\nsaw: ", substr($seen, -800));
+			$seen = '';
+			stop() unless $idle;
 			return 0;
 		}
 		$bytes =~ s/\r//g;
@@ -80,6 +86,7 @@ sub ended {
 	my $until = time + $limit;
 	my $select = IO::Select->new($from);
 
+	return fail("$name: was killed") if !defined $pid;
 	while (waitpid($pid, 1) == 0) {
 		if (time > $until) {
 			stop();
@@ -93,6 +100,7 @@ sub ended {
 	return is($status, $want, $name);
 }
 
+# What is left of the machine's output may still be read.
 sub stop {
 	return if !defined $pid;
 	kill('KILL', $pid);
@@ -118,9 +126,8 @@ my @qemu = ('sh', 'scripts/qemu');
 # The names of all commands that are declared.
 sub declared {
 	my @names;
-	my $places = 'boot arch kern vm sf_buf tests/*.c tests/digest ' .
-	    'tests/bench';
-	for my $file (split(' ', `find $places -name '*.c'`)) {
+	my $places = `sed 's,^build/,,; s,/[^/]*\$,,' build/objects | sort -u`;
+	for my $file (map { glob("$_/*.c") } split(' ', $places)) {
 		open(my $f, '<', $file) or die "$file: $!\n";
 		local $/;
 		push @names, <$f> =~ /^(?:SAFE_)?COMMAND\(\w+,\s*"([^"]+)"/mg;
@@ -133,13 +140,13 @@ subtest 'typing' => sub {
 	expect(qr/^digest: no file/m, 'the job comes first');
 	prompt();
 	my @names = declared();
-	cmp_ok(scalar(@names), '>=', 12, 'commands are declared');
+	cmp_ok(scalar(@names), '>=', 20, 'commands are declared');
 	my $list = join('.*?', map { "^  \Q$_\E " } @names);
 	command('help', $list, 'help lists them all, in order');
 	command('nonsense', 'monitor: no command is called "nonsense"',
 	    'an unknown command');
-	command('p', 'monitor: "p" could be pages, panic, pools, poweroff, ps$',
-	    'an ambiguous one');
+	my $several = join(', ', grep { /^p/ } @names);
+	command('p', "monitor: \"p\" could be $several\$", 'an ambiguous one');
 	command('sfs', 'hits +\d+', 'a prefix of one');
 	command('ps now', 'monitor: ps takes no argument', 'an argument');
 	command('test a b', 'monitor: test takes one argument',
@@ -239,7 +246,7 @@ subtest 'after a panic' => sub {
 	command('ps', ' main +running .*idle 1');
 	command('test', 'monitor: test does not run after a panic',
 	    'no tests');
-	command($_, '^  \S+', $_) for qw(sfstat pages pools map cpus);
+	command($_, '^  \S+', $_) for qw(sfstat pages pools map cpus pmap);
 	command('audit', '^audit: all');
 	type("panic\r");
 	expect(qr/^panic: another panic, during the report/m, 'a panic in there');
@@ -257,7 +264,7 @@ subtest 'after a panic' => sub {
 		expect(qr/^panic: CPU \d+: /m, $test);
 		prompt();
 		command($_, '^ +\S+', "$_ after $test")
-		    for qw(help ps sfstat pages pools map cpus);
+		    for qw(help ps sfstat pages pools map cpus pmap);
 		command('audit', '^audit: all', "audit after $test");
 		type("reboot\r");
 		ended(0, "reboot after $test");
@@ -272,7 +279,7 @@ subtest 'after a panic' => sub {
 	command('sfstat', 'sfstat: there is no pool yet');
 	command('audit', 'audit: there is no pool yet');
 	command('pools', 'pools: there is no pool yet');
-	command($_, '^ +\S+', "$_ then") for qw(help ps pages map cpus);
+	command($_, '^ +\S+', "$_ then") for qw(help ps pages map cpus pmap);
 	type("reboot\r");
 	ended(0, 'reboot then');
 

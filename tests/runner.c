@@ -12,6 +12,7 @@
 
 #include <sys/types.h>
 #include <sys/cons.h>
+#include <sys/fence.h>
 #include <sys/job.h>
 #include <sys/lock.h>
 #include <sys/monitor.h>
@@ -29,8 +30,6 @@
 #include <machine/cpufunc.h>
 #include <machine/intr.h>
 #include <machine/tsc.h>
-#include <vm/kmem.h>
-#include <vm/vm_page.h>
 
 #define	SLOW_MS		500u	/* a case that takes longer is reported */
 #define	LOOKS		4u	/* at a case, before it has taken too long */
@@ -222,17 +221,15 @@ all_name_something(const char *patterns)
 /* --- the fence --- */
 
 /*
- * What a case must leave as it was.  The values up to PENDING are the state of
- * its thread and CPU; they are restored first, because the others cannot be
- * read while a lock is held.
+ * What a case must leave as it was: the state of its thread and CPU, which is
+ * restored first, because the kernel's counts cannot be read while a lock is
+ * held, and those counts (sys/fence.h).
  */
 enum {
-	SPIN_LOCKS, MUTEXES, INTERRUPTS, CRITICAL, PINNED, BOUND, PENDING,
-	THREADS, SF_BUFS, FREE_PAGES, WIRED_PAGES, HEAP_BYTES, NFENCE
+	SPIN_LOCKS, MUTEXES, INTERRUPTS, CRITICAL, PINNED, BOUND, PENDING, NSTATE
 };
-#define	NSTATE	(PENDING + 1)
 
-static const char *const fence_names[NFENCE] = {
+static const char *const state_names[NSTATE] = {
 	[SPIN_LOCKS] = "spin locks held",
 	[MUTEXES] = "mutexes held",
 	[INTERRUPTS] = "interrupts enabled",
@@ -240,15 +237,10 @@ static const char *const fence_names[NFENCE] = {
 	[PINNED] = "pin depth",
 	[BOUND] = "bound to a CPU",
 	[PENDING] = "pending signals",
-	[THREADS] = "threads",
-	[SF_BUFS] = "references of sf_bufs",
-	[FREE_PAGES] = "free pages",
-	[WIRED_PAGES] = "wired pages",
-	[HEAP_BYTES] = "heap bytes",
 };
 
 static void
-read_state(uint32_t v[NFENCE])
+read_state(uint32_t v[NSTATE])
 {
 	const struct thread *td = curthread();
 
@@ -263,35 +255,9 @@ read_state(uint32_t v[NFENCE])
 	v[PENDING] = td->td_signals;
 }
 
-/* References to direct-mapped pages, which the pages themselves count. */
-static uint32_t
-direct_references(void)
-{
-	const struct vm_page *m;
-	uint32_t n = 0;
-
-	for (m = vm_page_array; sf_buf_page_is_direct(m); m++)
-		n += sf_refs_any(m->sf_refs) ? m->sf_refs : 0;
-	return (n);
-}
-
-/* Memory that waits only for a flush counts as free: it is reclaimed first. */
-static void
-read_resources(uint32_t v[NFENCE])
-{
-	v[THREADS] = thread_count();
-	v[SF_BUFS] = sf_buf_inuse() + direct_references();
-	(void)kmem_reclaim();
-	v[FREE_PAGES] = 0;
-	for (int z = 0; z < VM_NZONES; z++)
-		v[FREE_PAGES] += vm_page_zone_free((enum vm_zone)z);
-	v[WIRED_PAGES] = vm_page_wired_count();
-	v[HEAP_BYTES] = kmalloc_bytes();
-}
-
 /* Restores the thread's state, so that the next case starts clean. */
 static void
-restore_state(const uint32_t was[NFENCE])
+restore_state(const uint32_t was[NSTATE])
 {
 	struct thread *td = curthread();
 
@@ -311,16 +277,15 @@ restore_state(const uint32_t was[NFENCE])
 		(void)thread_signals_take();
 }
 
-/* Reports the values from `from' to below `to' that differ. */
+/* Reports the values that differ. */
 static void
-expect_same(const uint32_t was[NFENCE], const uint32_t is[NFENCE], u_int from,
-    u_int to)
+expect_same(const uint32_t was[NSTATE], const uint32_t is[NSTATE])
 {
-	for (u_int i = from; i < to; i++) {
+	for (u_int i = 0; i < NSTATE; i++) {
 		if (is[i] == was[i])
 			continue;
 		failures++;
-		printf("# leak: %s: %u before, %u after\n", fence_names[i],
+		printf("# leak: %s: %u before, %u after\n", state_names[i],
 		    was[i], is[i]);
 	}
 }
@@ -328,16 +293,17 @@ expect_same(const uint32_t was[NFENCE], const uint32_t is[NFENCE], u_int from,
 static void
 run_fenced(const struct test *t)
 {
-	uint32_t was[NFENCE], is[NFENCE];
+	uint32_t was[NSTATE], is[NSTATE];
+	struct fence before, after;
 
 	read_state(was);
-	read_resources(was);
+	fence_read(&before);
 	t->run();
 	read_state(is);
-	expect_same(was, is, 0, NSTATE);
+	expect_same(was, is);
 	restore_state(was);
-	read_resources(is);
-	expect_same(was, is, NSTATE, NFENCE);
+	fence_read(&after);
+	failures += fence_compare("# ", &before, &after);
 	EXPECT_EQ(sf_buf_audit(), 0);
 }
 

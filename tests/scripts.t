@@ -221,14 +221,9 @@ check 'and passes its arguments on' 0 '^make run SMP=2$' \
 # Names.  make cannot name a target with a blank, but needs none in a tree.
 tree="$dir/it's a \"tree\", #1 of 100% \$x; b=c"
 mkdir -p "$tree/build" "$dir/a tmp, b=c"
-cp -R Makefile linker.ld scripts arch boot kern vm sf_buf sys "$tree"
-mkdir "$tree/docs"
-cp -R docs/performance "$tree/docs"
-mkdir -p "$tree/tests/bench" "$tree/tests/sim" "$tree/tests/coverage"
-cp -R tests/boot tests/matrix.tsv "$tree/tests"
-cp tests/bench/*.tsv "$tree/tests/bench"
-cp tests/sim/sim.mk "$tree/tests/sim"
-cp tests/coverage/coverage.mk "$tree/tests/coverage"
+for part in *; do
+	[ "$part" = build ] || cp -R "$part" "$tree"
+done
 cp build/mayfly.elf "$tree/build"
 mkdir "$tree/build/release"
 cp build/mayfly.elf "$tree/build/release"

@@ -83,13 +83,16 @@ push_out(struct vm_page *m, struct vm_page *others[OTHERS])
 /*
  * A CPU keeps at most one slot in sf_mapped_share of its pool mapped.  It looks
  * whether there are more when its ready slots run out, which takes at most as
- * many misses.  Its pool may have grown, at the cost of the others.
+ * many misses.  Its pool may have grown, at the cost of the others.  If it is
+ * one of those, a slot may be removed and used again by the same miss: seen with
+ * 10 slots.
  */
 static bool
 can_push_out(void)
 {
-	return (!sf_strict &&
-	    2 * (pool_mine()->ring.nslots / sf_mapped_share) <= OTHERS);
+	u_int n = pool_mine()->ring.nslots;
+
+	return (!sf_strict && n >= 12 && 2 * (n / sf_mapped_share) <= OTHERS);
 }
 
 static void

@@ -19,6 +19,7 @@
 #include <machine/intr.h>
 #include <machine/pcpu.h>
 #include <sf_buf/pool.h>
+#include <tests/sf_evict.h>
 #include <vm/vm_page.h>
 
 #define	SIGNATURE	0x72696e67u
@@ -256,108 +257,124 @@ TEST(grew, "smp.a_pool_that_grew_keeps_more_mapped")
 
 /* --- slots at home --- */
 
-#define	TURN		32u		/* pages that a CPU maps in its turn */
-
-static volatile uint32_t turn;
-
-/* As touch(), and reads the page: its slot must be flushed when it goes. */
-static void
-touch_and_read(u_int i)
-{
-	struct sf_buf *sf = sf_buf_alloc(pages[i], SFB_DEFAULT);
-
-	(void)*(volatile uint32_t *)sf_buf_kva(sf);
-	sf_buf_free(sf);
-}
-
-/* Pages of its own that each CPU maps: more than it begins with, 3/8 of all. */
-static u_int
-turns_end(void)
-{
-	return (nsfbufs / 8 * 3 / TURN * TURN);
-}
-
-/* Waits for the turn of half h of the pages. */
-static void
-wait_turn(uint32_t h)
-{
-	while (turn % 2 != h)
-		cpu_spinwait();
-}
-
-static void
-take_first_turns(void)
-{
-	for (u_int i = 0; i < turns_end(); i += TURN) {
-		wait_turn(0);
-		for (u_int j = i; j < i + TURN; j++)
-			touch_and_read(j);
-		atomic_fetchadd_32(&turn, 1);
-	}
-}
-
 /*
- * Keeps what it maps: then its pool runs out of slots, however many the clock
- * has flushed meanwhile on a slow host.
+ * The pages that the second CPU maps, and what it finds.  It maps more than it
+ * has slots, and keeps each: so no clock can give it one of its own again, and
+ * the speed of the host does not matter.
  */
-static void
-take_second_turns(void *arg)
-{
-	static struct sf_buf *held[SLOTS_MAX];
+static struct homecoming {
+	struct sf_buf *held[SLOTS_MAX];
+	u_int nslots, foreign;		/* its slots at first; not at home */
+	u_int nheld, nforeign;		/* what it mapped; not at home */
+	volatile uint32_t done;
+} returned;
 
-	(void)arg;
-	for (u_int i = 0; i < turns_end(); i += TURN) {
-		wait_turn(1);
-		for (u_int j = i; j < i + TURN; j++)
-			held[j] = sf_buf_alloc(pages[npages / 2 + j],
-			    SFB_DEFAULT);
-		atomic_fetchadd_32(&turn, 1);
-	}
-	for (u_int i = 0; i < turns_end(); i++)
-		sf_buf_free(held[i]);
+static bool
+is_at_home(const struct sf_buf *sf, const struct sf_pool *p)
+{
+	return (sf_addr(sf) - p->home < p->home_size);
 }
 
-/* How many slots of a CPU's pool are at home there. */
+/* How many slots of a CPU's pool are not at home there; *nslots is of all. */
 static u_int
-at_home(u_int cpu)
+count_foreign(struct sf_pool *p, u_int *nslots)
 {
-	struct sf_pool *p = &sf_pools[cpu];
 	struct sf_buf *sf;
 	u_int n = 0;
 
 	pool_lock(p);
+	*nslots = p->ring.nslots;
 	sf = ring_first(&p->ring, QUEUE);
-	for (u_int i = 0; i < p->ring.nslots; i++, sf = sf_next(sf))
-		n += sf_addr(sf) - p->home < p->home_size;
+	for (u_int i = 0; i < *nslots; i++, sf = sf_next(sf))
+		n += !is_at_home(sf, p);
 	pool_unlock(p);
 	return (n);
 }
 
 /*
+ * Orders the flushed slots of this CPU: first nfirst that are at home here,
+ * then all that are at home in p; returns how many these are.
+ */
+static u_int
+put_in_order(const struct sf_pool *p, u_int nfirst)
+{
+	static struct sf_buf *sfs[2][SLOTS_MAX];
+	struct sf_pool *mine = pool_lock_mine();
+	u_int n[2] = { 0, 0 }, k, i;
+	struct sf_buf *sf;
+
+	while ((sf = ring_get(&mine->ring, FLUSHED)) != NULL) {
+		k = is_at_home(sf, p);
+		sfs[k][n[k]++] = sf;
+	}
+	KASSERT(n[0] >= nfirst, "test: only %u slots to pass", n[0]);
+	for (i = 0; i < nfirst; i++)
+		ring_put(&mine->ring, FLUSHED, sfs[0][i]);
+	for (i = 0; i < n[1]; i++)
+		ring_put(&mine->ring, FLUSHED, sfs[1][i]);
+	for (i = nfirst; i < n[0]; i++)
+		ring_put(&mine->ring, FLUSHED, sfs[0][i]);
+	pool_unlock(mine);
+	return (n[1]);
+}
+
+static void
+map_and_keep(void *arg)
+{
+	struct homecoming *h = arg;
+	struct sf_pool *p;
+	struct sf_buf *sf;
+
+	sched_pin();
+	p = pool_mine();
+	h->foreign = count_foreign(p, &h->nslots);
+	h->nheld = h->nslots + nsfbufs / 32;
+	h->nforeign = 0;
+	for (u_int i = 0; i < h->nheld; i++) {
+		sf = sf_buf_alloc(pages[i], SFB_DEFAULT);
+		h->nforeign += !is_at_home(sf, p);
+		h->held[i] = sf;
+	}
+	atomic_store_rel_32(&h->done, 1);
+	for (u_int i = 0; i < h->nheld; i++)
+		sf_buf_free(h->held[i]);
+	sched_unpin();
+}
+
+/*
  * The slots that a CPU took from the other one while it worked alone go back to
- * their home when that one maps pages as well, although both are active.
+ * their home when that one maps pages as well, although both are active, and
+ * although they are not the first ones that the other could have.
  */
 TEST(home, "smp.slots_come_home_from_an_active_pool")
 {
-	u_int other;
 	struct thread *td;
+	u_int other;
 
-	if (mp_ncpus != 2 || nsfbufs < 512 || nsfbufs > SLOTS_MAX ||
-	    nsfbufs % TURN != 0 || sf_strict) {
+	if (mp_ncpus != 2 || nsfbufs < 256 || nsfbufs > 1024 || sf_strict) {
 		test_skip("not two CPUs, too many slots or too few, or strict");
 		return;
 	}
 	if (!take_pages(2 * nsfbufs))
 		return;
 	sched_pin();
+	/* Hits would leave slots in the other's pool. */
+	for (u_int i = 0; i < nsfbufs; i++)
+		(void)sf_evict_page(pages[i]);
 	grow();
+	(void)longest_queue();		/* no slot has the first pages then */
 	other = 1 - curcpu_id();
-	turn = 0;
-	td = thread_create_on(other, take_second_turns, NULL, "second");
+	EXPECT(put_in_order(&sf_pools[other], nsfbufs / 32) > nsfbufs / 32);
+	returned.done = 0;
+	td = thread_create_on(other, map_and_keep, &returned, "second");
 	KASSERT(td != NULL, "test: no thread");
-	take_first_turns();
+	while (returned.done == 0)	/* a CPU that idles is not active */
+		cpu_spinwait();
+	EXPECT(pool_mine()->active != 0);
 	thread_join(td);
-	EXPECT(at_home(other) >= nsfbufs / 4);
+	/* It began with few slots; all others that it got are at home there. */
+	EXPECT(returned.nslots < nsfbufs / 4);
+	EXPECT(returned.nforeign <= returned.foreign);
 	sched_unpin();
 	drop_pages();
 }

@@ -388,13 +388,14 @@ free_large(struct vm_page *m, void *addr, const void *caller)
 void
 kfree(void *addr)
 {
-	vm_paddr_t pa = pmap_kextract((vm_offset_t)addr);
 	struct slab *s = (struct slab *)trunc_page((vm_offset_t)addr);
 	const void *freed = NULL;
 	struct vm_page *m;
+	vm_paddr_t pa;
 
 	if (addr == NULL)
 		return;
+	pa = pmap_kextract((vm_offset_t)addr);
 	if (pa == 0 || atop(pa) >= vm_page_count) {
 		(void)kmem_size(addr, &freed);
 		free_bad(addr, "is not allocated", freed, __caller());

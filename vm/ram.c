@@ -37,13 +37,14 @@
 
 extern char kern_start_pa[], kern_end[];
 
-vm_paddr_t ram_end;
+vm_paddr_t ram_end, ram_limit;
 
 /* What is placed where, and what is then free. */
 struct plan {
 	struct physmem	free;
 	vm_paddr_t	end;		/* of what the page array covers */
 	vm_paddr_t	array;		/* where the page array is */
+	vm_paddr_t	limit;		/* where the direct map ends */
 	vm_paddr_t	next, last;	/* the piece for ram_alloc() */
 	vm_size_t	left;		/* what must be free, at least */
 };
@@ -122,8 +123,9 @@ make_plan(const struct bootinfo *bi, ram_needs_t *find_needs, struct plan *p)
 	array = round_page(vm_page_array_size(p->end));
 	p->array = largest_below(&p->free, p->end).end - array;
 	physmem_remove(&p->free, p->array, p->array + array);
-	find_needs(p->end, &needs);
+	find_needs(&p->free, p->end, &needs);
 	p->left = needs.left;
+	p->limit = needs.limit;
 	p->next = largest_below(&p->free, needs.limit).start;
 	p->last = p->next + needs.size;
 	if (p->last > largest_below(&p->free, needs.limit).end)
@@ -199,9 +201,9 @@ print_unused(const struct physmem *all)
 
 /*
  * ram_init: takes over the RAM of the loader's memory map that is free, and
- * sets ram_end.  Prints what RAM it cannot use.  Once.  find_needs says what
- * will be allocated, and what must be free besides.  Returns false, and a
- * sentence in err, if that does not fit.
+ * sets ram_end and ram_limit.  Prints what RAM it cannot use.  Once.
+ * find_needs says what will be allocated, and what must be free besides.
+ * Returns false, and a sentence in err, if that does not fit.
  */
 bool
 ram_init(const struct bootinfo *bi, ram_needs_t *find_needs, char *err,
@@ -212,6 +214,7 @@ ram_init(const struct bootinfo *bi, ram_needs_t *find_needs, char *err,
 		return (false);
 	}
 	ram_end = plan.end;
+	ram_limit = plan.limit;
 	print_unused(&bi->mem);
 	return (true);
 }

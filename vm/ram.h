@@ -20,11 +20,18 @@ struct ram_needs {
 	vm_size_t	left;		/* that must then be free */
 };
 
-/* Computes the needs of a machine whose page array ends at ram_end. */
-typedef void ram_needs_t(vm_paddr_t ram_end, struct ram_needs *needs);
+/*
+ * Computes the needs of a machine whose page array ends at ram_end, and which
+ * has this RAM free besides.
+ */
+struct physmem;
+typedef void ram_needs_t(const struct physmem *free, vm_paddr_t ram_end,
+	    struct ram_needs *needs);
 
 /* End of the RAM that is used; the page array covers what is below. */
 extern vm_paddr_t ram_end;
+/* The limit of the needs: the direct map ends there. */
+extern vm_paddr_t ram_limit;
 
 bool	ram_init(const struct bootinfo *bi, ram_needs_t *needs, char *err,
 	    size_t errlen);

@@ -38,8 +38,17 @@
  * A CPU that waits here has interrupts on and so answers flush requests.  One
  * that spins with interrupts off calls tlb_serve().
  *
- * From the machine this needs hw_flush_tlb() and hw_send_ipi(), whose
- * interrupt IPI_FLUSH calls tlb_serve().
+ * A switch to another address space is a flush like any other, because MOV CR3
+ * drops what was cached in the old one (SDM vol. 3A 4.10.4.1): tlb_switch()
+ * makes it [E5] and so publishes.  The tables of an address space that is gone
+ * are freed by the epochs as well: pm_dead is set, then the epoch is closed,
+ * [E2].  A flush loads the epoch, [E4], before it looks at pm_dead; so a CPU
+ * that publishes the stamp or later has seen pm_dead set and left those tables
+ * for the kernel's.  An idle CPU publishes nothing, so it has the kernel's
+ * tables while it idles.
+ *
+ * From the machine this needs hw_load_cr3() and hw_send_ipi(), whose interrupt
+ * IPI_FLUSH calls tlb_serve().
  */
 
 #include <sys/types.h>
@@ -52,23 +61,51 @@
 #include <machine/hw.h>
 #include <machine/intr.h>
 #include <machine/ipi.h>
+#include <machine/pmap_user.h>
 #include <vm/tlb.h>
 
 #define	RECENT		(1u << 29)
 
 static volatile uint32_t tlb_epoch;
 
-/* [E4] [E5] [E6]; interrupts are off, so that no other flush comes between. */
+/*
+ * [E4] [E5] [E6] by a load of the tables of pm, or of the kernel's if it is
+ * NULL or gone; interrupts are off, so that no other flush comes between.
+ * pm_gen is read before the load: the losses that it counts are flushed by it.
+ */
 static void
-flush_and_publish(struct pcpu *pc)
+load_and_publish(struct pcpu *pc, struct pmap *pm)
 {
-	uint32_t e = hw_load32(&tlb_epoch);
+	uint32_t e = hw_load32(&tlb_epoch), cr3 = kern_cr3;
 
-	hw_flush_tlb();
+	if (pm != NULL && hw_load32(&pm->pm_dead) != 0)
+		pm = NULL;
+	if (pm != NULL) {
+		pc->pc_pmap_gen = hw_load32(&pm->pm_gen);
+		cr3 = pm->pm_cr3;
+	}
+	pc->pc_pmap = pm;
+	hw_load_cr3(cr3);
 	hw_store32(&pc->pc_tlb, e << 1);
 	pc->pc_flushes++;
-	KASSERT(!intr_enabled(), "flush_and_publish: interrupts are on "
+	KASSERT(!intr_enabled(), "load_and_publish: interrupts are on "
 	    "(called from %pC)", __caller());
+}
+
+static inline void
+flush_and_publish(struct pcpu *pc)
+{
+	load_and_publish(pc, pc->pc_pmap);
+}
+
+/*
+ * tlb_switch: loads the tables of an address space, or the kernel's if pm is
+ * NULL; publishes the epoch, as every flush does.  Interrupts off.
+ */
+void
+tlb_switch(struct pmap *pm)
+{
+	load_and_publish(curpcpu(), pm);
 }
 
 /*
@@ -127,22 +164,55 @@ tlb_is_recent(uint32_t stamp)
 	return (hw_load32(&tlb_epoch) - stamp < RECENT);
 }
 
+/* The address space of a forced flush that is for whatever a CPU runs. */
+#define	ANY	((const struct pmap *)NULL)
+
+/* [U3] [E3] True if a forced flush must wait for pc. */
+static inline bool
+owes(struct pcpu *pc, uint32_t stamp, const struct pmap *pm)
+{
+	return ((pm == ANY || pc->pc_runs == (uintptr_t)pm) &&
+	    lags(pc, stamp));
+}
+
 /*
- * Asks every CPU that lags to flush.  The flag is set, locked, before the
- * interrupt is sent, and taken, locked, before the flush: a CPU that finds it
- * set sends nothing, because the flush for it has not begun, and will read our
- * epoch.
+ * Asks every CPU that owes the flush; returns how many.  The flag is set,
+ * locked, before the interrupt is sent, and taken, locked, before the flush: a
+ * CPU that finds it set sends nothing, because the flush for it has not begun,
+ * and will read our epoch.
  */
-static void
-ask_laggards(uint32_t stamp)
+static u_int
+ask_laggards(uint32_t stamp, const struct pmap *pm)
 {
 	uint32_t flags = intr_save();
+	u_int n = 0;
 
-	for (u_int i = 0; i < mp_ncpus; i++)
-		if (lags(pcpus[i], stamp) &&
-		    atomic_swap_32(&pcpus[i]->pc_flush_wanted, 1) == 0)
+	for (u_int i = 0; i < mp_ncpus; i++) {
+		if (!owes(pcpus[i], stamp, pm))
+			continue;
+		n++;
+		if (atomic_swap_32(&pcpus[i]->pc_flush_wanted, 1) == 0)
 			hw_send_ipi(i, IPI_FLUSH);
+	}
 	intr_restore(flags);
+	return (n);
+}
+
+/* Waits until no CPU owes the flush; panics after ipi.timeout. */
+static void
+wait_for_laggards(uint32_t stamp, const struct pmap *pm)
+{
+	struct deadline wait = { 0 };
+
+	for (u_int i = 0; i < mp_ncpus; i++) {
+		while (owes(pcpus[i], stamp, pm)) {
+			cpu_spinwait();
+			if (!deadline_passed(&wait))
+				continue;
+			panic("tlb_force: CPU %u waits for CPU %u to flush, "
+			    "%u ms", curcpu_id(), i, ipi_timeout_ms);
+		}
+	}
 }
 
 /*
@@ -178,21 +248,34 @@ tlb_may_wait(void)
 void
 tlb_force(uint32_t stamp)
 {
-	struct deadline wait = { 0 };
-
 	KASSERT(tlb_may_wait(), "tlb_force: may not wait here (called from "
 	    "%pC)", __caller());
 	tlb_flush_here();
-	ask_laggards(stamp);
-	for (u_int i = 0; i < mp_ncpus; i++) {
-		while (lags(pcpus[i], stamp)) {
-			cpu_spinwait();
-			if (!deadline_passed(&wait))
-				continue;
-			panic("tlb_force: CPU %u waits for CPU %u to flush, "
-			    "%u ms", curcpu_id(), i, ipi_timeout_ms);
-		}
-	}
+	(void)ask_laggards(stamp, ANY);
+	wait_for_laggards(stamp, ANY);
+}
+
+/*
+ * tlb_force_space: as tlb_force(), but only for the CPUs that run a thread of
+ * pm, by pc_runs.  A CPU that stops to run one while this waits owes the flush
+ * no longer: arch/i386/space/pmap_space.c has the argument.  Returns how many
+ * other CPUs it asked.
+ */
+u_int
+tlb_force_space(uint32_t stamp, const struct pmap *pm)
+{
+	uint32_t flags;
+	u_int n;
+
+	KASSERT(tlb_may_wait(), "tlb_force_space: may not wait here (called "
+	    "from %pC)", __caller());
+	flags = intr_save();
+	if (owes(curpcpu(), stamp, pm))
+		flush_and_publish(curpcpu());
+	intr_restore(flags);
+	n = ask_laggards(stamp, pm);
+	wait_for_laggards(stamp, pm);
+	return (n);
 }
 
 /*
@@ -203,7 +286,7 @@ void
 tlb_force_nowait(uint32_t stamp)
 {
 	tlb_flush_here();
-	ask_laggards(stamp);
+	(void)ask_laggards(stamp, ANY);
 }
 
 /*
@@ -232,15 +315,19 @@ tlb_tick(void)
 /*
  * tlb_enter_idle: from here to tlb_leave_idle() this CPU touches no sf_buf,
  * and no flush waits for it.  Interrupts off.  A plain store: a remover that
- * sees it late only waits longer.
+ * sees it late only waits longer.  It comes after the load of the kernel's
+ * tables: while this CPU idles, others may free those of any address space.
  */
 void
 tlb_enter_idle(void)
 {
 	struct pcpu *pc = curpcpu();
 
-	KASSERT(!intr_enabled(), "tlb_enter_idle: interrupts are on (called "
-	    "from %pC)", __caller());
+	KASSERT(!intr_enabled() && pc->pc_runs == 0, "tlb_enter_idle: "
+	    "interrupts are on, or it runs address space 0x%zx (called from "
+	    "%pC)", (size_t)pc->pc_runs, __caller());
+	if (pc->pc_pmap != NULL)
+		tlb_switch(NULL);
 	hw_store32(&pc->pc_tlb, hw_load32(&pc->pc_tlb) | TLB_IDLE);
 }
 

@@ -10,6 +10,8 @@
 
 #include <sys/types.h>
 
+struct pmap;
+
 #define	TLB_IDLE	1u		/* in pc_tlb; the epoch is above it */
 
 uint32_t tlb_close(void);
@@ -18,6 +20,8 @@ bool	tlb_is_recent(uint32_t stamp);
 bool	tlb_others_idle(void);
 void	tlb_force(uint32_t stamp);
 void	tlb_force_nowait(uint32_t stamp);
+u_int	tlb_force_space(uint32_t stamp, const struct pmap *pm);
+void	tlb_switch(struct pmap *pm);
 bool	tlb_may_wait(void);
 void	tlb_flush_all_wait(void);
 void	tlb_flush_here(void);

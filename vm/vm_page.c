@@ -19,8 +19,9 @@
  *    both, as one word, and so does pages_init(), of pages that no other CPU
  *    can reach yet.
  *
- * An allocated page's next, prev, order, flags and caller belong to its owner,
- * and only the owner changes them.
+ * An allocated page's next, prev, state, flags and caller belong to its owner,
+ * and only the owner changes them; vm_page_alloc() makes it VPS_OWNED, without
+ * holders and writers (<vm/vm_state.h>).
  */
 
 #include <sys/types.h>
@@ -28,13 +29,14 @@
 #include <sys/sf_buf.h>
 #include <machine/atomic.h>
 #include <vm/vm_page.h>
+#include <vm/vm_state.h>
 #include <vm/vm_zone.h>
 
 #define	LOW_LIMIT	((vm_paddr_t)16 << 20)
 #define	MID_LIMIT	((vm_paddr_t)4 << 30)
 
 #define	VM_ALLOC_ALL	(VM_ALLOC_DIRECT | VM_ALLOC_HIGH | VM_ALLOC_LOW | \
-			    VM_ALLOC_WIRED)
+			    VM_ALLOC_USER | VM_ALLOC_WIRED | VM_ALLOC_EASY)
 
 uint32_t vm_page_count;
 bool (*vm_lowmem)(void);
@@ -46,8 +48,7 @@ bool (*vm_lowmem)(void);
 bool
 vm_page_referenced(struct vm_page *m)
 {
-	return (sf_refs_any(atomic_load_acq_32(&m->sf_refs)) ||
-	    sf_buf_page_referenced(m));
+	return (sf_buf_page_referenced(m));
 }
 
 /*
@@ -77,6 +78,8 @@ pages_init(struct vm_page *m, uint32_t n, bool wired, const void *caller)
 		if ((m[i].flags & VPF_POISONED) != 0)
 			vm_page_poison_check(&m[i], caller);
 #endif
+		m[i].state = VPS_OWNED;
+		m[i].writers = m[i].holders = 0;
 		m[i].flags = VPF_ALLOCATED;
 		m[i].caller = caller;
 		m[i].sf_refs = wired ? 0 : SF_REFS_UNWIRED;
@@ -104,7 +107,8 @@ zones_for(int req, u_int *nzones)
 		*nzones = 2;
 		return (&any[2]);
 	}
-	*nzones = (req & VM_ALLOC_HIGH) != 0 ? 1 : nitems(any);
+	*nzones = (req & VM_ALLOC_HIGH) != 0 ? 1 :
+	    (req & VM_ALLOC_USER) != 0 ? 2 : nitems(any);
 	return (any);
 }
 
@@ -119,14 +123,15 @@ page_alloc(int req, u_int order, const void *caller)
 	if ((req & ~VM_ALLOC_ALL) != 0 || order > MAXORDER)
 		panic("vm_page_alloc: bad request 0x%x order %u (called from "
 		    "%pC)", (u_int)req, order, caller);
-	if ((req & VM_ALLOC_HIGH) != 0 &&
+	if ((req & (VM_ALLOC_HIGH | VM_ALLOC_USER)) != 0 &&
 	    (req & (VM_ALLOC_LOW | VM_ALLOC_DIRECT)) != 0)
 		panic("vm_page_alloc: contradictory request 0x%x order %u "
 		    "(called from %pC)", (u_int)req, order, caller);
 	zone = zones_for(req, &nzones);
 	do {
 		frame = vm_zone_take(zone, nzones, order);
-	} while (frame == VM_PAGE_NONE && vm_lowmem != NULL && vm_lowmem());
+	} while (frame == VM_PAGE_NONE && (req & VM_ALLOC_EASY) == 0 &&
+	    vm_lowmem != NULL && vm_lowmem());
 	if (frame == VM_PAGE_NONE)
 		return (NULL);
 	pages_init(&vm_page_array[frame], 1u << order,
@@ -258,12 +263,12 @@ vm_page_startup(uint32_t count, vm_paddr_t dmap_limit)
 	vm_zone_reset();
 	for (uint32_t i = 0; i < count; i++) {
 		m = &vm_page_array[i];
-		m->next = m->prev = VM_PAGE_NONE;
+		m->writers = m->holders = 0;
 		m->wire_count = 0;
 		m->sf = 0;
 		m->sf_refs = SF_REFS_UNWIRED;
 		m->sf_private = 0;
-		m->order = 0;
+		m->state = VPS_OWNED;	/* boot modules are mapped too */
 		m->zone = zone_of(i, dmap_limit);
 		m->flags = VPF_RESERVED;
 		m->caller = caller;
@@ -355,21 +360,22 @@ vm_page_alloc(int req)
 /*
  * vm_page_alloc_order: allocates 2^order contiguous frames, aligned to their
  * size.  If `req' names no zone, the zones are tried from the highest to the
- * lowest; VM_ALLOC_DIRECT tries DIRECT and then LOW; VM_ALLOC_HIGH and
- * VM_ALLOC_LOW try only their own.  DIRECT together with LOW means LOW.
+ * lowest; VM_ALLOC_DIRECT tries DIRECT and then LOW; VM_ALLOC_USER tries HIGH
+ * and then MID; VM_ALLOC_HIGH and VM_ALLOC_LOW try only their own.  DIRECT
+ * together with LOW means LOW, HIGH together with USER means HIGH.
  *
  * Context:	any in which a spin lock of rank RANK_KVA may be taken.
  * Sleeps:	no.  Locks: vm_page_lock.  If no page is left it calls
  *		vm_lowmem(), which, in a context that allows it, waits for the
- *		other CPUs to flush.
+ *		other CPUs to flush; not with VM_ALLOC_EASY.
  * Units:	order is the binary logarithm of the frames, 0 to 10.
  * Ownership:	the pages are the caller's, until vm_page_free_order().  Their
  *		contents are undefined.  With VM_ALLOC_WIRED each has one
  *		wiring, which is the caller's to drop; otherwise none.
  *		A page may come with a cached mapping, in m->sf.
  * Returns:	the first page, or NULL if no zone of the request has a block.
- * Errors:	panics on unknown or contradictory bits in `req' (HIGH with
- *		DIRECT or LOW) and on an order above 10.
+ * Errors:	panics on unknown or contradictory bits in `req' (HIGH or
+ *		USER with DIRECT or LOW) and on an order above 10.
  */
 struct vm_page *
 vm_page_alloc_order(int req, u_int order)

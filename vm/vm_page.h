@@ -14,8 +14,14 @@
 #include <sys/types.h>
 
 struct vm_page {
-	uint32_t next;		/* free list: frame of the next block; */
-	uint32_t prev;		/*	both are the owner's if allocated */
+	union {
+		uint32_t next;	/* free list: frame of the next block; */
+		volatile uint32_t writers;	/* or <vm/vm_state.h> */
+	};
+	union {
+		uint32_t prev;	/*	both are the owner's if allocated, */
+		volatile uint32_t holders;	/*	has them */
+	};
 	union {
 		uint64_t wiring;	/* both words, for one exchange */
 		struct {
@@ -25,7 +31,10 @@ struct vm_page {
 	};
 	uint32_t sf;		/* its shared slot, sf_addr(), or 0; atomic */
 	uint16_t sf_private;	/* its last CPU-private slot, or stale */
-	uint8_t order;		/* of the free block that this page heads */
+	union {
+		uint8_t order;	/* of the free block that this page heads */
+		uint8_t state;	/* if allocated: <vm/vm_state.h> */
+	};
 	uint8_t zone : 2;	/* enum vm_zone, fixed at start */
 	uint8_t flags : 6;	/* VPF_* */
 	const void *caller;	/* of the last allocation or free */
@@ -68,7 +77,9 @@ enum vm_zone {
 #define	VM_ALLOC_DIRECT	0x01	/* must be in the direct map */
 #define	VM_ALLOC_HIGH	0x02	/* must be at 4 GiB or above */
 #define	VM_ALLOC_LOW	0x04	/* must be below 16 MiB */
+#define	VM_ALLOC_USER	0x08	/* must not be in the direct map */
 #define	VM_ALLOC_WIRED	0x10	/* comes with one wiring */
+#define	VM_ALLOC_EASY	0x20	/* only if it is free: no vm_lowmem() */
 
 /*
  * linker.ld gives the array the address of its window (<machine/vmparam.h>), so
@@ -79,7 +90,8 @@ extern uint32_t vm_page_count;		/* frames covered by the array */
 
 /*
  * Called when an allocation finds no page.  Returns true if it freed pages, so
- * that another try may succeed.  vm/kmem.c sets it once, at start-up.
+ * that another try may succeed.  vm/kmem.c sets it at start-up,
+ * and arch/i386/space/pmap_wait.c then puts itself before that.
  */
 extern bool (*vm_lowmem)(void);
 

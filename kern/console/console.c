@@ -6,7 +6,8 @@
 /*
  * The console: lines to the serial port and to the screen, and input from the
  * serial port.  The terminal gets printable ASCII, and the codes that
- * terminal_code() names; nothing that the kernel prints can send it others.
+ * terminal_code() names; nothing that the kernel prints can send it others.  A
+ * program's bytes go out as they are.
  *
  * Output.  The port is waited for while it goes on taking bytes as fast as a
  * line does, but one call sends 1 KB at most.  A virtual port takes none while
@@ -113,12 +114,30 @@ put_text(const char *s, size_t len)
 	return (true);
 }
 
+/* Puts a program's bytes into the ring, with CR before a newline. */
+static bool
+put_bytes(const char *s, size_t len)
+{
+	size_t need = len;
+
+	for (size_t i = 0; i < len; i++)
+		need += s[i] == '\n';
+	if (need > room())
+		return (false);
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] == '\n')
+			put("\r");
+		output.bytes[output.in++ % OUT_SIZE] = s[i];
+	}
+	return (true);
+}
+
 /*
  * Keeps a text for the port.  Once one is lost, so are the next ones until
  * half of the ring is free, so that one line tells of all of them.
  */
 static void
-keep(const char *s, size_t len)
+keep(const char *s, size_t len, bool (*put_in)(const char *s, size_t len))
 {
 	char line[80];
 
@@ -128,7 +147,7 @@ keep(const char *s, size_t len)
 		(void)put_text(line, strlen(line));
 		output.told = output.lost;
 	}
-	if (output.lost != output.told || !put_text(s, len))
+	if (output.lost != output.told || !put_in(s, len))
 		output.lost += len;
 }
 
@@ -167,17 +186,29 @@ cons_send(void)
 	}
 }
 
-void
-cons_write(const char *s, size_t len)
+static void
+write_by(const char *s, size_t len, bool (*put_in)(const char *s, size_t len))
 {
 	cons_send();
 	if (uart_present()) {
-		keep(s, len);
+		keep(s, len, put_in);
 		cons_send();
 	}
 	while (len-- > 0)
 		vga_putc(harmless(*s++));
 	vga_show_cursor();
+}
+
+void
+cons_write(const char *s, size_t len)
+{
+	write_by(s, len, put_text);
+}
+
+void
+cons_write_bytes(const char *s, size_t len)
+{
+	write_by(s, len, put_bytes);
 }
 
 bool
@@ -259,7 +290,7 @@ input_ready(void)
 void
 cons_input_start(void)
 {
-	if (panicked())
+	if (panicked() || !polling)
 		return;
 	take_input();
 	polling = false;
@@ -288,19 +319,19 @@ poll_getc(void)
  * The interrupt is turned on again, in case that it is off, under the lock that
  * input_ready() takes after it turned it off: so this sleep is woken.
  */
-int
-cons_getc(void)
+static int
+wait_getc(bool catch)
 {
-	int c, error;
+	int c, error = 0;
 
-	if (panicked())
-		return (poll_getc());
 	sleepq_lock(&ring);
 	while ((c = ring_get()) < 0 && uart_present()) {
 		if (!polling)
 			uart_interrupt_on();
 		error = sleepq_wait(&ring, "console", SLEEP_CATCH,
 		    polling ? POLL_MS : 0);
+		if (error == EINTR && catch)
+			return (CONS_INTERRUPTED);
 		/* A signal ends nothing here: the reader only reads. */
 		if (error == EINTR)
 			(void)thread_signals_take();
@@ -310,4 +341,16 @@ cons_getc(void)
 	}
 	sleepq_unlock(&ring);
 	return (c);
+}
+
+int
+cons_getc(void)
+{
+	return (panicked() ? poll_getc() : wait_getc(false));
+}
+
+int
+cons_getc_catch(void)
+{
+	return (wait_getc(true));
 }

@@ -31,6 +31,7 @@ TUNABLE_BOOL(monitor, "monitor", stay,
     "stay in the monitor after the main job or the tests");
 
 static struct lineedit editor;
+static bool leaves;			/* the command leave was given */
 
 bool
 monitor_wanted(void)
@@ -157,11 +158,14 @@ monitor_run(void)
 	lineedit_init(&editor, PROMPT, show);
 	cons_input_start();
 	printf("monitor: help lists the commands; poweroff ends all\n");
-	while (read_line()) {
+	leaves = false;
+	while (!leaves && read_line()) {
 		/* Cut into words is a copy: le_line stays as it was typed. */
 		memcpy(line, editor.le_line, sizeof(line));
 		run_line(line);
 	}
+	if (leaves)
+		return;
 	printf("\nmonitor: there is no serial port to read from\n");
 }
 
@@ -175,6 +179,11 @@ SAFE_COMMAND(command_help, "help", "", "this list")
 		printf("  %-18s %s%s\n", left, c->help,
 		    panicked() && !c->safe ? " (not after a panic)" : "");
 	}
+}
+
+SAFE_COMMAND(command_leave, "leave", "", "to the program, or end the run")
+{
+	leaves = true;
 }
 
 SAFE_COMMAND(command_panic, "panic", "", "panic, on purpose")

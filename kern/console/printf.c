@@ -57,12 +57,13 @@ wait_for_port(bool sleep)
 }
 
 static void
-print(const char *s, size_t len, bool sleep)
+print(const char *s, size_t len, bool sleep,
+    void (*write)(const char *s, size_t len))
 {
 	spin_lock(&cons_lock);
 	while (sleep && !cons_idle())
 		wait_for_port(true);
-	cons_write(s, len);
+	write(s, len);
 	while (sleep && !cons_idle())
 		wait_for_port(true);
 	spin_unlock(&cons_lock);
@@ -75,10 +76,10 @@ format(bool sleep, const char *fmt, va_list ap)
 	int len = vsnprintf(line, sizeof(line), fmt, ap);
 
 	if ((size_t)len < sizeof(line)) {
-		print(line, (size_t)len, sleep);
+		print(line, (size_t)len, sleep, cons_write);
 	} else {
 		memcpy(line + sizeof(line) - sizeof(CUT), CUT, sizeof(CUT));
-		print(line, sizeof(line) - 1, sleep);
+		print(line, sizeof(line) - 1, sleep, cons_write);
 	}
 	return (len);
 }
@@ -112,6 +113,12 @@ printf(const char *fmt, ...)
 	len = vprintf(fmt, ap);
 	va_end(ap);
 	return (len);
+}
+
+void
+printf_bytes(const char *bytes, size_t len)
+{
+	print(bytes, len, may_sleep(), cons_write_bytes);
 }
 
 /* Waits until all has been sent; false if that took too long after a panic. */

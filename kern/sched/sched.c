@@ -28,6 +28,7 @@
 #include <machine/hw.h>
 #include <machine/intr.h>
 #include <machine/ipi.h>
+#include <machine/user.h>
 
 static struct runq {
 	struct spinlock lock;
@@ -184,6 +185,44 @@ sched_ready(struct thread *td)
 	spin_unlock(&q->lock);
 }
 
+/*
+ * The thread goes before those that wait for this CPU: it has, so to speak,
+ * what is left of the caller's slice.  At the end of that the clock makes it
+ * yield like any other, so two threads that hand the CPU to each other do not
+ * keep it from a third.  No CPU is woken: this one runs.  Interrupts are off,
+ * so that it stays this one.
+ */
+void
+sched_ready_next(struct thread *td)
+{
+	uint32_t flags = intr_save();
+	u_int cpu = curcpu_id();
+	struct runq *q;
+
+	if (td->td_cpu != cpu && !may_move(td)) {
+		intr_restore(flags);
+		sched_ready(td);
+		return;
+	}
+	/* As in sched_ready(): once locked, its last CPU has left its stack. */
+	q = &runqs[td->td_cpu];
+	spin_lock(&q->lock);
+	if (td->td_cpu != cpu) {
+		spin_unlock(&q->lock);
+		td->td_cpu = cpu;
+		q = &runqs[cpu];
+		spin_lock(&q->lock);
+	}
+	td->td_state = TDS_RUNNABLE;
+	td->td_next = q->head;
+	q->head = td;
+	if (q->tail == NULL)
+		q->tail = td;
+	q->len++;
+	spin_unlock(&q->lock);
+	intr_restore(flags);
+}
+
 void
 sched_lock_self(void)
 {
@@ -244,6 +283,8 @@ sched_switch(void)
 	if (new != old) {
 		pc->pc_switches++;
 		pc->pc_curthread = new;
+		if (old->td_user != NULL || new->td_user != NULL)
+			user_switch(old, new);
 		cpu_switch(&old->td_sp, new->td_sp);
 	}
 	curpcpu()->pc_saved_flags = flags;

@@ -45,17 +45,15 @@ mtx_owned(const struct mtx *m)
 }
 
 /*
- * Panics unless the caller of mtx_lock() may sleep.  If interrupts are on,
+ * Panics because the caller of mtx_lock() may not sleep.  If interrupts are on,
  * this is a thread without spin locks.  If they are off, the thread does not
  * move, so the fields of curpcpu() may be read.
  */
-static void
-check_context(const struct mtx *m, const void *caller)
+static void __dead2 __attribute__((noinline))
+bad_context(const struct mtx *m, const void *caller)
 {
 	const struct pcpu *pc = curpcpu();
 
-	if (intr_enabled() && curthread()->td_critnest == 0)
-		return;
 	KASSERT(curthread()->td_critnest == 0, "mtx_lock: %s in a critical "
 	    "section (called from %pC)", m->name, caller);
 	KASSERT(pc->pc_intr_depth == 0, "mtx_lock: %s in an interrupt (called "
@@ -71,26 +69,27 @@ check_context(const struct mtx *m, const void *caller)
  * The order is checked in DEBUG builds only, because that walks all mutexes
  * held.
  */
-static void
+static inline void
 check_lock(const struct mtx *m, const void *caller)
 {
-	check_context(m, caller);
-	KASSERT(!mtx_owned(m), "mtx_lock: %s is held by this thread since %pC "
-	    "(called from %pC)", m->name, m->where, caller);
+	if (!intr_enabled() || curthread()->td_critnest != 0)
+		bad_context(m, caller);
 #ifdef DEBUG
 	for (struct mtx *h = curthread()->td_mutexes; h != NULL; h = h->next)
-		KASSERT(h->rank < m->rank, "mtx_lock: %s is taken after %s, "
-		    "taken at %pC, which is out of order (called from %pC)",
-		    m->name, h->name, h->where, caller);
+		KASSERT(h == m || h->rank < m->rank, "mtx_lock: %s is taken "
+		    "after %s, taken at %pC, which is out of order (called from "
+		    "%pC)", m->name, h->name, h->where, caller);
 #endif
 }
 
 /* Sleeps once, unless the mutex has become free. */
-static void
-wait_for(struct mtx *m)
+static void __attribute__((noinline))
+wait_for(struct mtx *m, const void *caller)
 {
 	uintptr_t word;
 
+	KASSERT(!mtx_owned(m), "mtx_lock: %s is held by this thread since %pC "
+	    "(called from %pC)", m->name, m->where, caller);
 	sleepq_lock(m);
 	do {
 		word = m->owner;
@@ -114,12 +113,25 @@ mtx_lock(struct mtx *m)
 	 * may still sleep: at worst the release finds no sleeper.
 	 */
 	while (!atomic_cmpset_ptr(&m->owner, 0, want)) {
-		wait_for(m);
+		wait_for(m, __caller());
 		want = (uintptr_t)td | CONTESTED;
 	}
 	m->where = __caller();
 	m->next = td->td_mutexes;
 	td->td_mutexes = m;
+}
+
+/* Takes a mutex off the list of those that its owner holds. */
+static void __attribute__((noinline))
+no_longer_held(struct thread *td, struct mtx *m, const void *caller)
+{
+	struct mtx **h;
+
+	KASSERT(mtx_owned(m), "mtx_unlock: %s is not held by this thread "
+	    "(called from %pC)", m->name, caller);
+	for (h = &td->td_mutexes; *h != m; h = &(*h)->next)
+		continue;
+	*h = m->next;
 }
 
 /*
@@ -130,13 +142,12 @@ void
 mtx_unlock(struct mtx *m)
 {
 	struct thread *td = curthread();
-	struct mtx **h;
 
-	KASSERT(mtx_owned(m), "mtx_unlock: %s is not held by this thread "
-	    "(called from %pC)", m->name, __caller());
-	for (h = &td->td_mutexes; *h != m; h = &(*h)->next)
-		continue;
-	*h = m->next;
+	/* The one on top of the list is most often the one. */
+	if (__builtin_expect(td->td_mutexes == m, 1))
+		td->td_mutexes = m->next;
+	else
+		no_longer_held(td, m, __caller());
 	if (atomic_cmpset_ptr(&m->owner, (uintptr_t)td, 0))
 		return;
 	sleepq_lock(m);

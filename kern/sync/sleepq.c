@@ -72,9 +72,9 @@ append(struct chain *c, struct thread *td)
 	c->tail = td;
 }
 
-/* Takes td off its chain, which is locked, and makes it runnable. */
+/* Takes td off its chain, which is locked; the caller makes it runnable. */
 static void
-wake(struct chain *c, struct thread *td, int error)
+unchain(struct chain *c, struct thread *td, int error)
 {
 	struct thread **p, *prev = NULL;
 
@@ -85,6 +85,12 @@ wake(struct chain *c, struct thread *td, int error)
 		c->tail = prev;
 	td->td_error = error;
 	td->td_wchan = NULL;
+}
+
+static void
+wake(struct chain *c, struct thread *td, int error)
+{
+	unchain(c, td, error);
 	sched_ready(td);
 }
 
@@ -239,6 +245,20 @@ void
 sleepq_wakeup(const void *wchan)
 {
 	sleepq_lock(wchan);
+	sleepq_wakeup_locked(wchan);
+	sleepq_unlock(wchan);
+}
+
+void
+sleepq_wakeup_handoff(const void *wchan)
+{
+	struct thread *td;
+
+	sleepq_lock(wchan);
+	if ((td = next_sleeper(wchan, NULL)) != NULL) {
+		unchain(chain_of(wchan), td, 0);
+		sched_ready_next(td);
+	}
 	sleepq_wakeup_locked(wchan);
 	sleepq_unlock(wchan);
 }

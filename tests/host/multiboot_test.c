@@ -405,6 +405,12 @@ reserved_cases(void)
 	    is_reserved(0x8000, 0x9000, "later module") &&
 	    is_reserved(CMD + 0x20, CMD + 0x25, "name of a module"),
 	    "all modules, their list and their names are reserved");
+	ok(bi.nmods == 3 && strcmp(bi.mods[1].name, "name") == 0 &&
+	    bi.mods[1].start == 0x301000 && bi.mods[2].end == 0x9000 &&
+	    bi.mods[2].name[0] == '\0', "all modules are listed");
+	put(CMD + 0x20, "/dev/fd/4 last", 15);
+	ok(parse() && strcmp(bi.mods[1].name, "last") == 0,
+	    "the last word of a string is the module's name");
 	ok(reserved_by(&bi.reserved, 0x500, 0x8000) == NULL &&
 	    reserved_by(&bi.reserved, CMD + 6, CMD + 0x20) == NULL &&
 	    reserved_by(&bi.reserved, 0x300123, 0x301000) == NULL &&

@@ -104,6 +104,12 @@ cons_write(const char *s, size_t n)
 	cons_send();
 }
 
+void
+cons_write_bytes(const char *s, size_t n)
+{
+	cons_write(s, n);
+}
+
 bool
 cons_idle(void)
 {

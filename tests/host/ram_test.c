@@ -75,8 +75,9 @@ static vm_paddr_t limit;
 static char err[160];
 
 static void
-find_needs(vm_paddr_t end, struct ram_needs *needs)
+find_needs(const struct physmem *free, vm_paddr_t end, struct ram_needs *needs)
 {
+	(void)free;
 	needs->size = tables;
 	needs->limit = lower(end, limit);
 	needs->left = LEFT_LEAST;

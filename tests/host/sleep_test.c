@@ -311,6 +311,12 @@ sched_ready(struct thread *td)
 }
 
 void
+sched_ready_next(struct thread *td)
+{
+	sched_ready(td);
+}
+
+void
 sched_switch(void)
 {
 	if (!now_runs->woken) {

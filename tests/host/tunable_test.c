@@ -70,7 +70,7 @@ unchanged(void)
 static void
 bad(const char *word, const char *sentence)
 {
-	char line[300];
+	char line[TUNABLE_STRSIZE + 50];
 
 	snprintf(line, sizeof(line), "/k num=9 flag=on str=s color=blue %s",
 	    word);
@@ -148,7 +148,7 @@ main(void)
 	    "green, blue.");
 	snprintf(line, sizeof(line), "str=z%s", z);
 	bad(line, "Option str cannot be \"zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"
-	    "zzzzz...\"; it takes at most 255 characters.");
+	    "zzzzz...\"; it takes at most 767 characters.");
 	bad("num", "Option \"num\" has no value; it must be written "
 	    "name=value.");
 #define	UNKNOWN(v)							\

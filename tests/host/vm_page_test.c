@@ -38,7 +38,7 @@ bool
 sf_buf_page_referenced(struct vm_page *m)
 {
 	assert(host_locks_held == 0);
-	return (m == referenced);
+	return (sf_refs_any(m->sf_refs) || m == referenced);
 }
 
 static uint32_t
@@ -176,9 +176,9 @@ test_ranges(void)
 	for (i = n = 0; i < NFRAMES; i++)
 		n += array[i].sf == 0 && array[i].sf_private == 0 &&
 		    array[i].sf_refs == SF_REFS_UNWIRED &&
-		    array[i].wire_count == 0 && array[i].order == 0 &&
-		    array[i].next == VM_PAGE_NONE &&
-		    array[i].prev == VM_PAGE_NONE && array[i].caller != NULL;
+		    array[i].wire_count == 0 && array[i].state == VPS_OWNED &&
+		    array[i].writers == 0 && array[i].holders == 0 &&
+		    array[i].caller != NULL;
 	ok(n == NFRAMES && vm_page_count == NFRAMES,
 	    "startup: every frame unmapped and unwired");
 
@@ -252,6 +252,10 @@ test_zones(void)
 		{ VM_ALLOC_LOW, { 0x100, 0 }, "VM_ALLOC_LOW: low" },
 		{ VM_ALLOC_LOW | VM_ALLOC_DIRECT, { 0x100, 0 },
 		    "LOW with DIRECT is LOW" },
+		{ VM_ALLOC_USER, { 0x100010, 0x40000, 0 },
+		    "VM_ALLOC_USER: high, mid" },
+		{ VM_ALLOC_USER | VM_ALLOC_HIGH, { 0x100010, 0 },
+		    "USER with HIGH is HIGH" },
 	};
 	struct vm_page *m;
 	uint32_t i, j;
@@ -290,7 +294,7 @@ test_random(void)
 {
 	static struct { struct vm_page *m; u_int order; } live[MAXLIVE];
 	static const int reqs[] = { 0, VM_ALLOC_DIRECT, VM_ALLOC_HIGH,
-	    VM_ALLOC_LOW };
+	    VM_ALLOC_LOW, VM_ALLOC_USER };
 	struct vm_page *m;
 	uint32_t i, j, k, n, op, nulls;
 	u_int order, z;
@@ -328,9 +332,13 @@ test_random(void)
 			good = (j & ((1u << order) - 1)) == 0 &&
 			    (i != 1 || z <= VM_ZONE_DIRECT) &&
 			    (i != 2 || z == VM_ZONE_HIGH) &&
-			    (i != 3 || z == VM_ZONE_LOW);
+			    (i != 3 || z == VM_ZONE_LOW) &&
+			    (i != 4 || z >= VM_ZONE_MID);
 			for (k = j; k < j + (1u << order); k++)
-				good = good && avail[k] && !owned[k];
+				good = good && avail[k] && !owned[k] &&
+				    array[k].state == VPS_OWNED &&
+				    array[k].holders == 0 &&
+				    array[k].writers == 0;
 			take(m, order);
 			live[n].m = m;
 			live[n++].order = order;
@@ -473,7 +481,7 @@ test_panics(void)
 
 	reset();
 	add(0x400, 0x800);
-	PANICS(vm_page_alloc(0x08), "bad request 0x8 order 0", "bad bit");
+	PANICS(vm_page_alloc(0x40), "bad request 0x40 order 0", "bad bit");
 	PANICS(vm_page_alloc(VM_ALLOC_WIRED | 0x100), "bad request 0x110",
 	    "bad bit with a good one");
 	PANICS(vm_page_alloc_order(0, 11), "bad request 0x0 order 11",

@@ -81,6 +81,23 @@ run 'a time-out, although something is not ok' 1 \
     'NOT CAUGHT by host fake, only a time-out'
 cp "$top/tests/faults/run" tests/faults/
 
+# Of three faults only the second is caught.
+list 'host fake' rule=kept 'rule=kept #'
+sed 's/^name: one/name: two/; s/^rule=kept #/rule=broken/; 1d' \
+    tests/faults/list >cut
+sed 's/^name: one/name: three/; 1d' tests/faults/list >cut3
+cat cut cut3 >>tests/faults/list
+check 'the second part of three' 0 '^1 passed, 0 failed' \
+    perl tests/faults/run -p 2/3
+check 'the first of two: one and three' 1 '^0 passed, 2 failed' \
+    perl tests/faults/run -p 1/2
+check 'no part' 2 'not K/N' perl tests/faults/run -p 3/2
+check 'a part beyond the list' 2 'fewer faults' perl tests/faults/run -p 4/4
+check 'without a commit all' 1 '^1 passed, 2 failed' \
+    env GIT_DIR=/none perl tests/faults/run -p commit/3
+
+list 'script user.t' rule=kept rule=broken
+run 'a fault of user.t without its programs' 0 '^0 passed, 0 failed, 1 skipped$'
 list 'host fake' rule=broken rule=kept
 run 'a text that does not occur' 1 '^not ok 1 .*its text occurs 0 times'
 list 'host fake' 'echo' 'echo'

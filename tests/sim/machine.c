@@ -37,6 +37,7 @@
 #include <machine/pmap.h>
 #include <sf_buf/pool.h>
 #include <vm/tlb.h>
+#include <vm/vm_state.h>
 #include "sim.h"
 
 #define	EFLAGS_IF	0x200u
@@ -346,6 +347,7 @@ tlb_load(struct cpu *c, u_int slot)
 	sim_ptes[slot] = pte | PG_A;
 	c->tlb[slot] = atop(pte & PG_FRAME) + 1;
 	c->global[slot] = (pte & PG_G) != 0;
+	c->readonly[slot] = (pte & PG_RW) == 0;
 	if (tracing)
 		printf("%5u  TLB %d   loads slot %u: page %x\n", now,
 		    (int)(c - cpus), slot, c->tlb[slot] - 1);
@@ -360,18 +362,37 @@ tlb_flush(struct cpu *c)
 }
 
 /*
- * sim_check_tlb: checks the TLB of a CPU that is awake, and so may use any
- * shared mapping: it must cache no other page for a referenced slot.
+ * sim_check_slot: checks what a CPU that may use a slot's mapping caches for
+ * it: no other page than that of the references, and that with the rights of
+ * its state: a write through a mapping of a sealed page must fault, and one of
+ * another page must not.
  */
 void
-sim_check_tlb(struct cpu *c)
+sim_check_slot(const struct cpu *c, u_int slot)
+{
+	uint32_t frame = live[slot].frame;
+
+	if (c->tlb[slot] == 0)
+		return;
+	if (c->tlb[slot] != frame + 1)
+		sim_fail("stale: CPU %d has page %x for slot %u, which maps "
+		    "page %x", (int)(c - cpus), c->tlb[slot] - 1, slot, frame);
+	if (c->readonly[slot] != vm_page_is_sealed(&vm_page_array[frame]))
+		sim_fail("stale: CPU %d can%s write to page %x, slot %u",
+		    (int)(c - cpus), c->readonly[slot] ? "not" : "", frame,
+		    slot);
+}
+
+/*
+ * sim_check_tlb: checks the TLB of a CPU that is awake, and so may use any
+ * shared mapping.
+ */
+void
+sim_check_tlb(const struct cpu *c)
 {
 	for (u_int i = 0; i < NSLOTS; i++)
-		if (live[i].shared != 0 && c->tlb[i] != 0 &&
-		    c->tlb[i] != live[i].frame + 1)
-			sim_fail("stale: CPU %d has page %x for slot %u, which "
-			    "maps page %x", (int)(c - cpus), c->tlb[i] - 1, i,
-			    live[i].frame);
+		if (live[i].shared != 0)
+			sim_check_slot(c, i);
 }
 
 /*
@@ -722,6 +743,13 @@ hw_xchg32(volatile uint32_t *p, uint32_t v)
 	return (old);
 }
 
+uint32_t
+hw_or8(uint32_t v, const volatile uint8_t *p)
+{
+	STEP("or byte", p, v);
+	return (v | *p);
+}
+
 bool
 hw_test32(const volatile uint32_t *p, uint32_t mask)
 {
@@ -822,9 +850,9 @@ hw_invlpg(vm_offset_t va)
 }
 
 void
-hw_flush_tlb(void)
+hw_load_cr3(uint32_t v)
 {
-	STEP("mov cr3", NULL, 0);
+	STEP("mov cr3", NULL, v);
 	sim_drain(cur);
 	tlb_flush(cur);
 	cur->serves = false;

@@ -36,6 +36,7 @@ extern char __start_kern_state[], __stop_kern_state[];
 static char *at_boot;
 
 pt_entry_t pg_nx = PG_NX;
+uint32_t kern_cr3;
 vm_paddr_t dmap_limit = DMAP_LIMIT;
 u_int ipi_timeout_ms = 30000;
 uint64_t ticks_per_ms = 1000000;	/* so that no wait expires */

@@ -249,6 +249,7 @@ static const char *const small[][2] = {
 	{ "0crf1crf", "1crsf0crf" },
 	{ "0fFF1rf", "0rf1rf" },
 	{ "0fm1rf", "1fz0rf" },
+	{ "S0rf", "0rf1rf" },
 };
 
 /* Shorter programs, for schedules with more decisions. */
@@ -263,9 +264,10 @@ static const char *const tiny[][2] = {
 static struct op
 parse_op(const char **p)
 {
-	static const char letters[] = "rfgtFszme";
+	static const char letters[] = "rfgtFszmeS";
 	static const uint8_t kinds[] = { OP_READ, OP_FREE, OP_GIVE, OP_TAKE,
-	    OP_FLUSH, OP_SIGNAL, OP_NAP, OP_MOVE, OP_RECYCLE };
+	    OP_FLUSH, OP_SIGNAL, OP_NAP, OP_MOVE, OP_RECYCLE,
+	    OP_SEAL };
 	struct op op = { OP_ALLOC, (uint8_t)(**p - '0'), SFB_DEFAULT };
 
 	if (**p != '0' && **p != '1') {

@@ -121,7 +121,7 @@ struct cpu {
 		uint32_t v, due;
 	} stores[NSTORES];	/* the oldest first */
 	uint32_t tlb[NSLOTS];	/* frame + 1, or 0 */
-	bool global[NSLOTS];
+	bool global[NSLOTS], readonly[NSLOTS];
 	struct task *queue[NTASKS];
 	u_int nqueue;
 };
@@ -168,7 +168,8 @@ void	sim_drain(struct cpu *c);
 void	sim_ipi(struct cpu *c, u_int verb);
 void	sim_read(vm_offset_t va, uint32_t frame);
 uint64_t sim_pte_here(u_int slot);
-void	sim_check_tlb(struct cpu *c);
+void	sim_check_slot(const struct cpu *c, u_int slot);
+void	sim_check_tlb(const struct cpu *c);
 void	sim_switch_task(struct task *to);
 uint32_t sim_choose(enum decision_kind kind, uint32_t drawn);
 uint32_t sim_draw(uint32_t n);
@@ -210,6 +211,7 @@ void	fiber_watch(void);
 enum op_kind {
 	OP_ALLOC, OP_READ, OP_FREE, OP_REF, OP_GIVE, OP_TAKE, OP_FLUSH,
 	OP_SIGNAL, OP_NAP, OP_RECYCLE, OP_MOVE, OP_AUDIT, OP_BUSY, OP_CHURN,
+	OP_SEAL,
 	OP_KINDS
 };
 

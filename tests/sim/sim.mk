@@ -12,7 +12,8 @@
 #: SEED=		the only schedule, from 1, that it runs instead
 
 SIMKERN	= $(wildcard sf_buf/*.c) kern/sync/lock.c kern/sched/idle.c \
-	  vm/vm_page.c vm/vm_zone.c vm/vm_wire.c vm/vm_stat.c \
+	  vm/vm_page.c vm/vm_zone.c vm/vm_wire.c vm/vm_stat.c vm/vm_state.c \
+	  vm/vm_held.c \
 	  arch/i386/mmu/sf_pte.c tests/sim/kern_tlb.c
 SIMSRC	= $(filter-out tests/sim/kern_tlb.c,$(wildcard tests/sim/*.c))
 SIMFLAGS = -std=gnu11 -O2 -g -Wall -Wextra -fno-strict-aliasing \

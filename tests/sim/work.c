@@ -23,6 +23,7 @@
 #include <sf_buf/pool.h>
 #include <vm/tlb.h>
 #include <vm/vm_page.h>
+#include <vm/vm_state.h>
 #include "sim.h"
 
 #define	MAXHANDLES		3u	/* handles of a thread */
@@ -83,7 +84,7 @@ work_draw(struct work *w, uint64_t seed)
 	    [OP_READ] = 30, [OP_FREE] = 40, [OP_REF] = 8, [OP_GIVE] = 12,
 	    [OP_TAKE] = 8, [OP_FLUSH] = 4, [OP_SIGNAL] = 6, [OP_NAP] = 10,
 	    [OP_RECYCLE] = 4, [OP_MOVE] = 6, [OP_AUDIT] = 1, [OP_BUSY] = 8,
-	    [OP_CHURN] = 4 };
+	    [OP_CHURN] = 4, [OP_SEAL] = 6 };
 	static const uint8_t flags[] = { SFB_DEFAULT, SFB_DEFAULT, SFB_CATCH,
 	    SFB_NOWAIT, SFB_CPUPRIVATE, SFB_CPUPRIVATE | SFB_CATCH,
 	    SFB_CPUPRIVATE | SFB_NOWAIT, SFB_NOWAIT | SFB_CATCH };
@@ -144,7 +145,7 @@ work_print(const struct work *w)
 {
 	static const char *const names[OP_KINDS] = { "alloc", "read", "free",
 	    "ref", "give", "take", "flush", "signal", "nap", "recycle",
-	    "move", "audit", "busy", "churn" };
+	    "move", "audit", "busy", "churn", "seal" };
 	const struct op *op;
 
 	printf("%u CPUs, %u slots, 1 of %u queued, %u pages%s%s%s%s, "
@@ -201,15 +202,14 @@ check_new(const struct handle *h)
 	if ((pte & PG_V) == 0 || atop(pte & PG_FRAME) != l->frame)
 		sim_fail("slot %u is to map page %x, but its entry is 0x%llx",
 		    slot, l->frame, (unsigned long long)pte);
-	for (u_int i = 0; i < mp_ncpus; i++) {
-		if (h->private && cur == &cpus[i] && cur->tlb[slot] != 0 &&
-		    cur->tlb[slot] != l->frame + 1)
-			sim_fail("stale: slot %u maps page %x for CPU %u, "
-			    "which has page %x", slot, l->frame, i,
-			    cur->tlb[slot] - 1);
+	if (((pte & PG_RW) == 0) != vm_page_is_sealed(h->m))
+		sim_fail("slot %u of page %x, state 0x%x, has entry 0x%llx",
+		    slot, l->frame, h->m->state, (unsigned long long)pte);
+	if (h->private)
+		sim_check_slot(cur, slot);
+	for (u_int i = 0; i < mp_ncpus; i++)
 		if (!h->private && !cpus[i].asleep)
 			sim_check_tlb(&cpus[i]);
-	}
 }
 
 /*
@@ -504,6 +504,75 @@ op_recycle(void)
 	vm_page_free(m);
 }
 
+/* Maps a page, if there is a slot, and perhaps uses it. */
+static void
+map_once(struct vm_page *m, int flags, bool used)
+{
+	struct handle h;
+
+	if (!take(&h, m, flags))
+		return;
+	if (used)
+		use(&h);
+	release(&h);
+}
+
+/*
+ * A page was sealed: no entry that can be found allows a write to it.  One of
+ * a CPU-private slot that the page does not name may be left, until eviction
+ * comes to it.
+ */
+static void
+check_sealed(const struct vm_page *m)
+{
+	uint64_t rw = PG_V | PG_RW;
+
+	if (!vm_page_is_sealed(m))
+		sim_fail("page %x is not sealed", vm_page_index(m));
+	if (m->sf != 0)
+		sim_fail("sealed page %x names slot %u", vm_page_index(m),
+		    sf_index(sf_at(m->sf)));
+	for (u_int i = 0; i < nsfbufs; i++)
+		if ((sim_ptes[i] & rw) == rw &&
+		    atop(sim_ptes[i] & PG_FRAME) == vm_page_index(m) &&
+		    ((sf_slots[i].status & SF_PRIVATE) == 0 ||
+		    m->sf_private == i))
+			sim_fail("slot %u can write to sealed page %x", i,
+			    vm_page_index(m));
+}
+
+/*
+ * A page that is filled, sealed and read, and then given back.  Nobody else
+ * has it, but eviction may come to its mappings at any time.
+ */
+static void
+op_seal(const struct op *op)
+{
+	int private = (op->a & 1) != 0 ? SFB_CPUPRIVATE : 0;
+	bool used = (op->a & 2) == 0;
+	struct vm_page *m = vm_page_alloc_held();
+	uint32_t began;
+
+	if (m == NULL)
+		return;
+	sched_pin();
+	map_once(m, SFB_NOWAIT | private, used);
+	map_once(m, SFB_NOWAIT, (op->a & 4) == 0);
+	sched_unpin();
+	began = begin_call();
+	if (!vm_page_seal(m))
+		sim_fail("page %x cannot be sealed", vm_page_index(m));
+	(void)end_call(began);
+	check_sealed(m);
+	sched_pin();
+	map_once(m, SFB_NOWAIT | private, used);
+	map_once(m, SFB_NOWAIT, true);
+	sched_unpin();
+	began = begin_call();
+	vm_page_drop(m);
+	(void)end_call(began);
+}
+
 /* Maps pages at full rate, which may leave other threads no slot to steal. */
 static void
 op_churn(u_int first)
@@ -588,6 +657,9 @@ op_other(const struct op *op)
 		break;
 	case OP_CHURN:
 		op_churn(op->a);
+		break;
+	case OP_SEAL:
+		op_seal(op);
 		break;
 	}
 }
@@ -684,6 +756,18 @@ work_check_waiters(void)
 	}
 }
 
+/* The slots whose page was sealed, and to which eviction has not come yet. */
+static u_int
+slots_vacated(void)
+{
+	u_int n = 0;
+
+	for (u_int i = 0; i < nsfbufs; i++)
+		n += (sf_slots[i].status & SF_STATE) == 0 &&
+		    sf_slots[i].page == PAGE_NONE;
+	return (n);
+}
+
 static void
 check_counters(void)
 {
@@ -696,7 +780,8 @@ check_counters(void)
 		    (unsigned long long)s.hits, (unsigned long long)s.misses,
 		    (unsigned long long)s.revived,
 		    (unsigned long long)s.failures, (unsigned long long)calls);
-	if (s.pte_writes != sim_pte_writes)
+	/* Eviction counts the removal of what sealing removed. */
+	if (s.pte_writes + slots_vacated() != sim_pte_writes)
 		sim_fail("%llu entries were written or removed, not %llu",
 		    (unsigned long long)sim_pte_writes,
 		    (unsigned long long)s.pte_writes);

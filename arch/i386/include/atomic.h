@@ -111,6 +111,12 @@ atomic_set_32(volatile uint32_t *p, uint32_t bits)
 	__atomic_fetch_or(p, bits, __ATOMIC_SEQ_CST);
 }
 
+static inline void
+atomic_clear_32(volatile uint32_t *p, uint32_t bits)
+{
+	__atomic_fetch_and(p, ~bits, __ATOMIC_SEQ_CST);
+}
+
 /* Orders this thread against interrupts of the same CPU: the compiler only. */
 static inline void
 atomic_interrupt_fence(void)

@@ -13,5 +13,7 @@
 void	control_init_boot(bool *pge, bool *nx);
 bool	control_init_ap(void);
 const char *control_error(void);
+bool	control_has_fxsr(void);
+bool	control_has_sysenter(void);
 
 #endif /* !_MACHINE_CONTROL_H_ */

@@ -33,6 +33,14 @@ hw_xchg32(volatile uint32_t *p, uint32_t v)
 	return (v);
 }
 
+/* v with the bits of a byte in memory, by one instruction. */
+static inline uint32_t
+hw_or8(uint32_t v, const volatile uint8_t *p)
+{
+	__asm__("orb %1, %b0" : "+q" (v) : "m" (*p) : "cc");
+	return (v);
+}
+
 /* True if any bit of mask is set in *p: one load, as hw_load32(). */
 static inline bool
 hw_test32(const volatile uint32_t *p, uint32_t mask)
@@ -75,20 +83,15 @@ hw_read_cr3(void)
 	return (v);
 }
 
+/*
+ * Also flushes this CPU's TLB, global translations excepted, and all of its
+ * paging-structure caches (SDM vol. 3A 4.10.4.1).  Serialises: what was stored
+ * before is what page walks find afterwards (8.3).
+ */
 static inline void
 hw_load_cr3(uint32_t v)
 {
 	__asm__ volatile("movl %0, %%cr3" : : "r" (v) : "memory");
-}
-
-/*
- * Flushes this CPU's TLB, global translations excepted.  Serialises: what was
- * stored before is what page walks find afterwards (SDM vol. 3A 8.3).
- */
-static inline void
-hw_flush_tlb(void)
-{
-	hw_load_cr3(hw_read_cr3());
 }
 
 #endif /* !_MACHINE_HW_H_ */

@@ -26,6 +26,8 @@
 #include <sys/types.h>
 #include <sys/pcpu.h>
 
+#define	EFLAGS_ALWAYS	0x00000002u	/* a bit that is always set */
+#define	EFLAGS_TF	0x00000100u
 #define	EFLAGS_IF	0x00000200u
 
 /* pc_soft_masked: the mark of a section, and the vector of an interrupt. */

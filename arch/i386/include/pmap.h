@@ -24,15 +24,16 @@ typedef uint64_t pt_entry_t;
 #define	PG_FRAME	0x000ffffffffff000ull
 
 extern pt_entry_t pg_nx;		/* PG_NX where the CPU has it, else 0 */
+extern uint32_t kern_cr3;		/* of the kernel's own tables */
 extern vm_paddr_t dmap_limit;		/* end of what the direct map covers */
 extern vm_offset_t kva_end;		/* end of the window at KVA_MIN */
 
 /* Start-up. */
 u_int	pmap_maxphyaddr(void);
-vm_paddr_t pmap_dmap_end(vm_paddr_t ram_end);
+vm_paddr_t pmap_dmap_end(vm_paddr_t wanted, vm_paddr_t ram_end);
 vm_offset_t pmap_kva_end(vm_paddr_t ram_size);
 vm_size_t pmap_tables_size(vm_paddr_t ram_size, vm_paddr_t ram_end,
-	    u_int nsfbufs);
+	    vm_paddr_t dmap_end, u_int nsfbufs);
 void	pmap_bootstrap(vm_paddr_t ram_size, u_int nsfbufs);
 void	pmap_init_ap(void);
 void	*pmap_mapdev(vm_paddr_t pa, vm_size_t size);
@@ -45,6 +46,7 @@ void	pmap_kenter(vm_offset_t va, vm_paddr_t pa);
 bool	pmap_kremove(vm_offset_t va);
 
 /* What the tables hold. */
+pt_entry_t pmap_kpdpte(u_int i);
 pt_entry_t pmap_kpde(vm_offset_t va);
 pt_entry_t *pmap_kpte(vm_offset_t va);
 vm_paddr_t pmap_kextract(vm_offset_t va);

@@ -31,9 +31,6 @@ _Static_assert(VM_PAGE_STRUCT << SF_PAGE_SHIFT == PAGE_SIZE, "SF_PAGE_SHIFT");
 #define	SF_PTE_RW	0x002u
 #define	SF_PTE_A	0x020u
 
-/* What an entry is entered with: */
-#define	SF_PTE_NEW	(SF_PTE_V | SF_PTE_RW)	/* no TLB caches it yet */
-#define	SF_PTE_MAYBE_CACHED	(SF_PTE_NEW | SF_PTE_A) /* a TLB may already */
 
 /* The address that a slot maps. */
 static inline vm_offset_t
@@ -70,16 +67,21 @@ sf_dmap_kva(uint32_t page)
  * of the address is left anywhere (SDM vol. 3A 4.10.4.3).  Any context; the
  * caller owns the slot.  The high word is stored before the low one, which
  * holds P: the other way round a walker could pair the new low word with an old
- * high one and map a frame that is 4 GiB off.  `bits' is SF_PTE_NEW or
- * SF_PTE_MAYBE_CACHED.
+ * high one and map a frame that is 4 GiB off.  The lowest byte is the
+ * page's in an array that has the first page's at `states': SF_PTE_V, and
+ * SF_PTE_RW if the page may be written.  (Given the address of that byte itself,
+ * gcc would compute it too early, and save one more register.)  `accessed' is
+ * SF_PTE_A if a TLB may cache this very translation already, else 0.
  */
 static inline void
-sf_pte_enter(const struct sf_buf *sf, uint32_t page, uint32_t bits)
+sf_pte_enter(const struct sf_buf *sf, uint32_t page,
+    const volatile uint8_t *states, uint32_t accessed)
 {
 	u_int i = sf_pte_index(sf);
 
 	hw_store32(&sf_ptes[i][1], page >> (32 - SF_PAGE_SHIFT) | sf_pte_nx);
-	hw_store32(&sf_ptes[i][0], page << SF_PAGE_SHIFT | bits);
+	hw_store32(&sf_ptes[i][0], hw_or8(page << SF_PAGE_SHIFT | accessed,
+	    states + page));
 }
 
 /*
@@ -97,6 +99,17 @@ sf_pte_remove(const struct sf_buf *sf)
 	return (hw_xchg32(sf_pte_halves(sf), 0));
 }
 
+/*
+ * sf_pte_keep_accessed: leaves A of `bits' in an entry that sf_pte_remove() has
+ * made not present, so that the next sf_pte_remove() returns it.  No walker
+ * looks at the other bits of an entry without P.
+ */
+static inline void
+sf_pte_keep_accessed(const struct sf_buf *sf, uint32_t bits)
+{
+	hw_store32(sf_pte_halves(sf), bits & SF_PTE_A);
+}
+
 /* sf_pte_invalidate: drops the slot's translation on this CPU only. */
 static inline void
 sf_pte_invalidate(const struct sf_buf *sf)
@@ -106,7 +119,7 @@ sf_pte_invalidate(const struct sf_buf *sf)
 
 void	sf_pte_init(void);
 uint32_t sf_dmap_pages(void);
-const char *sf_pte_audit(const struct sf_buf *sf, bool mapped,
-	    uint32_t page);
+const char *sf_pte_audit(const struct sf_buf *sf, uint32_t page,
+	    uint32_t rights);
 
 #endif /* !_MACHINE_SF_PTE_H_ */

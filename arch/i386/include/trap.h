@@ -17,12 +17,23 @@ struct trapframe {
 	uint32_t eip, cs, eflags;	/* the CPU pushes these */
 };
 
+/* Whether it is of ring 3: then its EBP is anything, and no frame of calls. */
+static inline bool
+trapframe_is_user(const struct trapframe *tf)
+{
+	return ((tf->cs & 3) != 0);
+}
+
 #define	NVECTORS	256
 #define	NTRAPS		32	/* the first are those of exceptions */
 #define	T_DEBUG		1
 #define	T_NMI		2
+#define	T_BREAKPOINT	3
+#define	T_OVERFLOW	4
 #define	T_DOUBLEFLT	8
 #define	T_PAGEFLT	14
+#define	T_MACHINE	18
+#define	T_INT80		0x80	/* INT 0x80 of ring 3 */
 
 extern const uint32_t trap_stubs[NVECTORS];	/* exception.asm */
 extern uint64_t idt[NVECTORS];			/* idt.asm */

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 extern uint64_t ticks_per_ms;
+extern uint64_t boot_ticks;		/* cpu_ticks() when kern_main() began */
 
 /* Measures the time that its user is given; all zero at the start. */
 struct stopwatch {

@@ -31,6 +31,7 @@
 
 #define	NPTE		512u
 #define	PDE_SIZE	0x200000u
+#define	DMAP_LEAST	0x1000000u	/* VM_ALLOC_LOW is always inside */
 #define	PG_PCD		0x010u
 #define	PG_PWT		0x008u
 #define	CPUID_PSE36	(1u << 17)
@@ -40,6 +41,7 @@ extern char kern_text[], kern_rodata[], kern_data[], kern_ksyms[],
     sf_ptes[];			/* linker.ld has their addresses */
 
 pt_entry_t pg_nx;
+uint32_t kern_cr3;
 vm_paddr_t dmap_limit;
 vm_offset_t kva_end;
 
@@ -110,6 +112,16 @@ static pt_entry_t *
 pde_of(vm_offset_t va)
 {
 	return (&kern_pd[(va >> 30) - 2][(va >> 21) & (NPTE - 1)]);
+}
+
+/*
+ * pmap_kpdpte: returns entry 2 or 3 of the PDPT, which every address space has
+ * as well.  It never changes.  Any context.
+ */
+pt_entry_t
+pmap_kpdpte(u_int i)
+{
+	return (kern_pdpt[i]);
 }
 
 /*
@@ -238,12 +250,21 @@ pmap_kva_end(vm_paddr_t ram_size)
 	return (KVA_MIN + size);
 }
 
-/* pmap_dmap_end: returns the end of the direct map, for RAM up to ram_end. */
+/*
+ * pmap_dmap_end: returns where the direct map ends, if it is to reach `wanted'
+ * and RAM reaches up to ram_end: in whole large pages, within its window, and
+ * not below 16 MiB.
+ */
 vm_paddr_t
-pmap_dmap_end(vm_paddr_t ram_end)
+pmap_dmap_end(vm_paddr_t wanted, vm_paddr_t ram_end)
 {
-	return (ram_end < DMAP_SIZE ? ram_end & ~(vm_paddr_t)(PDE_SIZE - 1) :
-	    DMAP_SIZE);
+	vm_paddr_t end = (wanted + PDE_SIZE - 1) & ~(vm_paddr_t)(PDE_SIZE - 1);
+
+	if (end < DMAP_LEAST)
+		end = DMAP_LEAST;
+	if (end > ram_end)
+		end = ram_end & ~(vm_paddr_t)(PDE_SIZE - 1);
+	return (end < DMAP_SIZE ? end : DMAP_SIZE);
 }
 
 /* The page tables of [va, end). */
@@ -255,13 +276,15 @@ ntables(vm_offset_t va, vm_offset_t end)
 
 /*
  * pmap_tables_size: returns the bytes that pmap_bootstrap() will take by
- * ram_alloc(), exactly: each window's page tables, and the slots.
+ * ram_alloc(), exactly: each window's page tables, and the slots.  The direct
+ * map will end at dmap_end.
  */
 vm_size_t
-pmap_tables_size(vm_paddr_t ram_size, vm_paddr_t ram_end, u_int nsfbufs)
+pmap_tables_size(vm_paddr_t ram_size, vm_paddr_t ram_end, vm_paddr_t dmap_end,
+    u_int nsfbufs)
 {
 	vm_offset_t small_end = page_size == PAGES_2M ? (vm_offset_t)kern_end :
-	    DMAP_MIN + (vm_offset_t)pmap_dmap_end(ram_end);
+	    DMAP_MIN + (vm_offset_t)dmap_end;
 	u_int slots = atop(round_page(nsfbufs * SF_SLOT_SIZE)) + 1;
 
 	return (PAGE_SIZE * (slots + ntables(DMAP_MIN, small_end) +
@@ -274,9 +297,9 @@ pmap_tables_size(vm_paddr_t ram_size, vm_paddr_t ram_end, u_int nsfbufs)
 
 /*
  * pmap_bootstrap: builds the kernel's own page tables and loads them; sets
- * dmap_limit and kva_end.  Once, on the boot CPU, interrupts off, after
- * ram_init().  ram_size: bytes of usable RAM; nsfbufs: slots of the sf_buf
- * window.
+ * dmap_limit, as ram_init() planned it, kva_end and kern_cr3.  Once, on the
+ * boot CPU, interrupts off, after ram_init().  ram_size: bytes of usable RAM;
+ * nsfbufs: slots of the sf_buf window.
  */
 void
 pmap_bootstrap(vm_paddr_t ram_size, u_int nsfbufs)
@@ -290,7 +313,7 @@ pmap_bootstrap(vm_paddr_t ram_size, u_int nsfbufs)
 	control_init_boot(&pge, &nx);
 	pg_g = pge ? PG_G : 0;
 	pg_nx = nx ? PG_NX : 0;
-	dmap_limit = pmap_dmap_end(ram_end);
+	dmap_limit = ram_limit;
 	kva_end = pmap_kva_end(ram_size);
 	for (u_int i = 2; i < 4; i++)
 		kern_pdpt[i] = kva_to_pa(kern_pd[i - 2]) | PG_V;
@@ -301,7 +324,8 @@ pmap_bootstrap(vm_paddr_t ram_size, u_int nsfbufs)
 	make_sf_window(nsfbufs);
 	make_tables(KVA_MIN, kva_end);
 	make_tables(DEV_MIN, DEV_MIN + DEV_SIZE);
-	hw_load_cr3((uint32_t)kva_to_pa(kern_pdpt));
+	kern_cr3 = (uint32_t)kva_to_pa(kern_pdpt);
+	hw_load_cr3(kern_cr3);
 }
 
 /*
@@ -314,7 +338,7 @@ pmap_init_ap(void)
 {
 	while (!control_init_ap())
 		cpu_halt();
-	hw_load_cr3((uint32_t)kva_to_pa(kern_pdpt));
+	hw_load_cr3(kern_cr3);
 }
 
 enum pte_half { LOW, HIGH };

@@ -8,9 +8,10 @@
  * sf_buf window, one for each slot; knows no pool, no page, no reference.
  *
  * Invariants: an entry goes from not-present to present and back, never
- * from one frame to another; it never has G; it is supervisor, read-write
- * and, where the CPU can, no-execute.  While it is present neither half of it
- * is written by software, so no walker sees half an old and half a new one.
+ * from one frame to another; it never has G; it is supervisor and, where
+ * the CPU can, no-execute; it is read-write unless its page is sealed.  While
+ * it is present neither half of it is written by software, so no walker sees
+ * half an old and half a new one.
  * (That a walker reads an aligned 8-byte entry at once is assumed: SDM
  * vol. 3A 8.1.1 promises it of the Pentium's aligned quadword accesses.)
  */
@@ -48,25 +49,27 @@ sf_dmap_pages(void)
 
 /*
  * sf_pte_audit: returns NULL, or what is wrong with the slot's entry, which
- * must map the page if `mapped', and else be not present.  Of an unmapped entry
- * only P is tested: stray A and D bits may appear in it (erratum KNL4).
+ * must map the page with these rights, SF_PTE_V and perhaps SF_PTE_RW; or be not
+ * present, without rights.  Of an unmapped entry only P is tested: stray A and D
+ * bits may appear in it (erratum KNL4).
  */
 const char *
-sf_pte_audit(const struct sf_buf *sf, bool mapped, uint32_t page)
+sf_pte_audit(const struct sf_buf *sf, uint32_t page, uint32_t rights)
 {
 	volatile uint32_t *half = sf_pte_halves(sf);
 	pt_entry_t pte = (pt_entry_t)hw_load32(&half[1]) << 32 |
 	    hw_load32(&half[0]);
 
-	if (!mapped)
+	if (rights == 0)
 		return ((pte & PG_V) != 0 ? "present, but the slot is removed" :
 		    NULL);
 	if ((pte & PG_V) == 0)
 		return ("not present");
 	if ((pte & PG_FRAME) != ptoa(page / VM_PAGE_STRUCT))
 		return ("another frame");
-	if ((pte & PG_RW) == 0)
-		return ("read-only");
+	if ((pte & PG_RW) != (rights & PG_RW))
+		return ((pte & PG_RW) == 0 ? "read-only" :
+		    "writable, but the page is sealed");
 	if ((pte & PG_U) != 0)
 		return ("reachable from user mode");
 	if ((pte & PG_G) != 0)

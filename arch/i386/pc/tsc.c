@@ -34,6 +34,7 @@
 #define	LAP_MS		20u		/* the most that a lap counts for */
 
 uint64_t ticks_per_ms;		/* TSC ticks; 0 before tsc_init() */
+uint64_t boot_ticks;
 
 #ifdef DEBUG
 static u_int skew_s;

@@ -25,6 +25,7 @@
 #include <machine/pmap.h>
 #include <machine/trap.h>
 #include <machine/tsc.h>
+#include <machine/user.h>
 #include <machine/vmparam.h>
 
 #define	AP_START_MS	1000u
@@ -72,6 +73,7 @@ ap_main(void)
 	void (*run)(void) = ap_run;
 
 	desc_init_cpu(me);
+	user_init_cpu();
 	enable_lapic();
 	atomic_store_rel_32(&me->pc_online, 1);
 	run();

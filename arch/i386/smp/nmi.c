@@ -65,8 +65,11 @@ answer(struct request *r, const struct trapframe *tf)
 	if (state != WANTED && state != GIVEN_UP)
 		return (false);
 	r->calls[0] = tf->eip;
-	r->ncalls = 1 + backtrace_collect((const void *)(vm_offset_t)tf->ebp,
-	    r->calls + 1, BACKTRACE_MAX - 1);
+	r->ncalls = 1;
+	if (!trapframe_is_user(tf))
+		r->ncalls += backtrace_collect(
+		    (const void *)(vm_offset_t)tf->ebp, r->calls + 1,
+		    BACKTRACE_MAX - 1);
 	while (!atomic_cmpset_32(&r->state, WANTED, ANSWERED) &&
 	    !atomic_cmpset_32(&r->state, GIVEN_UP, NONE))
 		continue;

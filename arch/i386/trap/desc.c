@@ -5,28 +5,25 @@
 
 /*
  * Descriptor tables.  Owns the IDT, which all CPUs share, and for each CPU a
- * GDT and two tasks: the one that everything runs in, and the double-fault
- * task, which has a stack of its own, because the usual cause of a double
- * fault is that the stack is used up.
+ * GDT and two tasks of the hardware: the one that everything runs in, and the
+ * double-fault task, which has a stack of its own, because the usual cause of a
+ * double fault is that the stack is used up.
  */
 
 #include <sys/types.h>
 #include <sys/pcpu.h>
+#include <sys/abi/call.h>
 #include <machine/desc.h>
 #include <machine/hw.h>
 #include <machine/trap.h>
 
-#define	GSEL_CODE	0x08
-#define	GSEL_DATA	0x10
-#define	GSEL_TSS	0x18
-#define	GSEL_DFTSS	0x20
-#define	GSEL_PCPU	0x28
-
 #define	SEG_CODE	0x9a		/* present, execute and read */
 #define	SEG_DATA	0x92		/* present, read and write */
+#define	SEG_USER	0x60		/* DPL 3 */
 #define	SEG_TSS		0x89		/* present, 32 bits, not busy */
 #define	SEG_BIG		0xc		/* limit in pages, 32 bits */
 #define	GATE_INTR	0x8e00		/* present, turns interrupts off */
+#define	GATE_USER	0x6000		/* DPL 3: ring 3 may INT to it */
 #define	GATE_TASK	0x8500		/* present */
 
 struct region {
@@ -46,22 +43,49 @@ descriptor(const void *start, uint32_t limit, uint32_t access, uint32_t flags)
 }
 
 static void
+set(struct machine_pcpu *m, u_int sel, const void *start, uint32_t access)
+{
+	m->gdt[GDT_ENTRY(sel)] = access == SEG_TSS ?
+	    descriptor(start, sizeof(struct tss) - 1, access, 0) :
+	    descriptor(start, 0xfffff, access, SEG_BIG);
+}
+
+/*
+ * There is no LDT: as a reset leaves it, that would be at address 0, which a
+ * task may map (SDM vol. 3A, table 9-1).
+ */
+static void
 load_gdt(struct pcpu *pc)
 {
 	struct machine_pcpu *m = &pc->pc_machine;
 	struct region r = { sizeof(m->gdt) - 1,
 	    (uint32_t)(vm_offset_t)m->gdt };
 
-	m->gdt[1] = descriptor(NULL, 0xfffff, SEG_CODE, SEG_BIG);
-	m->gdt[2] = descriptor(NULL, 0xfffff, SEG_DATA, SEG_BIG);
-	m->gdt[3] = descriptor(&m->main_tss, sizeof(struct tss) - 1, SEG_TSS,
-	    0);
-	m->gdt[4] = descriptor(&m->df_tss, sizeof(struct tss) - 1, SEG_TSS, 0);
-	m->gdt[5] = descriptor(pc, 0xfffff, SEG_DATA, SEG_BIG);
+	set(m, GSEL_CODE, NULL, SEG_CODE);
+	set(m, GSEL_DATA, NULL, SEG_DATA);
+	set(m, GSEL_UCODE, NULL, SEG_CODE | SEG_USER);
+	set(m, GSEL_UDATA, NULL, SEG_DATA | SEG_USER);
+	set(m, GSEL_TSS, &m->main_tss, SEG_TSS);
+	set(m, GSEL_DFTSS, &m->df_tss, SEG_TSS);
+	set(m, GSEL_PCPU, pc, SEG_DATA);
+	desc_set_base(&m->gdt[GDT_ENTRY(GSEL_TLS)], 0);
+	desc_set_base(&m->gdt[GDT_ENTRY(GSEL_BLOCK)], 0);
 	__asm__ volatile("lgdt %0; ljmp %1, $1f; 1: movl %2, %%ds; "
 	    "movl %2, %%es; movl %2, %%ss; movl %2, %%gs; movl %4, %%fs; "
-	    "ltr %w3" : : "m" (r), "i" (GSEL_CODE), "r" (GSEL_DATA),
-	    "r" (GSEL_TSS), "r" (GSEL_PCPU) : "memory");
+	    "ltr %w3; lldt %w5" : : "m" (r), "i" (GSEL_CODE), "r" (GSEL_DATA),
+	    "r" (GSEL_TSS), "r" (GSEL_PCPU), "r" (0) : "memory");
+}
+
+/*
+ * Ring 3 may use the gates of INT3 and INTO, the gate of calls, and INT 0x80,
+ * which is given back to the task.  By any other it gets a #GP.
+ */
+static uint32_t
+gate(u_int vector)
+{
+	return (vector == T_BREAKPOINT || vector == T_OVERFLOW ||
+	    vector == T_INT80 || vector == CALL_VECTOR ?
+	    GATE_INTR | GATE_USER : GATE_INTR);
 }
 
 /* The boot CPU, which is the first, fills the table. */
@@ -72,7 +96,7 @@ load_idt(void)
 	    (uint32_t)(vm_offset_t)idt };
 
 	for (u_int i = 0; i < NVECTORS && curcpu_id() == 0; i++)
-		idt[i] = (uint64_t)((trap_stubs[i] & 0xffff0000) | GATE_INTR)
+		idt[i] = (uint64_t)((trap_stubs[i] & 0xffff0000) | gate(i))
 		    << 32 | GSEL_CODE << 16 | (trap_stubs[i] & 0xffff);
 	idt[T_DOUBLEFLT] = (uint64_t)GATE_TASK << 32 | GSEL_DFTSS << 16;
 	__asm__ volatile("lidt %0" : : "m" (r) : "memory");
@@ -88,7 +112,9 @@ desc_init_cpu(struct pcpu *pc)
 	struct tss *df = &pc->pc_machine.df_tss;
 
 	pc->pc_self = pc;
+	/* Ring 3 may use no I/O port: the bit map lies beyond the limit. */
 	pc->pc_machine.main_tss.iomap = sizeof(struct tss);
+	pc->pc_machine.main_tss.ss0 = GSEL_DATA;
 	df->iomap = sizeof(struct tss);
 	df->cr3 = hw_read_cr3();
 	df->eip = (uint32_t)(vm_offset_t)double_fault_entry;

@@ -12,6 +12,7 @@
 #include <machine/intr.h>
 #include <machine/pmap.h>
 #include <machine/trap.h>
+#include <machine/user.h>
 
 #define	FRAME_MAX	16384u		/* bytes: no frame is larger */
 
@@ -78,18 +79,26 @@ backtrace_frame(const struct trapframe *tf)
 	uintptr_t eip = tf->eip;
 
 	backtrace_print(&eip, 1);
-	backtrace((const void *)(vm_offset_t)tf->ebp);
+	if (!trapframe_is_user(tf))
+		backtrace((const void *)(vm_offset_t)tf->ebp);
 }
 
-/* trapframe_print: prints the registers of a frame.  Any context but NMI. */
+/*
+ * trapframe_print: prints the registers of a frame.  From ring 0, ESP was above
+ * it.  Any context but NMI.
+ */
 void
 trapframe_print(const struct trapframe *tf)
 {
+	uint32_t esp = trapframe_is_user(tf) ?
+	    ((const struct userframe *)tf)->esp :
+	    (uint32_t)(vm_offset_t)(tf + 1);
+
 	printf("  eip %08x eflags %08x trap %u error %x\n"
 	    "  eax %08x ebx %08x ecx %08x edx %08x\n"
 	    "  esi %08x edi %08x ebp %08x esp %08x\n", tf->eip, tf->eflags,
 	    tf->trapno, tf->err, tf->eax, tf->ebx, tf->ecx, tf->edx, tf->esi,
-	    tf->edi, tf->ebp, (uint32_t)(vm_offset_t)(tf + 1));
+	    tf->edi, tf->ebp, esp);
 }
 
 /* cpu_print_registers: prints the control registers of this CPU. */

@@ -6,7 +6,8 @@
 /*
  * Exceptions and interrupts: decides what each one is, and calls its handler.
  * All of them come here on the stack of the interrupted code, with interrupts
- * off, and handlers of interrupts do not nest.
+ * off, and handlers of interrupts do not nest.  From ring 3 only interrupts and
+ * NMIs come here: user.c has the rest.
  */
 
 #include <sys/types.h>
@@ -23,6 +24,7 @@
 #include <machine/lapic.h>
 #include <machine/nmi.h>
 #include <machine/trap.h>
+#include <machine/user.h>
 
 #define	PF_PRESENT	0x01u		/* of an error code: not allowed */
 #define	PF_WRITE	0x02u
@@ -91,6 +93,8 @@ exception(struct trapframe *tf)
 			stray_note(T_NMI);
 		return;
 	}
+	if (tf->trapno == T_DEBUG && user_step(tf))
+		return;
 	if (tf->trapno == T_DEBUG && trap_step != NULL) {
 		trap_step(tf);
 		return;
