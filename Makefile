@@ -448,10 +448,10 @@ try-user-tests:
 	$(Q)[ ! -x $(SYSROOT)/bin/gcc ] || \
 	    $(MAKE) $(PARALLEL) --no-print-directory user-tests
 
-test: need-test images programs try-user-tests	## runs host tests, boots machines: 5 min
+test: need-test images programs try-user-tests	## runs host tests, boots machines: 8 min
 	$(call prove,-c $(TESTS),$(call rows,test))
 
-test-the-tests: need-test images programs try-user-tests	## plants faults that the tests must catch: 20 min
+test-the-tests: need-test images programs try-user-tests	## plants faults that the tests must catch: 40 min
 	@sh scripts/need git gawk busybox
 	@perl scripts/progress build/faults/running perl tests/faults/run \
 	    $(if $(PART),-p '$(PART)')
@@ -460,7 +460,7 @@ test-rows: need-test images	## boots the rows too large for make test: 5 min
 	$(call prove,,$(call rows,all))
 
 test-all: SECONDS = 60
-test-all:			## runs all tests: 1 h
+test-all:			## runs all tests: 2 h
 	$(Q)MAYFLY_MAKE='$(MAKE) SECONDS=$(SECONDS)' sh scripts/test-all $(ALLTARGETS)
 
 layers: all			## checks which folder uses which: 1 s
