@@ -124,6 +124,31 @@ vm_object_page_locked(struct vm_object *ob, u_int index, bool write,
 	return (0);
 }
 
+/*
+ * Calls get() for each page of [index, index + n) until one fails.  Returns how
+ * many it got, or minus the error of the first.  Inline in both of its callers,
+ * so that get() is, too.
+ */
+static inline __attribute__((always_inline)) int
+each_page(struct vm_object *ob, u_int index, u_int n, bool write,
+    int (*get)(struct vm_object *, u_int, bool, struct vm_page **),
+    struct vm_page **pages)
+{
+	int error = 0;
+	u_int i;
+
+	if (index >= ob->ob_pages)
+		return (-EFAULT);
+	n = umin(n, ob->ob_pages - index);
+	mtx_lock(&ob->ob_lock);
+	for (i = 0; i < n && error == 0; i++)
+		error = get(ob, index + i, write, &pages[i]);
+	mtx_unlock(&ob->ob_lock);
+	if (error != 0 && --i == 0)
+		return (-error);
+	return ((int)i);
+}
+
 /* Holds the page at an index below the size.  ob_lock. */
 static inline int
 hold_page(struct vm_object *ob, u_int index, bool write, struct vm_page **mp)
@@ -149,19 +174,7 @@ int
 vm_object_hold_pages(struct vm_object *ob, u_int index, u_int n, bool write,
     struct vm_page **pages)
 {
-	int error = 0;
-	u_int i;
-
-	if (index >= ob->ob_pages)
-		return (-EFAULT);
-	n = umin(n, ob->ob_pages - index);
-	mtx_lock(&ob->ob_lock);
-	for (i = 0; i < n && error == 0; i++)
-		error = hold_page(ob, index + i, write, &pages[i]);
-	mtx_unlock(&ob->ob_lock);
-	if (error != 0 && --i == 0)
-		return (-error);
-	return ((int)i);
+	return (each_page(ob, index, n, write, hold_page, pages));
 }
 
 int
@@ -209,7 +222,8 @@ seal_page(struct vm_object *ob, u_int index, struct vm_page *m)
  * belongs to the caller alone.
  */
 static inline int
-send_page(struct vm_object *ob, u_int index, struct vm_page **mp)
+send_page(struct vm_object *ob, u_int index, bool write __attribute__((unused)),
+    struct vm_page **mp)
 {
 	struct vm_page *m = vm_object_lookup(ob, index);
 	int error;
@@ -239,19 +253,7 @@ int
 vm_object_send_pages(struct vm_object *ob, u_int index, u_int n,
     struct vm_page **pages)
 {
-	int error = 0;
-	u_int i;
-
-	if (index >= ob->ob_pages)
-		return (-EFAULT);
-	n = umin(n, ob->ob_pages - index);
-	mtx_lock(&ob->ob_lock);
-	for (i = 0; i < n && error == 0; i++)
-		error = send_page(ob, index + i, &pages[i]);
-	mtx_unlock(&ob->ob_lock);
-	if (error != 0 && --i == 0)
-		return (-error);
-	return ((int)i);
+	return (each_page(ob, index, n, false, send_page, pages));
 }
 
 /*
