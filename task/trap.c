@@ -17,25 +17,11 @@
 #include <task/task.h>
 #include <vm/map/vm_map.h>
 
-#define	PF_PRESENT	0x01u		/* of a page fault's error code */
-#define	PF_WRITE	0x02u
-#define	PF_USER		0x04u
-#define	PF_FETCH	0x10u
-
-static const char *const names[NTRAPS] = {
-	"divide error", "debug", "NMI", "breakpoint", "overflow",
-	"bound range", "invalid opcode", "no FPU", "double fault",
-	"coprocessor overrun", "invalid TSS", "segment not present",
-	"stack fault", "general protection", "page fault", "reserved",
-	"FPU error", "alignment check", "machine check", "SIMD error",
-};
-
 /* Contracts of the public functions are in <task/task.h>. */
 const char *
 task_fault_name(u_int vector)
 {
-	return (vector < NTRAPS && names[vector] != NULL ? names[vector] :
-	    vector == T_INT80 ? "INT 0x80" : "trap");
+	return (vector == T_INT80 ? "INT 0x80" : trap_name(vector));
 }
 
 static void

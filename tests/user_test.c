@@ -20,7 +20,6 @@
 #include <tests/ring3.h>
 
 #define	CPUID7_UMIP	4u		/* leaf 7, ECX */
-#define	PF_USER		4u		/* of an error code */
 
 /* Any address of the kernel. */
 extern char blob[];

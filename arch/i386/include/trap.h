@@ -32,11 +32,20 @@ trapframe_is_user(const struct trapframe *tf)
 #define	T_OVERFLOW	4
 #define	T_DOUBLEFLT	8
 #define	T_PAGEFLT	14
+
+/* A page fault's error code (SDM vol. 3A, figure 4-12). */
+#define	PF_PRESENT	0x01u		/* not allowed; else not present */
+#define	PF_WRITE	0x02u
+#define	PF_USER		0x04u
+#define	PF_FETCH	0x10u
 #define	T_MACHINE	18
 #define	T_INT80		0x80	/* INT 0x80 of ring 3 */
 
 extern const uint32_t trap_stubs[NVECTORS];	/* exception.asm */
 extern uint64_t idt[NVECTORS];			/* idt.asm */
+
+/* trap_name: the name of an exception, for messages.  Any context. */
+const char *trap_name(u_int vector);
 
 void	trap(struct trapframe *tf);
 void	trap_again(uint32_t vector);		/* idt.asm */

@@ -276,7 +276,10 @@ pmap_remove(struct pmap *pm, vm_offset_t start, vm_offset_t end)
 
 /*
  * Takes from n entries the rights that `keep' lacks; `keep' has RW or not, and
- * NX or not.  True if a TLB may cache one of them as it was.
+ * NX or not.  True if a TLB may cache one of them as it was: not if A is clear
+ * afterwards, for a walk sets A, by a locked access, before a TLB caches what it
+ * read (SDM vol. 3A 4.10.2.2).  That this access looks at the rights again, as
+ * it does at P, is assumed.
  */
 static bool
 protect_entries(pt_entry_t *pte, u_int n, pt_entry_t keep)

@@ -26,10 +26,6 @@
 #include <machine/trap.h>
 #include <machine/user.h>
 
-#define	PF_PRESENT	0x01u		/* of an error code: not allowed */
-#define	PF_WRITE	0x02u
-#define	PF_FETCH	0x10u
-
 extern void (*const __start_set_fault_describers[])(vm_offset_t),
     (*const __stop_set_fault_describers[])(vm_offset_t);
 
@@ -42,6 +38,13 @@ static const char *const names[NTRAPS] = {
 	"stack fault", "general protection", "page fault", "reserved",
 	"FPU error", "alignment check", "machine check", "SIMD error",
 };
+
+const char *
+trap_name(u_int vector)
+{
+	return (vector < NTRAPS && names[vector] != NULL ? names[vector] :
+	    "trap");
+}
 
 /*
  * double_fault: ends the run after a double fault, whose task this is.  The
@@ -101,10 +104,8 @@ exception(struct trapframe *tf)
 	}
 	if (tf->trapno == T_PAGEFLT)
 		page_fault(tf);
-	panic_frame(tf, "%s at %pS (error code 0x%x)",
-	    tf->trapno < NTRAPS && names[tf->trapno] != NULL ?
-	    names[tf->trapno] : "trap", (void *)(vm_offset_t)tf->eip,
-	    tf->err);
+	panic_frame(tf, "%s at %pS (error code 0x%x)", trap_name(tf->trapno),
+	    (void *)(vm_offset_t)tf->eip, tf->err);
 }
 
 /* Calls the handler of a vector; false if it has none. */
